@@ -1,0 +1,36 @@
+# Conclave. `make` alone lists what there is.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+ARGS ?=
+PY := .venv/bin/python
+
+.PHONY: help demo test lint bench lock clean setup-run setup-test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: setup-run ## three rooms enroll, meet and encrypt; ARGS=--once runs it to its end and checks it
+	@$(PY) -m tests.demo $(ARGS)
+
+test: setup-test ## all tests but the end-to-end run; ARGS='-k name' picks some
+	@$(PY) -m pytest -q -m "not e2e" $(ARGS)
+
+lint: setup-test ## ruff and mypy --strict
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+bench: setup-test ## print the figures of speed and size
+	@$(PY) -m tests.bench $(ARGS)
+
+lock: setup-run ## write requirements.lock anew from pyproject.toml
+	@$(PY) -m venv .venv/lock && .venv/lock/bin/pip install -q uv
+	@.venv/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra dev \
+	    --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: ## remove what make made
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+setup-run:
+	@tests/setup.sh run
+
+setup-test:
+	@tests/setup.sh test

@@ -1,0 +1,1 @@
+"""Hardware of a Conclave room: interfaces, drivers, and the simulated room."""

@@ -1,0 +1,1 @@
+"""Provisioning of a Conclave room: certificate enrollment and the admin's command line."""

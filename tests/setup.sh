@@ -1,0 +1,54 @@
+#!/bin/sh
+# Makes a bare Debian 12 able to run one of the make targets: names and installs the
+# Debian packages it lacks, then builds .venv from the lock file.
+# Usage: tests/setup.sh run|test
+set -eu
+cd "$(dirname "$0")/.."
+
+base="python3 python3-venv python3-systemd dbus-daemon pebble ca-certificates"
+browser="chromium fonts-dejavu-core fonts-b612"
+case "${1:-run}" in
+    run) wanted="$base" ;;
+    test) wanted="$base $browser" ;;
+    *) echo "usage: tests/setup.sh run|test" >&2; exit 2 ;;
+esac
+
+missing=""
+for package in $wanted; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    root=""
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || {
+            echo "conclave: these Debian packages are missing:$missing" >&2
+            echo "conclave: run as root, or install sudo, or: apt-get install$missing" >&2
+            exit 1
+        }
+        root=sudo
+    fi
+    echo "conclave: installing Debian packages:$missing"
+    log=$(mktemp)
+    # shellcheck disable=SC2086  # the list is meant to split; sudo is meant to vanish when empty
+    if ! { $root apt-get update -q && $root env DEBIAN_FRONTEND=noninteractive apt-get install \
+            -y -q --no-install-recommends $missing; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "conclave: apt-get failed; its whole output is in $log" >&2
+        exit 1
+    fi
+    rm -f "$log"
+fi
+
+# The system's own Python, so that Debian's python3-systemd is visible: PyPI has no wheel of it.
+python=${PYTHON:-/usr/bin/python3}
+stamp=.venv/ready
+key=$(cat requirements.lock pyproject.toml tests/setup.sh | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$stamp" 2>/dev/null || true)" != "$key" ]; then
+    echo "conclave: building .venv from requirements.lock (about half a minute)"
+    rm -rf .venv
+    "$python" -m venv --system-site-packages .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --ignore-installed \
+        -r requirements.lock
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    echo "$key" >"$stamp"
+fi
