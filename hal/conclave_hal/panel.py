@@ -1,0 +1,135 @@
+"""The panel in the room: what it shows, and what people press on it.
+
+`PanelView` is everything a panel may show, complete each time: a driver draws it and nothing
+else. `Panel.drawn` says which view is really on the glass, because people trust the glass.
+"""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from conclave_hal.device import Device
+
+
+class Lock(Enum):
+    """The sign on the panel (DESIGN §1, *Lock*)."""
+
+    NONE = "none"
+    """No meeting."""
+    LOCKED = "locked"
+    """In the group's current epoch, sending and receiving under it, and not behind."""
+    OPENING = "opening"
+    """Joining, waiting, or catching up: nothing is sent."""
+    BROKEN = "broken"
+    """The device is behind, or something is wrong: it stopped sending. `notice` says why."""
+
+
+class MeetingState(Enum):
+    """Where the device is on its way through a meeting."""
+
+    IDLE = "idle"
+    JOINING = "joining"
+    LOBBY = "lobby"
+    IN_MEETING = "in_meeting"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class PanelParticipant:
+    """One line of the roster."""
+
+    name: str
+    """The verified domain or address, or the name that the certificate claims."""
+    assurance: str
+    """`verified`, `provider` or `unknown`; only the first is shown as verified."""
+    role: str
+    """`host`, `member`, `guest` or `service end`."""
+    is_self: bool = False
+    is_heard: bool = False
+    """Authenticated traffic of this member was seen in this epoch."""
+    vouched_by: str = ""
+    """Who admitted this member: a name, or `the invitation`."""
+    reason: str = ""
+    """Why the assurance is what it is, in words for people."""
+    issuer: str = ""
+    """The trust anchor behind the certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRequest:
+    """Somebody who waits in the lobby (hosts see these)."""
+
+    request_id: str
+    name: str
+    assurance: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """Everything that a panel shows at one moment."""
+
+    serial: int
+    """Increases with every view."""
+    room: str
+    """This room's domain, or empty before enrollment."""
+    state: MeetingState = MeetingState.IDLE
+    lock: Lock = Lock.NONE
+    title: str = ""
+    level: str = ""
+    participants: tuple[PanelParticipant, ...] = ()
+    lobby: tuple[PanelRequest, ...] = ()
+    security_code: str = field(default="", repr=False)
+    """Six groups of five digits separated by spaces; empty when alone or without a group."""
+    epoch: int = 0
+    code_epoch: int = 0
+    code_reason: str = ""
+    """Why the code is what it is now: "Ana, guest, joined"."""
+    suite: str = ""
+    sframe_suite: str = ""
+    camera_muted: bool = False
+    microphone_muted: bool = False
+    shutter: str = "unknown"
+    mute_switch: str = "unknown"
+    can_admit: bool = False
+    notices: tuple[str, ...] = ()
+    """Lines for people: alarms first."""
+    service: str = ""
+    """Address of the conference service."""
+
+
+class ActionKind(Enum):
+    """What people can press."""
+
+    LEAVE = "leave"
+    MUTE_MICROPHONE = "mute_microphone"
+    UNMUTE_MICROPHONE = "unmute_microphone"
+    MUTE_CAMERA = "mute_camera"
+    UNMUTE_CAMERA = "unmute_camera"
+    ADMIT = "admit"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class PanelAction:
+    """A press, with the request it concerns where it concerns one."""
+
+    kind: ActionKind
+    request_id: str = ""
+
+
+class Panel(Device):
+    """A screen with buttons."""
+
+    @abstractmethod
+    async def show(self, view: PanelView) -> None:
+        """Draw `view` in place of the one before. Returns when it is on the glass."""
+
+    @abstractmethod
+    def drawn(self) -> PanelView | None:
+        """The view that is really on the glass, or None."""
+
+    @abstractmethod
+    def actions(self) -> AsyncIterator[PanelAction]:
+        """What people press, until `close`."""
