@@ -1,0 +1,252 @@
+"""What the D-Bus API needs from the service: typed snapshots, a few verbs, and their errors.
+
+The service implements `Room`; the API never reaches around it. Snapshots are immutable, and
+`Room.changes` names the ones that are new.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class RoomErrorKind(Enum):
+    """The stable names of API errors; each is `org.conclave.Room1.Error.<value>` on the bus."""
+
+    INVALID_ARGUMENT = "InvalidArgument"
+    NOT_ENROLLED = "NotEnrolled"
+    NOT_IN_MEETING = "NotInMeeting"
+    ALREADY_IN_MEETING = "AlreadyInMeeting"
+    NOT_PERMITTED = "NotPermitted"
+    NOT_FOUND = "NotFound"
+    REFUSED = "Refused"
+    UNREACHABLE = "Unreachable"
+    TIMED_OUT = "TimedOut"
+    BUSY = "Busy"
+    FAILED = "Failed"
+
+
+class RoomError(Exception):
+    """A request that could not be done; `hint` says what to do next. No secret is in either."""
+
+    def __init__(self, kind: RoomErrorKind, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.hint = hint
+
+
+class Topic(Enum):
+    """What has changed."""
+
+    DEVICE = "device"
+    IDENTITY = "identity"
+    TRUST = "trust"
+    POLICY = "policy"
+    MEETING = "meeting"
+    HARDWARE = "hardware"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """The device itself."""
+
+    version: str
+    health: str
+    """`starting`, `ready`, `degraded` or `failed`."""
+    problems: tuple[str, ...] = ()
+    """One line each, with what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityStatus:
+    """The room's identity."""
+
+    state: str
+    """`none`, `enrolling`, `enrolled` or `failed`."""
+    domain: str = ""
+    step: str = ""
+    """What an enrollment is doing now, in words."""
+    error: str = ""
+    """Why the last enrollment failed: the CA's own words where it gave some."""
+    hint: str = ""
+    not_before: int = 0
+    """Seconds since 1970; 0 without a certificate."""
+    not_after: int = 0
+    issuer: str = ""
+    fingerprint: str = ""
+    """SHA-256 of the leaf certificate, lower-case hex."""
+    key_protection: str = ""
+    """`sealed`, `plain`, later `tpm2` or `pkcs11`."""
+    certificates: tuple[bytes, ...] = ()
+    """The chain, DER, leaf first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorStatus:
+    """A trust anchor."""
+
+    label: str
+    kind: str
+    """`verified` or `provider`."""
+    domains: tuple[str, ...]
+    """What it may vouch for; empty for anything."""
+    fingerprint: str
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStatus:
+    """The device's own rules; they may be stricter than a meeting's."""
+
+    minimum_level: str
+    """`standard` or `locked`: meetings below are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantStatus:
+    """One member of the group."""
+
+    leaf: int
+    name: str
+    assurance: str
+    """`verified`, `provider` or `unknown`."""
+    role: str
+    """`host`, `member`, `guest` or `service end`."""
+    is_self: bool
+    is_heard: bool
+    reason: str
+    issuer: str
+    admitted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStatus:
+    """Somebody in the lobby."""
+
+    request_id: str
+    name: str
+    assurance: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingStatus:
+    """The meeting, or the lack of one."""
+
+    state: str
+    """`idle`, `joining`, `lobby`, `in_meeting` or `left`."""
+    lock: str = "none"
+    """`none`, `locked`, `opening` or `broken`."""
+    meeting_id: str = ""
+    title: str = ""
+    level: str = ""
+    service: str = ""
+    epoch: int = 0
+    code_epoch: int = 0
+    code_reason: str = ""
+    security_code: str = field(default="", repr=False)
+    suite: str = ""
+    is_host: bool = False
+    participants: tuple[ParticipantStatus, ...] = ()
+    lobby: tuple[RequestStatus, ...] = ()
+    notices: tuple[str, ...] = ()
+    left_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """Media of one participant (or our own), counted."""
+
+    leaf: int
+    name: str
+    kind: str
+    """`audio` or `video`."""
+    is_self: bool
+    frames_sent: int
+    frames_received: int
+    """SFrame ciphertexts that arrived whole."""
+    frames_decrypted: int
+    frames_refused: int
+    frames_decoded: int
+    detail: dict[str, str | int | float | bool]
+    """What the sink found in the decoded stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareStatus:
+    """Camera, microphone and panel."""
+
+    camera_muted: bool
+    microphone_muted: bool
+    shutter: str
+    """`blocking`, `passing` or `unknown`."""
+    mute_switch: str
+    panel_serial: int
+    """Serial of the view that is really on the glass; 0 for none."""
+    panel_epoch: int
+    devices: tuple[tuple[str, str, str], ...]
+    """(slot, health, reason)."""
+    streams: tuple[StreamStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingRequest:
+    """What `create_meeting` needs."""
+
+    title: str
+    level: str
+    """`locked` or `standard`."""
+    invited: tuple[str, ...]
+    """Names, or `@domain` for everybody of a domain."""
+    service: str
+    """Address of the conference service: `wss://host:port`."""
+    is_open: bool = False
+    not_before: int = 0
+    """Seconds since 1970; 0 means now."""
+    not_after: int = 0
+    """Seconds since 1970; 0 means a day after `not_before`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentRequest:
+    """What `enroll` needs."""
+
+    domain: str
+    directory_url: str = ""
+    """Empty: as configured."""
+    challenge: str = ""
+    """`http-01`, `dns-01`, or empty: as configured."""
+
+
+class Room(Protocol):
+    """The service, as the API sees it. Every verb raises RoomError when it cannot be done."""
+
+    def device(self) -> DeviceStatus: ...
+    def identity(self) -> IdentityStatus: ...
+    def anchors(self) -> tuple[AnchorStatus, ...]: ...
+    def policy(self) -> PolicyStatus: ...
+    def meeting(self) -> MeetingStatus: ...
+    def hardware(self) -> HardwareStatus: ...
+
+    async def enroll(self, request: EnrollmentRequest) -> None:
+        """Start an enrollment; its progress is in `identity()`. BUSY while one runs."""
+
+    async def add_anchor(self, pem: str, label: str, kind: str, domains: tuple[str, ...]) -> None: ...
+    async def remove_anchor(self, label: str) -> None: ...
+    async def set_minimum_level(self, level: str) -> None: ...
+
+    async def create_meeting(self, request: MeetingRequest) -> str:
+        """Sign an invitation and leave it at the service. Returns the https link."""
+
+    async def join_meeting(self, link: str) -> None:
+        """Start joining; returns when the service was reached. The rest shows in `meeting()`."""
+
+    async def leave_meeting(self) -> None: ...
+    async def admit(self, request_id: str) -> None: ...
+    async def deny(self, request_id: str) -> None: ...
+
+    async def mute(self, *, camera: bool, microphone: bool) -> None:
+        """Mute what is True. Nothing from outside the room ever unmutes (DESIGN §4, HAL)."""
+
+    def changes(self) -> AsyncIterator[frozenset[Topic]]:
+        """Sets of topics whose snapshots have changed since the last yield, coalesced."""
