@@ -1,0 +1,61 @@
+"""The errors of this room. A peer's certificate never raises: `TrustStore.assess` gives a verdict instead."""
+
+
+class IdentityError(Exception):
+    """Root of the room's errors. `hint` tells a person what to do next; it is empty where nothing helps."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class LocalIdentityError(IdentityError):
+    """Kind *local*: our caller or this device's own files broke a rule."""
+
+
+class RemoteIdentityError(IdentityError):
+    """Kind *remote*: what somebody else sent breaks a rule."""
+
+
+class GoneError(IdentityError):
+    """Kind *gone*: what was asked for is not there (any more)."""
+
+
+class AnchorError(LocalIdentityError):
+    """A certificate cannot be a trust anchor."""
+
+
+class NameFormatError(LocalIdentityError):
+    """A text is neither a domain nor a mail address that a certificate could name."""
+
+
+class TrustFileError(LocalIdentityError):
+    """The stored trust anchors cannot be read or written."""
+
+
+class KeyStoreError(LocalIdentityError):
+    """The stored key or certificate cannot be read, written or used."""
+
+
+class WrongWrappingKeyError(KeyStoreError):
+    """The key store is sealed under another wrapping key than the one at hand."""
+
+
+class DamagedKeyError(KeyStoreError):
+    """A key file was altered or cut short."""
+
+
+class UnprotectedKeyError(KeyStoreError):
+    """A key would lie, or lies, unprotected on the disk, and the admin did not allow that."""
+
+
+class NoCertificateError(GoneError):
+    """The device has no certificate yet."""
+
+
+class ChainError(RemoteIdentityError):
+    """A certificate chain that was handed to this device cannot be its own."""
+
+
+class JwsError(RemoteIdentityError):
+    """A signed token is malformed, or its signature is wrong."""
