@@ -1,1 +1,75 @@
-"""Who somebody is, and who this device is: trust anchors, verdicts on X.509 chains, the device's own key."""
+"""Who somebody is, and who this device is.
+
+`TrustStore.assess` judges an X.509 chain: one verdict with its reason, for every event of RFC 9420 §5.3.1.
+`KeyStore` keeps the device's own key and certificate; `Signer` is what the rest of the house sees of it.
+`jws` signs and verifies the statements that travel outside MLS. The room touches no file but those of
+`KeyStore`, `TrustFile` and `FloorFile`, and no clock but the one that is handed to `BelievedClock`.
+"""
+
+from conclaved.identity import jws
+from conclaved.identity.anchors import Anchor, fingerprint_of, fingerprint_of_spki, parse_anchor_pem
+from conclaved.identity.clock import BelievedClock, FloorFile
+from conclaved.identity.errors import (
+    AnchorError,
+    ChainError,
+    DamagedKeyError,
+    GoneError,
+    IdentityError,
+    JwsError,
+    KeyStoreError,
+    LocalIdentityError,
+    NameFormatError,
+    NoCertificateError,
+    RemoteIdentityError,
+    TrustFileError,
+    UnprotectedKeyError,
+    WrongWrappingKeyError,
+)
+from conclaved.identity.jws import JwsContent
+from conclaved.identity.key_store import KeyInfo, KeyStore, Protection, read_wrapping_key
+from conclaved.identity.names import NameType, canonical_domain, canonical_email, canonical_name, is_within
+from conclaved.identity.signer import Signer, SoftwareSigner
+from conclaved.identity.trust_file import TrustFile
+from conclaved.identity.trust_store import TrustStore
+from conclaved.identity.verdict import Assurance, Verdict, check_successor
+
+__all__ = [
+    "Anchor",
+    "AnchorError",
+    "Assurance",
+    "BelievedClock",
+    "ChainError",
+    "DamagedKeyError",
+    "FloorFile",
+    "GoneError",
+    "IdentityError",
+    "JwsContent",
+    "JwsError",
+    "KeyInfo",
+    "KeyStore",
+    "KeyStoreError",
+    "LocalIdentityError",
+    "NameFormatError",
+    "NameType",
+    "NoCertificateError",
+    "Protection",
+    "RemoteIdentityError",
+    "Signer",
+    "SoftwareSigner",
+    "TrustFile",
+    "TrustFileError",
+    "TrustStore",
+    "UnprotectedKeyError",
+    "Verdict",
+    "WrongWrappingKeyError",
+    "canonical_domain",
+    "canonical_email",
+    "canonical_name",
+    "check_successor",
+    "fingerprint_of",
+    "fingerprint_of_spki",
+    "is_within",
+    "jws",
+    "parse_anchor_pem",
+    "read_wrapping_key",
+]
