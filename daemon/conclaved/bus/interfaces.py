@@ -1,0 +1,256 @@
+"""The object /org/conclave/Room1: who calls, may they, and which verb or snapshot is meant.
+
+Properties are the fields of the snapshots in `room`, by name: `SecurityCode` is `security_code`. Methods are
+in the table METHODS, which is checked against the XML source when the object is made.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from conclaved.bus import errors
+from conclaved.bus.connection import Call, Connection, Encoded, encode
+from conclaved.bus.errors import BusError, CallError
+from conclaved.bus.introspection import OBJECT_PATH, Description, Interface, load, parent_xml
+from conclaved.bus.permissions import Permissions
+from conclaved.bus.room import EnrollmentRequest, MeetingRequest, Room, RoomError, RoomErrorKind, Topic
+
+ROOM = "org.conclave.Room1."
+PROPERTIES = "org.freedesktop.DBus.Properties"
+INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
+PEER = "org.freedesktop.DBus.Peer"
+T = TypeVar("T")
+STANDARD = (PROPERTIES, INTROSPECTABLE, PEER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchors:
+    """The Trust interface's snapshot."""
+
+    anchors: tuple[Any, ...]
+
+
+SNAPSHOTS: dict[Topic, tuple[str, Callable[[Room], Any]]] = {
+    Topic.DEVICE: (ROOM + "Device", lambda room: room.device()),
+    Topic.IDENTITY: (ROOM + "Identity", lambda room: room.identity()),
+    Topic.TRUST: (ROOM + "Trust", lambda room: _Anchors(room.anchors())),
+    Topic.POLICY: (ROOM + "Policy", lambda room: room.policy()),
+    Topic.MEETING: (ROOM + "Meeting", lambda room: room.meeting()),
+    Topic.HARDWARE: (ROOM + "Hardware", lambda room: room.hardware()),
+}
+TOPIC_OF = {interface: topic for topic, (interface, _) in SNAPSHOTS.items()}
+
+
+class Options:
+    """The trailing a{sv} of a method: every key is taken by name, and one that is left over is an error."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._given = dict(given)
+
+    def take(self, name: str, kind: type[T], default: T) -> T:
+        """Return an option. Raises RoomError(INVALID_ARGUMENT) when it is of another type."""
+        value = self._given.pop(name, default)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, f"the option {name} is of the wrong type")
+        return value
+
+    def take_strings(self, name: str) -> tuple[str, ...]:
+        """Return an option that is an array of strings; empty by default."""
+        value = self.take(name, list, [])
+        if not all(isinstance(item, str) for item in value):
+            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, f"the option {name} is of the wrong type")
+        return tuple(value)
+
+    def finish(self) -> None:
+        """Raises RoomError(INVALID_ARGUMENT) if an option is left that nobody knows."""
+        if self._given:
+            unknown = ", ".join(sorted(self._given))
+            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, f"unknown options: {unknown}")
+
+
+async def _enroll(room: Room, domain: str, given: dict[str, Any]) -> None:
+    options = Options(given)
+    request = EnrollmentRequest(
+        domain=domain,
+        directory_url=options.take("directory_url", str, ""),
+        challenge=options.take("challenge", str, ""),
+    )
+    options.finish()
+    await room.enroll(request)
+
+
+async def _add_anchor(room: Room, pem: str, label: str, kind: str, given: dict[str, Any]) -> None:
+    options = Options(given)
+    domains = options.take_strings("domains")
+    options.finish()
+    await room.add_anchor(pem, label, kind, domains)
+
+
+async def _create(
+    room: Room, title: str, level: str, invited: list[str], service: str, given: dict[str, Any]
+) -> str:
+    options = Options(given)
+    request = MeetingRequest(
+        title=title,
+        level=level,
+        invited=tuple(invited),
+        service=service,
+        is_open=options.take("open", bool, False),
+        not_before=options.take("not_before", int, 0),
+        not_after=options.take("not_after", int, 0),
+    )
+    options.finish()
+    return await room.create_meeting(request)
+
+
+METHODS: dict[tuple[str, str], Callable[..., Awaitable[str | None]]] = {
+    (ROOM + "Identity", "Enroll"): _enroll,
+    (ROOM + "Trust", "AddAnchor"): _add_anchor,
+    (ROOM + "Trust", "RemoveAnchor"): lambda room, label: room.remove_anchor(label),
+    (ROOM + "Policy", "SetMinimumLevel"): lambda room, level: room.set_minimum_level(level),
+    (ROOM + "Meeting", "Create"): _create,
+    (ROOM + "Meeting", "Join"): lambda room, link: room.join_meeting(link),
+    (ROOM + "Meeting", "Leave"): lambda room: room.leave_meeting(),
+    (ROOM + "Meeting", "Admit"): lambda room, request_id: room.admit(request_id),
+    (ROOM + "Meeting", "Deny"): lambda room, request_id: room.deny(request_id),
+    (ROOM + "Hardware", "Mute"): lambda room, camera, microphone: room.mute(
+        camera=camera, microphone=microphone
+    ),
+}
+
+
+class RoomObject:
+    """Answers the calls of one connection, and tells it what has changed."""
+
+    def __init__(self, room: Room, permissions: Permissions) -> None:
+        self._room = room
+        self._permissions = permissions
+        self._description = load()
+        self._encoded: dict[Topic, tuple[Any, dict[str, Encoded]]] = {}
+        self._told: dict[Topic, Any] = {}
+        _check(self._description)
+
+    async def answer(self, connection: Connection, call: Call) -> tuple[str, list[Any]]:
+        """Answer a call, or raise RoomError or CallError."""
+        if call.path != OBJECT_PATH:
+            return self._answer_above(call)
+        interface, member = self._find(call)
+        if call.signature != self._description.interfaces[interface].methods[member].takes:
+            raise CallError(errors.INVALID_ARGS, f"{member} does not take the signature {call.signature!r}")
+        if interface == PEER:
+            return "", []
+        if interface == INTROSPECTABLE:
+            return "s", [self._description.xml]
+        if interface == PROPERTIES:
+            return await self._answer_properties(connection, member, call)
+        if not self._permissions.may_write(await self._caller(connection, call)):
+            raise _not_permitted("change anything in this room", "conclave-admin")
+        result = await METHODS[interface, member](self._room, *call.arguments)
+        return ("", []) if result is None else ("s", [result])
+
+    def remember(self) -> None:
+        """Take the present state as told: later ones are compared with it."""
+        for topic, (_, snapshot) in SNAPSHOTS.items():
+            self._told[topic] = snapshot(self._room)
+
+    def tell(self, connection: Connection, topics: frozenset[Topic]) -> None:
+        """Emit PropertiesChanged for what is new since the last time, and for nothing else."""
+        for topic in sorted(topics, key=lambda topic: topic.value):
+            name, take_snapshot = SNAPSHOTS[topic]
+            old, new = self._told.get(topic), take_snapshot(self._room)
+            self._told[topic] = new
+            encoded = self._properties(topic, new)
+            changed = {
+                p.name: encoded[p.name]
+                for p in self._description.interfaces[name].properties.values()
+                if p.is_signalled and (old is None or _value(old, p.name) != _value(new, p.name))
+            }
+            if changed:
+                connection.emit(OBJECT_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", [name, changed, []])
+
+    def _answer_above(self, call: Call) -> tuple[str, list[Any]]:
+        if call.member == "Ping" and call.interface in ("", PEER):
+            return "", []
+        xml = parent_xml(call.path)
+        if xml is None:
+            raise CallError(errors.UNKNOWN_OBJECT, f"there is no object {call.path}")
+        if call.member != "Introspect" or call.interface not in ("", INTROSPECTABLE):
+            raise CallError(errors.UNKNOWN_METHOD, f"the object {call.path} has no method {call.member}")
+        return "s", [xml]
+
+    def _find(self, call: Call) -> tuple[str, str]:
+        """The interface and method meant; a call may leave the interface out."""
+        if call.interface and call.interface not in self._description.interfaces:
+            raise CallError(errors.UNKNOWN_INTERFACE, f"there is no interface {call.interface}")
+        candidates = [call.interface] if call.interface else list(self._description.interfaces)
+        for name in candidates:
+            if call.member in self._description.interfaces[name].methods:
+                return name, call.member
+        raise CallError(errors.UNKNOWN_METHOD, f"there is no method {call.member}")
+
+    async def _answer_properties(
+        self, connection: Connection, member: str, call: Call
+    ) -> tuple[str, list[Any]]:
+        if not self._permissions.may_read(await self._caller(connection, call)):
+            raise _not_permitted("see the state of this room", "conclave")
+        name = call.arguments[0]
+        if name in STANDARD and member == "GetAll":
+            return "a{sv}", [{}]
+        if name not in TOPIC_OF:
+            raise CallError(errors.UNKNOWN_INTERFACE, f"there is no interface {name!r} with properties")
+        topic = TOPIC_OF[name]
+        if member == "GetAll":
+            return "a{sv}", [self._properties(topic, SNAPSHOTS[topic][1](self._room))]
+        wanted = call.arguments[1]
+        if wanted not in self._description.interfaces[name].properties:
+            raise CallError(errors.UNKNOWN_PROPERTY, f"{name} has no property {wanted!r}")
+        if member == "Set":
+            raise CallError(errors.PROPERTY_READ_ONLY, f"{wanted} is set by a method, not as a property")
+        return "v", [self._properties(topic, SNAPSHOTS[topic][1](self._room))[wanted]]
+
+    def _properties(self, topic: Topic, snapshot: Any) -> dict[str, Encoded]:
+        """Encoded once a snapshot: a panel, a CLI and a monitor may ask many times between two changes."""
+        known = self._encoded.get(topic)
+        if known is not None and known[0] == snapshot:
+            return known[1]
+        interface = self._description.interfaces[SNAPSHOTS[topic][0]]
+        encoded = {
+            p.name: encode(p.signature, _value(snapshot, p.name)) for p in interface.properties.values()
+        }
+        self._encoded[topic] = snapshot, encoded
+        return encoded
+
+    async def _caller(self, connection: Connection, call: Call) -> Any:
+        try:
+            return await connection.caller(call.sender)
+        except BusError as error:
+            raise RoomError(RoomErrorKind.NOT_PERMITTED, "the bus does not say who the caller is") from error
+
+
+def _not_permitted(what: str, group: str) -> RoomError:
+    return RoomError(
+        RoomErrorKind.NOT_PERMITTED,
+        f"this user may not {what}",
+        hint=f"use root, or a user in the group {group}",
+    )
+
+
+def _field(property_name: str) -> str:
+    """SecurityCode -> security_code."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", property_name).lower()
+
+
+def _value(snapshot: Any, property_name: str) -> Any:
+    value = getattr(snapshot, _field(property_name))
+    if property_name == "Devices":
+        return [dict(zip(("slot", "health", "reason"), device, strict=True)) for device in value]
+    return value
+
+
+def _check(description: Description) -> None:
+    """Raises BusError unless every method of the source has its verb here, and the other way round."""
+    ours: dict[str, Interface] = {n: i for n, i in description.interfaces.items() if n not in STANDARD}
+    declared = {(name, method) for name, interface in ours.items() for method in interface.methods}
+    if declared != set(METHODS) or set(ours) != set(TOPIC_OF):
+        raise BusError(f"the interface's source and the code differ: {declared ^ set(METHODS)}")

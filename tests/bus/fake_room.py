@@ -1,0 +1,214 @@
+"""A room without hardware, network or keys: settable snapshots, and verbs that are only written down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from conclaved.bus.room import (
+    AnchorStatus,
+    DeviceStatus,
+    EnrollmentRequest,
+    HardwareStatus,
+    IdentityStatus,
+    MeetingRequest,
+    MeetingStatus,
+    ParticipantStatus,
+    PolicyStatus,
+    RequestStatus,
+    StreamStatus,
+    Topic,
+)
+
+LINK = "https://meet.example.com/j/4711#secret-of-the-link"
+CODE = "01234 56789 01234 56789 01234 56789"
+NOT_BEFORE = 1_700_000_000
+NOT_AFTER = 4_000_000_000
+
+ENROLLED = IdentityStatus(
+    state="enrolled",
+    domain="room.example.com",
+    not_before=NOT_BEFORE,
+    not_after=NOT_AFTER,
+    issuer="Example CA",
+    fingerprint="ab" * 32,
+    key_protection="sealed",
+    certificates=(b"\x30\x03leaf", b"\x30\x03root"),
+)
+ALICE = ParticipantStatus(
+    leaf=0,
+    name="room.example.com",
+    assurance="verified",
+    role="host",
+    is_self=True,
+    is_heard=True,
+    reason="",
+    issuer="Example CA",
+    admitted_by="",
+)
+GUEST = ParticipantStatus(
+    leaf=1,
+    name="guest.provider.example",
+    assurance="provider",
+    role="guest",
+    is_self=False,
+    is_heard=True,
+    reason="the provider's own CA vouches for it",
+    issuer="Provider CA",
+    admitted_by="room.example.com",
+)
+WAITING = RequestStatus("r-1", "late.example.com", "verified", "")
+IN_MEETING = MeetingStatus(
+    state="in_meeting",
+    lock="locked",
+    meeting_id="4711",
+    title="Weekly",
+    level="standard",
+    service="wss://hub.example.com:8443",
+    epoch=7,
+    code_epoch=6,
+    code_reason="guest.provider.example came",
+    security_code=CODE,
+    suite="MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
+    is_host=True,
+    participants=(ALICE, GUEST),
+    lobby=(WAITING,),
+)
+STREAM = StreamStatus(
+    leaf=1,
+    name="guest.provider.example",
+    kind="video",
+    is_self=False,
+    frames_sent=0,
+    frames_received=90,
+    frames_decrypted=89,
+    frames_refused=1,
+    frames_decoded=88,
+    detail={"counter": 1234, "room": "guest", "level_db": -12.5, "moving": True},
+)
+HARDWARE = HardwareStatus(
+    camera_muted=False,
+    microphone_muted=True,
+    shutter="passing",
+    mute_switch="passing",
+    panel_serial=12,
+    panel_epoch=7,
+    devices=(("camera", "ready", ""), ("panel", "ready", "")),
+    streams=(STREAM,),
+)
+ANCHOR = AnchorStatus("office", "verified", ("example.com",), "cd" * 32, NOT_AFTER)
+
+FIELDS = {
+    Topic.DEVICE: "device_status",
+    Topic.IDENTITY: "identity_status",
+    Topic.TRUST: "anchor_statuses",
+    Topic.POLICY: "policy_status",
+    Topic.MEETING: "meeting_status",
+    Topic.HARDWARE: "hardware_status",
+}
+
+
+class FakeRoom:
+    """Implements `Room`. `error`, when set, is what every verb raises."""
+
+    def __init__(self) -> None:
+        self.device_status = DeviceStatus("0.1.0", "ready")
+        self.identity_status = IdentityStatus("none")
+        self.anchor_statuses: tuple[AnchorStatus, ...] = (ANCHOR,)
+        self.policy_status = PolicyStatus("standard")
+        self.meeting_status = MeetingStatus("idle")
+        self.hardware_status = HARDWARE
+        self.done: list[tuple[Any, ...]] = []
+        self.error: Exception | None = None
+        # What a verb changes, by its name: a script for waiting commands.
+        self.then: dict[str, list[tuple[Topic, Any]]] = {}
+        self._listeners: list[tuple[set[Topic], asyncio.Event]] = []
+
+    def device(self) -> DeviceStatus:
+        return self.device_status
+
+    def identity(self) -> IdentityStatus:
+        return self.identity_status
+
+    def anchors(self) -> tuple[AnchorStatus, ...]:
+        return self.anchor_statuses
+
+    def policy(self) -> PolicyStatus:
+        return self.policy_status
+
+    def meeting(self) -> MeetingStatus:
+        return self.meeting_status
+
+    def hardware(self) -> HardwareStatus:
+        return self.hardware_status
+
+    def set(self, topic: Topic, snapshot: Any) -> None:
+        """Replace a snapshot and tell whoever listens."""
+        setattr(self, FIELDS[topic], snapshot)
+        for topics, woken in self._listeners:
+            topics.add(topic)
+            woken.set()
+
+    async def changes(self) -> AsyncIterator[frozenset[Topic]]:
+        listener: tuple[set[Topic], asyncio.Event] = (set(), asyncio.Event())
+        self._listeners.append(listener)
+        topics, woken = listener
+        try:
+            while True:
+                await woken.wait()
+                woken.clear()
+                yield frozenset(topics)
+                topics.clear()
+        finally:
+            self._listeners.remove(listener)
+
+    async def enroll(self, request: EnrollmentRequest) -> None:
+        self._do("enroll", request)
+
+    async def add_anchor(self, pem: str, label: str, kind: str, domains: tuple[str, ...]) -> None:
+        self._do("add_anchor", pem, label, kind, domains)
+
+    async def remove_anchor(self, label: str) -> None:
+        self._do("remove_anchor", label)
+
+    async def set_minimum_level(self, level: str) -> None:
+        self._do("set_minimum_level", level)
+
+    async def create_meeting(self, request: MeetingRequest) -> str:
+        self._do("create_meeting", request)
+        return LINK
+
+    async def join_meeting(self, link: str) -> None:
+        self._do("join_meeting", link)
+
+    async def leave_meeting(self) -> None:
+        self._do("leave_meeting")
+
+    async def admit(self, request_id: str) -> None:
+        self._do("admit", request_id)
+
+    async def deny(self, request_id: str) -> None:
+        self._do("deny", request_id)
+
+    async def mute(self, *, camera: bool, microphone: bool) -> None:
+        self._do("mute", camera, microphone)
+
+    def _do(self, verb: str, *arguments: Any) -> None:
+        if self.error is not None:
+            raise self.error
+        self.done.append((verb, *arguments))
+        # Each change in a turn of the event loop of its own, so that each is told by itself.
+        loop = asyncio.get_running_loop()
+        changes = list(self.then.get(verb, ()))
+
+        def next_change() -> None:
+            if changes:
+                self.set(*changes.pop(0))
+                loop.call_soon(loop.call_soon, next_change)
+
+        next_change()
+
+
+def muted(status: HardwareStatus) -> HardwareStatus:
+    """The same hardware with the camera muted."""
+    return replace(status, camera_muted=True)
