@@ -8,10 +8,15 @@
 """
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum
+
+from conclave_hal.errors import HalError
+
+log = logging.getLogger(__name__)
 
 
 class Health(Enum):
@@ -45,6 +50,14 @@ class Device(ABC):
     async def run(self) -> None:
         """Own the device until cancelled. The default has nothing to do but wait for that."""
         await asyncio.Event().wait()
+
+    async def supervise(self) -> None:
+        """Run, and turn the device's failure into health: a broken lamp must not end a meeting."""
+        try:
+            await self.run()
+        except HalError as error:
+            log.warning("%s failed: %s", type(self).__name__, error)
+            await self._publish(DeviceState(Health.FAILED, str(error)))
 
     @abstractmethod
     async def close(self) -> None:

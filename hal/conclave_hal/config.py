@@ -1,0 +1,147 @@
+"""From `hal.toml` to a room's hardware.
+
+One table for each slot names its driver and the driver's options; a slot left out is not fitted:
+
+    [camera]
+    driver = "simulated"
+    name = "room-a.example"
+"""
+
+import asyncio
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from conclave_hal.device import Device
+from conclave_hal.drivers import Slot, driver_names, find_driver
+from conclave_hal.errors import ConfigurationError, HalError
+from conclave_hal.media import AudioSink, AudioSource, VideoSink, VideoSource
+from conclave_hal.options import TableName, read_options
+from conclave_hal.panel import Panel
+from conclave_hal.switches import MuteSwitch, PrivacySwitch
+
+D = TypeVar("D", bound=Device)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomHardware:
+    """Everything that a room has, each slot filled, with one lifecycle for all."""
+
+    camera: VideoSource
+    microphone: AudioSource
+    screen: VideoSink
+    speaker: AudioSink
+    panel: Panel
+    privacy_switch: PrivacySwitch
+    mute_switch: MuteSwitch
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """All devices, those that others look at first."""
+        return (
+            self.privacy_switch,
+            self.mute_switch,
+            self.camera,
+            self.microphone,
+            self.screen,
+            self.speaker,
+            self.panel,
+        )
+
+    async def open(self) -> None:
+        """Open all devices at once. If one fails, closes all and raises its HalError."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for device in self.devices:
+                    group.create_task(device.open())
+        except BaseExceptionGroup as failures:
+            await self.close()
+            first = failures.exceptions[0]
+            if isinstance(first, HalError):
+                raise first from None
+            raise
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+
+    async def run(self) -> None:
+        """Run all devices until cancelled. One that fails turns FAILED; the others go on."""
+        async with asyncio.TaskGroup() as group:
+            for device in self.devices:
+                group.create_task(device.supervise())
+
+    async def close(self) -> None:
+        """Close all devices, the last made first, whatever each of them says. Safe to call twice."""
+        failures: list[HalError] = []
+        for device in reversed(self.devices):
+            try:
+                await device.close()
+            except HalError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+
+def load(path: Path | str) -> RoomHardware:
+    """Read `hal.toml` and make the devices it names; opens none of them.
+
+    Raises ConfigurationError: one line that names file, key and allowed values.
+    """
+    file = Path(path)
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: is not TOML: {error}") from error
+    allowed = [slot.value for slot in Slot]
+    for key in document:
+        if key not in allowed:
+            raise ConfigurationError(f"{file}: [{key}]: unknown table; tables: {', '.join(sorted(allowed))}")
+    made: dict[Slot, Device] = {}
+    for slot in Slot:
+        made[slot] = _make(file, slot, document.get(slot.value, {"driver": "none"}), made)
+    return RoomHardware(
+        camera=_checked(file, made, Slot.CAMERA, VideoSource),
+        microphone=_checked(file, made, Slot.MICROPHONE, AudioSource),
+        screen=_checked(file, made, Slot.SCREEN, VideoSink),
+        speaker=_checked(file, made, Slot.SPEAKER, AudioSink),
+        panel=_checked(file, made, Slot.PANEL, Panel),
+        privacy_switch=_checked(file, made, Slot.PRIVACY_SWITCH, PrivacySwitch),
+        mute_switch=_checked(file, made, Slot.MUTE_SWITCH, MuteSwitch),
+    )
+
+
+def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, Device]) -> Device:
+    where = TableName(file, slot.value, "")
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{file}: {slot.value}: must be a table, [{slot.value}]")
+    options = {key: value for key, value in table.items() if key != "driver"}
+    name = table.get("driver")
+    known = ", ".join(driver_names(slot))
+    if not isinstance(name, str):
+        raise where.error("driver", f"is required; drivers: {known}")
+    if name not in driver_names(slot):
+        raise where.error("driver", f"unknown driver {name!r}; drivers: {known}")
+    try:
+        driver = find_driver(slot, name)
+        where = TableName(file, slot.value, name)
+        return driver.make(read_options(driver.options, options, where), made)
+    except ConfigurationError as error:
+        message = str(error)
+        if message.startswith(str(file)):
+            raise
+        raise ConfigurationError(f"{file}: [{slot.value}] {message}", hint=error.hint) from error
+
+
+def _checked(file: Path, made: Mapping[Slot, Device], slot: Slot, interface: Callable[..., D]) -> D:
+    device = made[slot]
+    # Seen as a callable because mypy wants a concrete class wherever `type[D]` is asked for.
+    wanted = cast("type[D]", interface)
+    if not isinstance(device, wanted):
+        raise ConfigurationError(
+            f"{file}: [{slot.value}] driver: {type(device).__name__} is not a {wanted.__name__}"
+        )
+    return device

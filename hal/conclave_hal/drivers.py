@@ -1,0 +1,85 @@
+"""The drivers there are, by slot and name; each is imported only when it is chosen.
+
+A package outside this one adds drivers through the entry-point group `conclave.hal`: the entry
+point's name is `<slot>.<driver>`, for example `camera.v4l2`, and its value a `Driver`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from conclave_hal.device import Device
+from conclave_hal.errors import ConfigurationError
+
+ENTRY_POINT_GROUP = "conclave.hal"
+
+O = TypeVar("O")  # noqa: E741
+
+
+class Slot(Enum):
+    """The places for hardware in a room; the value is the table's name in `hal.toml`.
+
+    In the order in which they are made: a device may look at those made before it.
+    """
+
+    PRIVACY_SWITCH = "privacy_switch"
+    MUTE_SWITCH = "mute_switch"
+    CAMERA = "camera"
+    MICROPHONE = "microphone"
+    SCREEN = "screen"
+    SPEAKER = "speaker"
+    PANEL = "panel"
+
+
+@dataclass(frozen=True, slots=True)
+class Driver(Generic[O]):
+    """A way to make a device from its options and from the devices made before it."""
+
+    options: type[O]
+    """A frozen dataclass as `conclave_hal.options` describes it."""
+    make: Callable[[O, Mapping[Slot, Device]], Device]
+    """Must not touch hardware: that is `open`'s. May raise ConfigurationError."""
+
+
+_BUILT_IN = {
+    "none": "conclave_hal.none:{}",
+    "simulated": "conclave_hal.simulated.{}:DRIVER",
+}
+
+
+def driver_names(slot: Slot) -> tuple[str, ...]:
+    """Names that `find_driver` knows for `slot`, sorted."""
+    return tuple(sorted({*_BUILT_IN, *_outside(slot)}))
+
+
+def find_driver(slot: Slot, name: str) -> Driver[Any]:
+    """Import the driver `name` of `slot`.
+
+    Raises KeyError if there is none, ConfigurationError if it cannot be imported.
+    """
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        found: object = getattr(import_module(module.format(slot.value)), attribute.format(slot.name))
+    else:
+        target = _outside(slot)[name]
+        try:
+            module, _, attribute = target.partition(":")
+            found = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ConfigurationError(
+                f"driver {name!r} of {slot.value} cannot be imported: {error}"
+            ) from error
+    if not isinstance(found, Driver):
+        raise ConfigurationError(
+            f"driver {name!r} of {slot.value} is not a Driver but {type(found).__name__}"
+        )
+    return found
+
+
+def _outside(slot: Slot) -> dict[str, str]:
+    prefix = slot.value + "."
+    points = entry_points(group=ENTRY_POINT_GROUP)
+    return {p.name.removeprefix(prefix): p.value for p in points if p.name.startswith(prefix)}
