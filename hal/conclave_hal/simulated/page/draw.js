@@ -1,0 +1,189 @@
+// Draws a view on the glass. Every text goes through textContent: names are strangers' input.
+
+import * as words from "./words.js";
+
+export const byId = (id) => document.getElementById(id);
+
+export function element(tag, className = "", text = "") {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+export function icon(name, className = "") {
+  const namespace = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(namespace, "svg");
+  svg.setAttribute("aria-hidden", "true");
+  if (className) svg.setAttribute("class", className);
+  const use = document.createElementNS(namespace, "use");
+  use.setAttribute("href", `#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+// A name in its own direction; one that nobody vouches for stands in quotation marks.
+export function nameOf(participant, className) {
+  const name = element("bdi", className, participant.name);
+  name.title = participant.name;
+  if (!words.assurance(participant.assurance).isSafe) name.classList.add("claimed");
+  return name;
+}
+
+export function draw(view, press) {
+  const glass = byId("glass");
+  const lock = words.lock(view.lock);
+  glass.dataset.state = view.state;
+  glass.dataset.lock = view.lock;
+  glass.classList.toggle("has-unverified", words.hasUnverified(view));
+  byId("lock-icon").setAttribute("href", `#${lock.icon}`);
+  byId("lock-word").textContent = lock.word;
+  byId("lock-meaning").textContent = lock.meaning;
+  byId("title").textContent = view.title ? words.isolated(view.title) : "";
+  setText("headline", words.headline(view));
+  byId("room").textContent = view.room;
+  byId("level").textContent = view.state === "in_meeting" ? words.level(view.level) : "";
+  document.title = `${words.headline(view)} · ${lock.word}`;
+  drawNotices(view);
+  drawCode(view);
+  drawStage(view);
+  keepingFocus(() => {
+    drawPeople(view);
+    drawLobby(view, press);
+    drawControls(view, press);
+  });
+}
+
+// A live region speaks whenever its text is set, so it is set only when it differs.
+function setText(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
+
+function drawNotices(view) {
+  const list = byId("notices");
+  const texts = view.notices.length || view.lock !== "broken" ? view.notices : ["This device is behind."];
+  if (JSON.stringify(texts) === list.dataset.shown) return;
+  list.dataset.shown = JSON.stringify(texts);
+  list.replaceChildren(...texts.map((text) => {
+    const line = element("li");
+    line.append(icon("triangle"), element("bdi", "", text));
+    return line;
+  }));
+}
+
+function drawCode(view) {
+  const code = words.code(view);
+  const section = byId("code");
+  section.classList.toggle("is-stale", !code.isCurrent);
+  section.classList.toggle("is-empty", code.groups.length === 0);
+  byId("code-caption").textContent = code.groups.length ? code.caption : code.nothing;
+  byId("code-reason").textContent = code.reason;
+  byId("groups").replaceChildren(...code.groups.map((digits) => element("li", "", digits)));
+}
+
+function drawStage(view) {
+  const stage = words.stage(view);
+  byId("stage-icon").setAttribute("href", `#${words.lock(view.lock).icon}`);
+  setText("stage-name", stage.name);
+  setText("stage-line", stage.line);
+  setText("stage-note", stage.note);
+}
+
+function drawPeople(view) {
+  // Those whom nobody verified come first, so that a long list cannot hide them.
+  const safeLast = (p) => (words.assurance(p.assurance).isSafe ? 1 : 0);
+  const sorted = [...view.participants].sort((a, b) => safeLast(a) - safeLast(b));
+  byId("people").replaceChildren(...sorted.map(person));
+}
+
+function person(participant) {
+  const assurance = words.assurance(participant.assurance);
+  const row = element("li", assurance.isSafe ? "person" : "person unverified");
+  const lines = element("div", "person-lines");
+  const first = element("p", "person-name");
+  first.append(nameOf(participant, "name"));
+  if (participant.is_self) first.append(element("span", "self", "this room"));
+  const second = element("p", "person-facts");
+  second.append(element("strong", "assurance", assurance.word));
+  if (participant.role) second.append(element("span", "role", participant.role));
+  const heard = element("span", participant.is_heard ? "heard" : "heard not-yet");
+  if (!participant.is_self) {
+    heard.append(icon(participant.is_heard ? "heard" : "unheard"), participant.is_heard ? "heard" : "not heard");
+    second.append(heard);
+  }
+  lines.append(first, second);
+  row.append(icon(assurance.icon, "assurance-icon"), lines);
+  return row;
+}
+
+const SETTLE_MS = 600;
+let lobbyShown = "";
+let lobbyChangedAt = 0;
+
+function drawLobby(view, press) {
+  const requests = view.state === "in_meeting" ? view.lobby : [];
+  byId("glass").classList.toggle("has-lobby", requests.length > 0);
+  byId("lobby-name").textContent = requests.length > 1 ? `Waiting to come in: ${requests.length}` : "Waiting to come in";
+  const order = JSON.stringify(requests.map((request) => request.request_id));
+  if (order !== lobbyShown) {
+    lobbyShown = order;
+    lobbyChangedAt = performance.now();
+  }
+  byId("lobby").replaceChildren(...requests.map((request) => card(request, view.can_admit, press)));
+}
+
+function card(request, canAdmit, press) {
+  const assurance = words.assurance(request.assurance);
+  const made = element("li", assurance.isSafe ? "card" : "card unverified");
+  const who = element("div", "card-who");
+  const lines = element("div", "person-lines");
+  const first = element("p", "person-name");
+  first.append(nameOf(request, "name"));
+  const second = element("p", "person-facts");
+  second.append(element("strong", "assurance", assurance.word), element("bdi", "card-reason", request.reason));
+  lines.append(first, second);
+  who.append(icon(assurance.icon, "assurance-icon"), lines);
+  made.append(who);
+  if (!canAdmit) {
+    made.append(element("p", "card-hosts", "Only a host can let somebody in."));
+    return made;
+  }
+  const buttons = element("div", "card-buttons");
+  for (const [kind, text] of [["admit", "Admit"], ["deny", "Deny"]]) {
+    const button = element("button", kind, text);
+    button.type = "button";
+    button.id = `${kind} ${request.request_id}`;
+    button.setAttribute("aria-label", `${text} ${words.isolated(request.name)}, ${assurance.word}`);
+    button.addEventListener("click", (event) => {
+      // A finger on its way to one card must not hit another that has just moved under it.
+      const isFinger = event.isTrusted && event.detail > 0;
+      if (isFinger && performance.now() - lobbyChangedAt < SETTLE_MS) return;
+      press(kind, request.request_id);
+    });
+    buttons.append(button);
+  }
+  made.append(buttons);
+  return made;
+}
+
+function drawControls(view, press) {
+  for (const [id, state] of [["microphone-button", words.microphone(view)], ["camera-button", words.camera(view)]]) {
+    const button = byId(id);
+    button.classList.toggle("is-off", state.isOff);
+    button.classList.toggle("is-unread", state.isUnread);
+    button.setAttribute("aria-pressed", String(state.isMuted));
+    const lines = element("span", "control-words");
+    lines.append(element("strong", "", state.word), element("span", "", state.why));
+    button.replaceChildren(icon(state.icon), lines);
+    if (state.isUnread) button.append(icon("triangle", "warning"));
+    button.onclick = () => press(state.press);
+  }
+  byId("leave-button").hidden = view.state === "idle" || view.state === "left";
+  byId("leave-button").onclick = () => press("leave");
+}
+
+function keepingFocus(change) {
+  const focused = document.activeElement?.id;
+  change();
+  if (focused && document.activeElement?.id !== focused) byId(focused)?.focus();
+}

@@ -1,0 +1,73 @@
+// The page's connection: views come in and are acknowledged once painted, presses go out.
+
+import { byId, draw } from "./draw.js";
+import { drawDetails, toggleDetails } from "./details.js";
+
+const RETRY_MS = [250, 500, 1000, 2000, 4000];
+let socket = null;
+let failures = 0;
+let sequence = 0;
+
+const say = (message) => {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+};
+const press = (kind, requestId = "") => say({ type: "press", kind, ...(requestId && { request_id: requestId }) });
+
+function connect() {
+  const address = new URL("socket", location.href);
+  address.protocol = "ws:";
+  socket = new WebSocket(address);
+  socket.addEventListener("message", (event) => receive(JSON.parse(event.data)));
+  socket.addEventListener("close", lost);
+}
+
+function receive(message) {
+  failures = 0;
+  sequence = message.sequence;
+  drawSwitches(message.switches);
+  document.body.dataset.connection = message.view ? "open" : "opening";
+  byId("glass").inert = !message.view;
+  if (!message.view) {
+    byId("lost-title").textContent = "The room is starting";
+    byId("lost-line").textContent = "It has not said anything yet.";
+  } else {
+    draw(message.view, press);
+    drawDetails(message.view);
+  }
+  acknowledge();
+}
+
+// A frame callback runs before the paint of its frame, so the second one runs after it.
+function acknowledge() {
+  if (document.hidden) {
+    say({ type: "hidden" });
+    return;
+  }
+  const painted = sequence;
+  requestAnimationFrame(() => requestAnimationFrame(() => say({ type: "drawn", sequence: painted })));
+}
+
+// Without its room the glass would go on showing a lock that nobody stands behind any more.
+function lost() {
+  document.body.dataset.connection = "lost";
+  byId("glass").inert = true;
+  byId("details").close();
+  byId("lost-title").textContent = "This panel has lost its room";
+  byId("lost-line").textContent = "Nothing that it showed before can be trusted now. It is trying to connect again.";
+  setTimeout(connect, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
+}
+
+function drawSwitches(switches) {
+  for (const name of ["shutter", "mute_switch"]) {
+    const fieldset = byId(`switch-${name}`);
+    fieldset.hidden = !(name in switches);
+    for (const input of fieldset.querySelectorAll("input")) input.checked = input.value === switches[name];
+  }
+}
+
+for (const input of document.querySelectorAll(".switch input")) {
+  input.addEventListener("change", () => say({ type: "switch", switch: input.name, position: input.value }));
+}
+byId("lock").addEventListener("click", toggleDetails);
+document.addEventListener("visibilitychange", acknowledge);
+connect();

@@ -1,0 +1,102 @@
+// What a view means, in words. Pure functions of the view; nothing here touches the page.
+
+export const LOCK = {
+  locked: { icon: "lock-locked", word: "Locked", meaning: "end-to-end encrypted" },
+  opening: { icon: "lock-opening", word: "Opening", meaning: "nothing is sent" },
+  broken: { icon: "lock-broken", word: "Broken", meaning: "sending has stopped" },
+  none: { icon: "lock-none", word: "No lock", meaning: "no meeting" },
+};
+
+export const ASSURANCE = {
+  verified: { icon: "tick", word: "verified", isSafe: true },
+  provider: { icon: "triangle", word: "not verified", isSafe: false },
+  unknown: { icon: "triangle", word: "unknown, not verified", isSafe: false },
+};
+
+export const assurance = (value) => ASSURANCE[value] ?? ASSURANCE.unknown;
+export const lock = (value) => LOCK[value] ?? LOCK.broken;
+
+const LEVEL = { locked: "Verified participants only", standard: "Guests allowed" };
+export const level = (value) => LEVEL[value] ?? value;
+
+export function headline(view) {
+  if (view.state === "joining") return "Joining the meeting";
+  if (view.state === "lobby") return "Waiting to be let in";
+  if (view.state === "left") return "This room has left";
+  if (view.state !== "in_meeting") return "Not in a meeting";
+  const count = view.participants.length;
+  if (count <= 1) return "Nobody else is here";
+  const unverified = view.participants.filter((p) => !assurance(p.assurance).isSafe).length;
+  if (unverified === 0) return `${count} people, all verified`;
+  if (unverified === count) return `${count} people, none verified`;
+  return `${count} people, ${unverified} not verified`;
+}
+
+export function hasUnverified(view) {
+  return view.state === "in_meeting" && view.participants.some((p) => !assurance(p.assurance).isSafe);
+}
+
+export function stage(view) {
+  const name = view.room || "A room without a name";
+  if (view.state === "joining") {
+    return { name: view.title || "Joining", line: "Keys are being agreed with those inside.",
+      note: "No picture and no sound leaves this room yet." };
+  }
+  if (view.state === "lobby") {
+    return { name: view.title || "Waiting in the lobby", line: "A host has to let this room in.",
+      note: view.room ? `Hosts see it as ${isolated(view.room)}. No picture and no sound leaves this room yet.`
+        : "No picture and no sound leaves this room yet." };
+  }
+  if (view.state === "left") {
+    return { name, line: view.title ? `This room has left ${isolated(view.title)}.` : "This room has left the meeting.",
+      note: "It sends nothing and can read nothing that is sent from now on." };
+  }
+  return { name, line: "Not in a meeting",
+    note: view.room ? "" : "This device has no certificate yet. An administrator gives the room its domain." };
+}
+
+export function code(view) {
+  const groups = view.security_code.split(" ").filter(Boolean);
+  const isCurrent = view.lock === "locked";
+  if (groups.length === 0) {
+    return { groups, isCurrent, caption: "", reason: "",
+      nothing: view.lock === "locked" ? "A code appears as soon as somebody joins." : "No code to compare." };
+  }
+  return {
+    groups,
+    isCurrent,
+    caption: isCurrent ? "Read it aloud. Same digits on every panel: nobody is in between."
+      : "Not current. Do not compare it now.",
+    reason: view.code_reason ? `Changed because: ${isolated(view.code_reason)}` : "",
+    nothing: "",
+  };
+}
+
+// A hardware switch wins, and one that nobody can read is never taken for closed.
+export function microphone(view) {
+  return control(view.microphone_muted, view.mute_switch, {
+    icon: "microphone", live: "Microphone on", off: "Microphone off", blocked: "by the room's switch",
+    unread: "room's switch unknown: not safe", mute: "mute_microphone", unmute: "unmute_microphone",
+  });
+}
+
+export function camera(view) {
+  return control(view.camera_muted, view.shutter, {
+    icon: "camera", live: "Camera on", off: "Camera off", blocked: "shutter is closed",
+    unread: "shutter unknown: not safe", mute: "mute_camera", unmute: "unmute_camera",
+  });
+}
+
+function control(isMuted, hardware, words) {
+  const isBlocked = hardware === "blocking";
+  const isUnread = !isBlocked && hardware !== "passing";
+  const isOff = isMuted || isBlocked;
+  let why = isMuted ? "here on the panel" : "press to turn off";
+  if (isBlocked) why = isMuted ? `${words.blocked}, and here` : words.blocked;
+  if (isUnread) why = words.unread;
+  return { icon: isOff ? `${words.icon}-off` : words.icon, word: isOff ? words.off : words.live, why, isOff,
+    isBlocked, isUnread, isMuted, press: isMuted ? words.unmute : words.mute };
+}
+
+// Keeps the direction of a stranger's text from turning the sentence around it.
+export const isolated = (text) => `\u2068${text}\u2069`;

@@ -1,0 +1,38 @@
+"""A switch that people move by hand, on the page around the simulated panel."""
+
+from conclave_hal.device import Device, Health
+from conclave_hal.switches import SwitchPosition, SwitchState
+
+
+class SimulatedSwitch(Device):
+    """What the two simulated switches have in common. PASSING at start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._position = SwitchPosition.PASSING
+
+    async def open(self) -> None:
+        """Read the switch for the first time."""
+        await self._publish(SwitchState(Health.READY, "", self._position))
+
+    async def close(self) -> None:
+        """Nothing to release. The switch cannot be read any more."""
+        await self._publish(SwitchState(Health.FAILED, "closed", SwitchPosition.UNKNOWN))
+
+    def state(self) -> SwitchState:
+        """The present state; UNKNOWN before `open` and after `close`."""
+        state = super().state()
+        return state if isinstance(state, SwitchState) else SwitchState()
+
+    @property
+    def position(self) -> SwitchPosition:
+        """Where the switch really stands, whether or not anybody can read it."""
+        return self._position
+
+    async def move(self, position: SwitchPosition) -> None:
+        """Move the switch, as a hand would. UNKNOWN pulls its cable out."""
+        self._position = position
+        if position is SwitchPosition.UNKNOWN:
+            await self._publish(SwitchState(Health.DEGRADED, "the cable is unplugged", position))
+        else:
+            await self._publish(SwitchState(Health.READY, "", position))
