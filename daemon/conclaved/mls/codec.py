@@ -1,0 +1,158 @@
+"""The TLS presentation language as RFC 9420 §2.1 uses it.
+
+Encoding is plain concatenation of bytes. Decoding goes through `Reader`, which never looks past its
+buffer, accepts only the shortest form of a length (so an object has exactly one encoding, and a
+signature or hash over the bytes received is one over the object), and fails with `DecodeError`.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from conclaved.mls.errors import DecodeError, LocalError
+
+T = TypeVar("T")
+
+MAX_LENGTH = 2**30 - 1
+
+
+def uint8(value: int) -> bytes:
+    """One byte."""
+    return value.to_bytes(1, "big")
+
+
+def uint16(value: int) -> bytes:
+    """Two bytes, big endian."""
+    return value.to_bytes(2, "big")
+
+
+def uint32(value: int) -> bytes:
+    """Four bytes, big endian."""
+    return value.to_bytes(4, "big")
+
+
+def uint64(value: int) -> bytes:
+    """Eight bytes, big endian."""
+    return value.to_bytes(8, "big")
+
+
+def vector_length(length: int) -> bytes:
+    """The header of a variable-size vector of `length` bytes (RFC 9420 §2.1.2): 1, 2 or 4 bytes."""
+    if length < 0x40:
+        return length.to_bytes(1, "big")
+    if length < 0x4000:
+        return (length | 0x4000).to_bytes(2, "big")
+    if length <= MAX_LENGTH:
+        return (length | 0x80000000).to_bytes(4, "big")
+    raise LocalError(f"a vector of {length} bytes is too long to encode")
+
+
+def opaque(data: bytes | bytearray) -> bytes:
+    """`opaque data<V>`: the bytes behind their length."""
+    return vector_length(len(data)) + bytes(data)
+
+
+def vector(encoded: Iterable[bytes]) -> bytes:
+    """`T items<V>` from items already encoded."""
+    return opaque(b"".join(encoded))
+
+
+def optional(encoded: bytes | None) -> bytes:
+    """`optional<T>`: a presence byte, then the value (RFC 9420 §2.1.1)."""
+    return b"\x00" if encoded is None else b"\x01" + encoded
+
+
+class Reader:
+    """A cursor over bytes. Every method consumes, and raises `DecodeError` where it cannot."""
+
+    __slots__ = ("_at", "_data", "_end")
+
+    def __init__(self, data: bytes, start: int = 0, end: int | None = None) -> None:
+        self._data = data
+        self._at = start
+        self._end = len(data) if end is None else end
+
+    @property
+    def remaining(self) -> int:
+        """Bytes not yet read."""
+        return self._end - self._at
+
+    @property
+    def position(self) -> int:
+        """Offset of the next byte, for `since`."""
+        return self._at
+
+    def since(self, position: int) -> bytes:
+        """The bytes read since `position`."""
+        return self._data[position : self._at]
+
+    def fixed(self, length: int) -> bytes:
+        """Exactly `length` bytes."""
+        start = self._at
+        if length > self._end - start:
+            raise DecodeError(f"{length} bytes wanted, {self._end - start} left")
+        self._at = start + length
+        return self._data[start : self._at]
+
+    def uint8(self) -> int:
+        return self.fixed(1)[0]
+
+    def uint16(self) -> int:
+        return int.from_bytes(self.fixed(2), "big")
+
+    def uint32(self) -> int:
+        return int.from_bytes(self.fixed(4), "big")
+
+    def uint64(self) -> int:
+        return int.from_bytes(self.fixed(8), "big")
+
+    def vector_length(self) -> int:
+        """The length in a vector's header, in its shortest form only (RFC 9420 §2.1.2)."""
+        first = self.uint8()
+        prefix = first >> 6
+        if prefix == 3:
+            raise DecodeError("invalid vector length prefix", rule="RFC 9420 §2.1.2")
+        length = first & 0x3F
+        if prefix:
+            extra = (1 << prefix) - 1
+            length = (length << (8 * extra)) | int.from_bytes(self.fixed(extra), "big")
+            if length < (0x40 if prefix == 1 else 0x4000):
+                raise DecodeError("vector length not in its shortest form", rule="RFC 9420 §2.1.2")
+        return length
+
+    def opaque(self) -> bytes:
+        """The content of an `opaque<V>`."""
+        return self.fixed(self.vector_length())
+
+    def vector(self, item: Callable[["Reader"], T]) -> tuple[T, ...]:
+        """The items of a `T<V>`; `item` reads one, and must consume at least a byte."""
+        length = self.vector_length()
+        if length > self.remaining:
+            raise DecodeError(f"a vector of {length} bytes wanted, {self.remaining} left")
+        inner = Reader(self._data, self._at, self._at + length)
+        items = []
+        while inner.remaining:
+            items.append(item(inner))
+        self._at += length
+        return tuple(items)
+
+    def optional(self, item: Callable[["Reader"], T]) -> T | None:
+        """The value of an `optional<T>`, or None."""
+        present = self.uint8()
+        if present == 0:
+            return None
+        if present != 1:
+            raise DecodeError("presence byte neither 0 nor 1", rule="RFC 9420 §2.1.1")
+        return item(self)
+
+    def finish(self) -> None:
+        """Check that nothing is left."""
+        if self.remaining:
+            raise DecodeError(f"{self.remaining} bytes too many")
+
+
+def decode_whole(data: bytes, item: Callable[[Reader], T]) -> T:
+    """Read one `T` that fills `data` exactly."""
+    reader = Reader(bytes(data))
+    value = item(reader)
+    reader.finish()
+    return value
