@@ -1,0 +1,560 @@
+"""The one provider of cryptography: everything below RFC 9420's labels is called from here.
+
+Primitives come from `cryptography`. What its HPKE `Suite` lacks is composed here as RFC 9180 says:
+DeriveKeyPair (§7.1.3), the exporter (§5.3), X448, and a sealing context that hashes one `info` for many
+recipients, which makes a Welcome for N joiners linear in N. HPKE's aad is empty in MLS throughout.
+"""
+
+import hmac
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cache
+from typing import Any, Protocol
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature as BadSignature
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448, x25519
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+
+from conclaved.mls.codec import Reader, opaque, uint8, uint16, uint32
+from conclaved.mls.errors import DecryptionFailed, InvalidSignature, LocalError, RemoteError
+
+Secret = bytes | bytearray
+
+
+class CipherSuite(IntEnum):
+    """RFC 9420 §17.1."""
+
+    MLS_128_DHKEMX25519_AES128GCM_SHA256_ED25519 = 1
+    MLS_128_DHKEMP256_AES128GCM_SHA256_P256 = 2
+    MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_ED25519 = 3
+    MLS_256_DHKEMX448_AES256GCM_SHA512_ED448 = 4
+    MLS_256_DHKEMP521_AES256GCM_SHA512_P521 = 5
+    MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_ED448 = 6
+    MLS_256_DHKEMP384_AES256GCM_SHA384_P384 = 7
+
+
+@dataclass(frozen=True, slots=True)
+class HpkeCiphertext:
+    """What HPKE's single-shot seal gives (RFC 9420 §7.6)."""
+
+    kem_output: bytes
+    ciphertext: bytes
+
+    def encode(self) -> bytes:
+        return opaque(self.kem_output) + opaque(self.ciphertext)
+
+    @classmethod
+    def read(cls, reader: Reader) -> "HpkeCiphertext":
+        return cls(reader.opaque(), reader.opaque())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HpkePublicKey:
+    """A public key of a suite's KEM, parsed."""
+
+    data: bytes
+    key: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HpkePrivateKey:
+    """A private key of a suite's KEM; only the public half shows."""
+
+    public_key: bytes
+    key: Any = field(repr=False)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a private key is not copied or pickled")
+
+
+class Signer(Protocol):
+    """Holder of a signature private key: software, a TPM, a PKCS#11 token."""
+
+    @property
+    def public_key(self) -> bytes:
+        """SignaturePublicKey as MLS encodes it (RFC 9420 §5.1.1); for P-256 the 65-byte point."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Signature over `data`; for ECDSA the DER form, over the suite's hash of `data`."""
+        ...
+
+
+# --- Key agreement -------------------------------------------------------------------------------
+
+
+class _NistCurve:
+    """ECDH on a NIST curve, points uncompressed (RFC 9180 §7.1.1)."""
+
+    def __init__(self, curve: ec.EllipticCurve, order: int, size: int, bitmask: int) -> None:
+        self.curve, self.order, self.size, self.bitmask = curve, order, size, bitmask
+
+    def generate(self) -> Any:
+        return ec.generate_private_key(self.curve)
+
+    def from_private(self, data: bytes) -> Any:
+        return ec.derive_private_key(int.from_bytes(data, "big"), self.curve)
+
+    def candidate(self, data: bytes) -> Any | None:
+        masked = bytes([data[0] & self.bitmask]) + data[1:]
+        return self.from_private(masked) if 0 < int.from_bytes(masked, "big") < self.order else None
+
+    def public_bytes(self, key: Any) -> bytes:
+        encoded: bytes = key.public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
+        return encoded
+
+    def from_public(self, data: bytes) -> Any:
+        if len(data) != 2 * self.size + 1 or data[0] != 4:
+            raise ValueError("not an uncompressed point")
+        return ec.EllipticCurvePublicKey.from_encoded_point(self.curve, data)
+
+    def exchange(self, private: Any, public: Any) -> bytes:
+        shared: bytes = private.exchange(ec.ECDH(), public)
+        return shared
+
+
+class _MontgomeryCurve:
+    """X25519 or X448 (RFC 7748)."""
+
+    def __init__(self, private: Any, public: Any, size: int) -> None:
+        self.private, self.public, self.size = private, public, size
+
+    def generate(self) -> Any:
+        return self.private.generate()
+
+    def from_private(self, data: bytes) -> Any:
+        return self.private.from_private_bytes(bytes(data))
+
+    def public_bytes(self, key: Any) -> bytes:
+        encoded: bytes = key.public_bytes_raw()
+        return encoded
+
+    def from_public(self, data: bytes) -> Any:
+        return self.public.from_public_bytes(data)
+
+    def exchange(self, private: Any, public: Any) -> bytes:
+        shared: bytes = private.exchange(public)
+        return shared
+
+
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_P384_ORDER = int(
+    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
+)
+_P521_ORDER = int(
+    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa"
+    "51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+    16,
+)
+_P256 = _NistCurve(ec.SECP256R1(), _P256_ORDER, 32, 0xFF)
+_P384 = _NistCurve(ec.SECP384R1(), _P384_ORDER, 48, 0xFF)
+_P521 = _NistCurve(ec.SECP521R1(), _P521_ORDER, 66, 0x01)
+_X25519 = _MontgomeryCurve(x25519.X25519PrivateKey, x25519.X25519PublicKey, 32)
+_X448 = _MontgomeryCurve(x448.X448PrivateKey, x448.X448PublicKey, 56)
+
+
+# --- Signatures ----------------------------------------------------------------------------------
+
+
+class _Ecdsa:
+    """ECDSA, DER encoded; keys are uncompressed points and field elements."""
+
+    def __init__(self, curve: _NistCurve, algorithm: hashes.HashAlgorithm) -> None:
+        self.curve, self.algorithm = curve, ec.ECDSA(algorithm)
+
+    def generate(self) -> Any:
+        return self.curve.generate()
+
+    def from_private(self, data: bytes) -> Any:
+        return self.curve.from_private(data)
+
+    def from_public(self, data: bytes) -> Any:
+        return self.curve.from_public(data)
+
+    def public_bytes(self, key: Any) -> bytes:
+        return self.curve.public_bytes(key)
+
+    def sign(self, key: Any, data: bytes) -> bytes:
+        signature: bytes = key.sign(data, self.algorithm)
+        return signature
+
+    def verify(self, key: Any, data: bytes, signature: bytes) -> None:
+        key.verify(signature, data, self.algorithm)
+
+
+class _EdDsa:
+    """Ed25519 or Ed448 (RFC 8032)."""
+
+    def __init__(self, private: Any, public: Any) -> None:
+        self.private, self.public = private, public
+
+    def generate(self) -> Any:
+        return self.private.generate()
+
+    def from_private(self, data: bytes) -> Any:
+        return self.private.from_private_bytes(bytes(data))
+
+    def from_public(self, data: bytes) -> Any:
+        return self.public.from_public_bytes(data)
+
+    def public_bytes(self, key: Any) -> bytes:
+        encoded: bytes = key.public_bytes_raw()
+        return encoded
+
+    def sign(self, key: Any, data: bytes) -> bytes:
+        signature: bytes = key.sign(data)
+        return signature
+
+    def verify(self, key: Any, data: bytes, signature: bytes) -> None:
+        key.verify(signature, data)
+
+
+_ED25519 = _EdDsa(ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)
+_ED448 = _EdDsa(ed448.Ed448PrivateKey, ed448.Ed448PublicKey)
+
+
+# --- The registry --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    """What a cipher suite is made of (RFC 9420 §17.1, RFC 9180 §7)."""
+
+    kem_id: int
+    curve: Any
+    kem_hash: hashes.HashAlgorithm
+    kdf_id: int
+    hash: hashes.HashAlgorithm
+    aead_id: int
+    aead: Any
+    key_size: int
+    signature: Any
+
+
+_SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
+_REGISTRY = {
+    1: _Parameters(0x20, _X25519, _SHA256, 1, _SHA256, 1, AESGCM, 16, _ED25519),
+    2: _Parameters(0x10, _P256, _SHA256, 1, _SHA256, 1, AESGCM, 16, _Ecdsa(_P256, _SHA256)),
+    3: _Parameters(0x20, _X25519, _SHA256, 1, _SHA256, 3, ChaCha20Poly1305, 32, _ED25519),
+    4: _Parameters(0x21, _X448, _SHA512, 3, _SHA512, 2, AESGCM, 32, _ED448),
+    5: _Parameters(0x12, _P521, _SHA512, 3, _SHA512, 2, AESGCM, 32, _Ecdsa(_P521, _SHA512)),
+    6: _Parameters(0x21, _X448, _SHA512, 3, _SHA512, 3, ChaCha20Poly1305, 32, _ED448),
+    7: _Parameters(0x11, _P384, _SHA384, 2, _SHA384, 2, AESGCM, 32, _Ecdsa(_P384, _SHA384)),
+}
+_LABEL = b"MLS 1.0 "
+NONCE_SIZE = 12
+
+
+class Crypto:
+    """The algorithms of one cipher suite under RFC 9420's names. Get one from `crypto_for`."""
+
+    def __init__(self, suite: CipherSuite) -> None:
+        self.suite = suite
+        self._p = _REGISTRY[suite]
+        self.hash_size = self._p.hash.digest_size
+        self.key_size = self._p.key_size
+        self.nonce_size = NONCE_SIZE
+        self._hash_name = self._p.hash.name
+        self._kem_suite_id = b"KEM" + uint16(self._p.kem_id)
+        self.hpke_suite_id = (
+            b"HPKE" + uint16(self._p.kem_id) + uint16(self._p.kdf_id) + uint16(self._p.aead_id)
+        )
+        self.zero = bytes(self.hash_size)
+
+    def __repr__(self) -> str:
+        return f"Crypto({self.suite.name})"
+
+    # Hashes and key derivation
+
+    def random(self, size: int) -> bytes:
+        """`size` fresh random bytes from the operating system."""
+        return os.urandom(size)
+
+    def hash(self, data: bytes) -> bytes:
+        """Hash of the suite, `hash_size` bytes."""
+        digest = hashes.Hash(self._p.hash)
+        digest.update(data)
+        return digest.finalize()
+
+    def mac(self, key: Secret, data: bytes) -> bytes:
+        """HMAC with the suite's hash."""
+        return hmac.digest(key, data, self._hash_name)
+
+    def mac_equal(self, a: bytes, b: bytes) -> bool:
+        """Compare two tags in constant time."""
+        return hmac.compare_digest(a, b)
+
+    def extract(self, salt: Secret, key_material: Secret) -> bytes:
+        """KDF.Extract."""
+        return HKDF.extract(self._p.hash, bytes(salt), bytes(key_material))
+
+    def expand(self, secret: Secret, info: bytes, length: int) -> bytes:
+        """KDF.Expand."""
+        return HKDFExpand(self._p.hash, length, info).derive(secret)
+
+    def expand_with_label(self, secret: Secret, label: str, context: bytes, length: int) -> bytes:
+        """ExpandWithLabel (RFC 9420 §8)."""
+        if not 0 <= length <= min(255 * self.hash_size, 0xFFFF):
+            raise LocalError(f"cannot expand to {length} bytes")
+        if length == 0:
+            return b""
+        info = uint16(length) + opaque(_LABEL + label.encode()) + opaque(context)
+        return HKDFExpand(self._p.hash, length, info).derive(secret)
+
+    def derive_secret(self, secret: Secret, label: str) -> bytes:
+        """DeriveSecret (RFC 9420 §8)."""
+        return self.expand_with_label(secret, label, b"", self.hash_size)
+
+    def derive_tree_secret(self, secret: Secret, label: str, generation: int, length: int) -> bytes:
+        """DeriveTreeSecret (RFC 9420 §9)."""
+        return self.expand_with_label(secret, label, uint32(generation), length)
+
+    def ref_hash(self, label: str, value: bytes) -> bytes:
+        """RefHash (RFC 9420 §5.2); `label` is the whole label."""
+        return self.hash(opaque(label.encode()) + opaque(value))
+
+    # Authenticated encryption
+
+    def aead_seal(self, key: Secret, nonce: bytes, plaintext: bytes, aad: bytes) -> bytes:
+        """AEAD.Seal; 16 bytes longer than the plaintext."""
+        sealed: bytes = self._p.aead(bytes(key)).encrypt(nonce, plaintext, aad)
+        return sealed
+
+    def aead_open(self, key: Secret, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes:
+        """AEAD.Open; DecryptionFailed for a wrong key or changed bytes."""
+        try:
+            plaintext: bytes = self._p.aead(bytes(key)).decrypt(nonce, ciphertext, aad)
+        except InvalidTag:
+            raise DecryptionFailed("decryption failed", rule="RFC 9420 §6.3") from None
+        return plaintext
+
+    # Signatures
+
+    def sign_with_label(self, signer: Signer, label: str, content: bytes) -> bytes:
+        """SignWithLabel (RFC 9420 §5.1.2)."""
+        return signer.sign(opaque(_LABEL + label.encode()) + opaque(content))
+
+    def verify_with_label(self, public_key: bytes, label: str, content: bytes, signature: bytes) -> None:
+        """VerifyWithLabel (RFC 9420 §5.1.2); InvalidSignature where it does not hold."""
+        try:
+            key = self._p.signature.from_public(public_key)
+            self._p.signature.verify(key, opaque(_LABEL + label.encode()) + opaque(content), signature)
+        except (BadSignature, ValueError):
+            raise InvalidSignature(f"invalid {label} signature", rule="RFC 9420 §5.1.2") from None
+
+    def signature_public_key_of_certificate(self, certificate: bytes) -> bytes:
+        """The key in a DER certificate as MLS encodes it; RemoteError if it is not of this suite."""
+        try:
+            key = x509.load_der_x509_certificate(certificate).public_key()
+            encoded = self._p.signature.public_bytes(key)
+            self._p.signature.from_public(encoded)
+        except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
+            raise RemoteError(
+                "the certificate has no key of this cipher suite", rule="RFC 9420 §5.3"
+            ) from None
+        return bytes(encoded)
+
+    # HPKE
+
+    def generate_key_pair(self) -> HpkePrivateKey:
+        """A fresh key pair of the suite's KEM."""
+        key = self._p.curve.generate()
+        return HpkePrivateKey(self._p.curve.public_bytes(key.public_key()), key)
+
+    def derive_key_pair(self, key_material: Secret) -> HpkePrivateKey:
+        """KEM.DeriveKeyPair (RFC 9180 §7.1.3)."""
+        curve = self._p.curve
+        prk = self._labeled_extract(self._kem_suite_id, b"", b"dkp_prk", key_material, self._p.kem_hash)
+        if isinstance(curve, _MontgomeryCurve):
+            key = curve.from_private(self._kem_expand(prk, b"sk", b"", curve.size))
+        else:
+            for counter in range(256):
+                key = curve.candidate(self._kem_expand(prk, b"candidate", uint8(counter), curve.size))
+                if key is not None:
+                    break
+            else:
+                raise LocalError("no key pair from this key material")
+        return HpkePrivateKey(curve.public_bytes(key.public_key()), key)
+
+    def hpke_private_key(self, data: bytes) -> HpkePrivateKey:
+        """DeserializePrivateKey (RFC 9180 §7.1.2); LocalError for bytes that are none."""
+        try:
+            key = self._p.curve.from_private(data)
+        except ValueError:
+            raise LocalError("not an HPKE private key of this suite") from None
+        return HpkePrivateKey(self._p.curve.public_bytes(key.public_key()), key)
+
+    def hpke_public_key(self, data: bytes) -> HpkePublicKey:
+        """DeserializePublicKey (RFC 9180 §7.1.1), validated; RemoteError for bytes that are none."""
+        try:
+            return HpkePublicKey(data, self._p.curve.from_public(data))
+        except ValueError:
+            raise RemoteError("not an HPKE public key of this suite", rule="RFC 9180 §7.1.4") from None
+
+    def hpke_context(self, info: bytes) -> "HpkeContext":
+        """Base mode for one `info`, hashed once for any number of seals and opens."""
+        return HpkeContext(self, info)
+
+    def label_context(self, label: str, context: bytes) -> "HpkeContext":
+        """The HPKE context of EncryptWithLabel and DecryptWithLabel (RFC 9420 §5.1.3)."""
+        return HpkeContext(self, opaque(_LABEL + label.encode()) + opaque(context))
+
+    def encapsulate(self, public: HpkePublicKey) -> tuple[bytes, bytes]:
+        """Encap (RFC 9180 §4.1): the shared secret and what carries it."""
+        ephemeral = self._p.curve.generate()
+        output = self._p.curve.public_bytes(ephemeral.public_key())
+        return self._shared_secret(ephemeral, public.key, output + public.data), output
+
+    def decapsulate(self, private: HpkePrivateKey, kem_output: bytes) -> bytes:
+        """Decap (RFC 9180 §4.1)."""
+        public = self.hpke_public_key(kem_output)
+        return self._shared_secret(private.key, public.key, kem_output + private.public_key)
+
+    def _shared_secret(self, private: Any, public: Any, kem_context: bytes) -> bytes:
+        try:
+            dh = self._p.curve.exchange(private, public)
+        except ValueError:
+            raise RemoteError("key agreement failed", rule="RFC 9180 §7.1.4") from None
+        prk = self._labeled_extract(self._kem_suite_id, b"", b"eae_prk", dh, self._p.kem_hash)
+        return self._kem_expand(prk, b"shared_secret", kem_context, self._p.kem_hash.digest_size)
+
+    def _labeled_extract(
+        self, suite_id: bytes, salt: bytes, label: bytes, ikm: Secret, algorithm: hashes.HashAlgorithm
+    ) -> bytes:
+        labeled = b"HPKE-v1" + suite_id + label + bytes(ikm)
+        return HKDF.extract(algorithm, salt or bytes(algorithm.digest_size), labeled)
+
+    def _kem_expand(self, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
+        labeled = uint16(length) + b"HPKE-v1" + self._kem_suite_id + label + info
+        return HKDFExpand(self._p.kem_hash, length, labeled).derive(prk)
+
+    def hpke_extract(self, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+        """LabeledExtract of the HPKE suite (RFC 9180 §4)."""
+        return self._labeled_extract(self.hpke_suite_id, salt, label, ikm, self._p.hash)
+
+    def hpke_expand(self, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
+        """LabeledExpand of the HPKE suite (RFC 9180 §4)."""
+        return self.expand(prk, uint16(length) + b"HPKE-v1" + self.hpke_suite_id + label + info, length)
+
+    # Signature keys
+
+    def generate_signature_key(self) -> tuple[Any, bytes]:
+        """A fresh signature key, and its public half as MLS encodes it."""
+        key = self._p.signature.generate()
+        return key, self._p.signature.public_bytes(key.public_key())
+
+    def load_signature_key(self, data: bytes) -> tuple[Any, bytes]:
+        """A signature private key from the encoding that the test vectors use; LocalError if none."""
+        try:
+            key = self._p.signature.from_private(data)
+        except ValueError:
+            raise LocalError("not a signature private key of this suite") from None
+        return key, self._p.signature.public_bytes(key.public_key())
+
+    def sign(self, key: Any, data: bytes) -> bytes:
+        """Signature.Sign with a key from the two methods above."""
+        signature: bytes = self._p.signature.sign(key, data)
+        return signature
+
+
+class HpkeContext:
+    """HPKE in base mode under one `info` (RFC 9180 §5.1); every seal draws its own ephemeral key."""
+
+    __slots__ = ("_crypto", "_schedule")
+
+    def __init__(self, crypto: Crypto, info: bytes) -> None:
+        psk_id_hash = crypto.hpke_extract(b"", b"psk_id_hash", b"")
+        self._crypto = crypto
+        self._schedule = b"\x00" + psk_id_hash + crypto.hpke_extract(b"", b"info_hash", info)
+
+    def seal(self, public: HpkePublicKey, plaintext: bytes) -> HpkeCiphertext:
+        """SealBase (RFC 9180 §6.1) with an empty aad."""
+        shared, output = self._crypto.encapsulate(public)
+        key, nonce, _ = self._keys(shared)
+        return HpkeCiphertext(output, self._crypto.aead_seal(key, nonce, plaintext, b""))
+
+    def open(self, private: HpkePrivateKey, sealed: HpkeCiphertext) -> bytes:
+        """OpenBase (RFC 9180 §6.1) with an empty aad; RemoteError where it fails."""
+        key, nonce, _ = self._keys(self._crypto.decapsulate(private, sealed.kem_output))
+        return self._crypto.aead_open(key, nonce, sealed.ciphertext, b"")
+
+    def send_export(self, public: HpkePublicKey, label: bytes, length: int) -> tuple[bytes, bytes]:
+        """SendExportBase (RFC 9180 §6.2): the KEM output and the exported secret."""
+        shared, output = self._crypto.encapsulate(public)
+        return output, self._export(shared, label, length)
+
+    def receive_export(self, private: HpkePrivateKey, kem_output: bytes, label: bytes, length: int) -> bytes:
+        """ReceiveExportBase (RFC 9180 §6.2)."""
+        return self._export(self._crypto.decapsulate(private, kem_output), label, length)
+
+    def _export(self, shared: bytes, label: bytes, length: int) -> bytes:
+        secret = self._crypto.hpke_extract(shared, b"secret", b"")
+        exporter = self._crypto.hpke_expand(secret, b"exp", self._schedule, self._crypto.hash_size)
+        return self._crypto.hpke_expand(exporter, b"sec", label, length)
+
+    def _keys(self, shared: bytes) -> tuple[bytes, bytes, bytes]:
+        crypto = self._crypto
+        secret = crypto.hpke_extract(shared, b"secret", b"")
+        key = crypto.hpke_expand(secret, b"key", self._schedule, crypto.key_size)
+        nonce = crypto.hpke_expand(secret, b"base_nonce", self._schedule, crypto.nonce_size)
+        return key, nonce, secret
+
+
+class SoftwareSigner:
+    """A `Signer` whose key is in this process's memory."""
+
+    __slots__ = ("_crypto", "_key", "_public_key")
+
+    def __init__(self, crypto: Crypto, key: Any, public_key: bytes) -> None:
+        self._crypto, self._key, self._public_key = crypto, key, public_key
+
+    @classmethod
+    def generate(cls, suite: CipherSuite) -> "SoftwareSigner":
+        """A signer with a fresh key."""
+        crypto = crypto_for(suite)
+        return cls(crypto, *crypto.generate_signature_key())
+
+    @classmethod
+    def from_private_bytes(cls, suite: CipherSuite, data: bytes) -> "SoftwareSigner":
+        """From a big-endian field element (ECDSA) or the native bytes (EdDSA); LocalError if neither."""
+        crypto = crypto_for(suite)
+        return cls(crypto, *crypto.load_signature_key(data))
+
+    @property
+    def public_key(self) -> bytes:
+        return self._public_key
+
+    def sign(self, data: bytes) -> bytes:
+        return self._crypto.sign(self._key, data)
+
+    def __repr__(self) -> str:
+        return f"SoftwareSigner({self._crypto.suite.name}, {self._public_key.hex()[:16]}…)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a signer is not copied or pickled")
+
+
+@cache
+def crypto_for(suite: CipherSuite) -> Crypto:
+    """The provider of a cipher suite."""
+    return Crypto(suite)
+
+
+def supported_suites() -> Sequence[CipherSuite]:
+    """Every suite that this build can use, in the registry's order."""
+    return tuple(CipherSuite(number) for number in sorted(_REGISTRY))
+
+
+def suite_from_wire(number: int) -> CipherSuite:
+    """The suite of a number on the wire; RemoteError for one that is not supported."""
+    if number not in _REGISTRY:
+        raise RemoteError(f"cipher suite {number} is not supported", rule="RFC 9420 §5.1")
+    return CipherSuite(number)
