@@ -1,0 +1,187 @@
+"""KeyPackage: what lets others add a client to a group, and the private half of it (RFC 9420 §10)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from conclaved.mls.codec import Reader, decode_whole, opaque, uint16
+from conclaved.mls.credential import Credential
+from conclaved.mls.crypto import (
+    CipherSuite,
+    Crypto,
+    HpkePrivateKey,
+    HpkePublicKey,
+    Signer,
+    crypto_for,
+)
+from conclaved.mls.errors import GoneError
+from conclaved.mls.extension import Extension, encode_extensions, read_extensions
+from conclaved.mls.leaf_node import (
+    PROTOCOL_VERSION,
+    Capabilities,
+    LeafNode,
+    LeafNodeSource,
+    Lifetime,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPackage:
+    """A signed offer to be added. `cipher_suite` is a number: it may be one that is not supported."""
+
+    version: int
+    cipher_suite: int
+    init_key: bytes
+    leaf_node: LeafNode
+    extensions: tuple[Extension, ...]
+    signature: bytes = b""
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _hpke_key: HpkePublicKey | None = field(default=None, init=False, repr=False, compare=False)
+    _is_verified: bool = field(default=False, init=False, repr=False, compare=False)
+
+    def _unsigned(self) -> bytes:
+        return (
+            uint16(self.version)
+            + uint16(self.cipher_suite)
+            + opaque(self.init_key)
+            + self.leaf_node.encode()
+            + encode_extensions(self.extensions)
+        )
+
+    def encode(self) -> bytes:
+        """The TLS encoding, cached."""
+        if self._encoded is None:
+            object.__setattr__(self, "_encoded", self._unsigned() + opaque(self.signature))
+        return self._encoded  # type: ignore[return-value]
+
+    @classmethod
+    def decode(cls, data: bytes) -> "KeyPackage":
+        """A KeyPackage that fills `data`; DecodeError if it does not."""
+        return decode_whole(data, cls.read)
+
+    @classmethod
+    def read(cls, reader: Reader) -> "KeyPackage":
+        start = reader.position
+        package = cls(
+            reader.uint16(),
+            reader.uint16(),
+            reader.opaque(),
+            LeafNode.read(reader),
+            read_extensions(reader),
+            reader.opaque(),
+        )
+        object.__setattr__(package, "_encoded", reader.since(start))
+        return package
+
+    def reference(self, suite: CipherSuite) -> bytes:
+        """KeyPackageRef (RFC 9420 §5.2)."""
+        return crypto_for(suite).ref_hash("MLS 1.0 KeyPackage Reference", self.encode())
+
+    def sign(self, crypto: Crypto, signer: Signer) -> "KeyPackage":
+        """The same with its signature."""
+        signature = crypto.sign_with_label(signer, "KeyPackageTBS", self._unsigned())
+        return KeyPackage(
+            self.version, self.cipher_suite, self.init_key, self.leaf_node, self.extensions, signature
+        )
+
+    def verify_signature(self, crypto: Crypto) -> None:
+        """Check the package's own signature and its init key; RemoteError where they fail."""
+        if self._is_verified:
+            return
+        crypto.verify_with_label(
+            self.leaf_node.signature_key, "KeyPackageTBS", self._unsigned(), self.signature
+        )
+        self.hpke_init_key(crypto)
+        object.__setattr__(self, "_is_verified", True)
+
+    def hpke_init_key(self, crypto: Crypto) -> HpkePublicKey:
+        """The init key, parsed once; RemoteError if it is none."""
+        if self._hpke_key is None:
+            object.__setattr__(self, "_hpke_key", crypto.hpke_public_key(self.init_key))
+        return self._hpke_key  # type: ignore[return-value]
+
+
+class KeyPackageBundle:
+    """A KeyPackage with its private keys, of which it is the single owner. A join consumes it."""
+
+    __slots__ = ("_init_key", "_leaf_key", "key_package")
+
+    def __init__(self, key_package: KeyPackage, init_key: HpkePrivateKey, leaf_key: HpkePrivateKey) -> None:
+        self.key_package = key_package
+        self._init_key: HpkePrivateKey | None = init_key
+        self._leaf_key: HpkePrivateKey | None = leaf_key
+
+    @classmethod
+    def generate(
+        cls,
+        suite: CipherSuite,
+        signer: Signer,
+        credential: Credential,
+        *,
+        lifetime: Lifetime,
+        extension_types: Iterable[int] = (),
+        leaf_extensions: Iterable[Extension] = (),
+        extensions: Iterable[Extension] = (),
+    ) -> "KeyPackageBundle":
+        """A fresh KeyPackage, signed twice by `signer` (leaf and package).
+
+        `extension_types` are the private-use types that this client supports, for the GroupContext as for
+        leaves; those of the extensions given here are added by themselves.
+        """
+        crypto = crypto_for(suite)
+        init_key, leaf_key = crypto.generate_key_pair(), crypto.generate_key_pair()
+        leaf_node = new_leaf_node(
+            crypto, signer, credential, leaf_key, lifetime, extension_types, leaf_extensions, extensions
+        )
+        package = KeyPackage(PROTOCOL_VERSION, suite, init_key.public_key, leaf_node, tuple(extensions)).sign(
+            crypto, signer
+        )
+        return cls(package, init_key, leaf_key)
+
+    @property
+    def init_key(self) -> HpkePrivateKey:
+        """Opens a Welcome; GoneError once consumed."""
+        if self._init_key is None:
+            raise GoneError("the KeyPackage has been used or closed")
+        return self._init_key
+
+    @property
+    def leaf_key(self) -> HpkePrivateKey:
+        """The leaf's HPKE key; GoneError once consumed."""
+        if self._leaf_key is None:
+            raise GoneError("the KeyPackage has been used or closed")
+        return self._leaf_key
+
+    def close(self) -> None:
+        """Drop the private keys; idempotent."""
+        self._init_key = self._leaf_key = None
+
+    def __repr__(self) -> str:
+        return f"KeyPackageBundle({'closed' if self._init_key is None else 'open'})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("private keys are not copied or pickled")
+
+
+def new_leaf_node(
+    crypto: Crypto,
+    signer: Signer,
+    credential: Credential,
+    leaf_key: HpkePrivateKey,
+    lifetime: Lifetime,
+    extension_types: Iterable[int] = (),
+    leaf_extensions: Iterable[Extension] = (),
+    extensions: Iterable[Extension] = (),
+) -> LeafNode:
+    """A leaf with source key_package, signed."""
+    leaf_extensions = tuple(leaf_extensions)
+    types = [*extension_types, *(each.extension_type for each in (*leaf_extensions, *extensions))]
+    return LeafNode(
+        leaf_key.public_key,
+        signer.public_key,
+        credential,
+        Capabilities.of_this_library(crypto, types),
+        LeafNodeSource.KEY_PACKAGE,
+        lifetime,
+        None,
+        leaf_extensions,
+    ).sign(crypto, signer)

@@ -1,0 +1,216 @@
+"""LeafNode: a client's appearance in the group, signed by it (RFC 9420 §7.2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from conclaved.mls.codec import Reader, decode_whole, opaque, uint8, uint16, uint32, uint64, vector
+from conclaved.mls.credential import Credential, CredentialType, check_key_binding, read_credential
+from conclaved.mls.crypto import Crypto, HpkePublicKey, Signer, supported_suites
+from conclaved.mls.errors import DecodeError
+from conclaved.mls.extension import DEFAULT_EXTENSION_TYPES, Extension, encode_extensions, read_extensions
+
+PROTOCOL_VERSION = 1
+# RFC 9420 §13.5: values that only test whether a peer ignores what it does not know.
+_GREASE = tuple(0x0A0A + 0x1010 * step for step in range(15))
+
+
+class LeafNodeSource(IntEnum):
+    """How a leaf came into the tree."""
+
+    KEY_PACKAGE = 1
+    UPDATE = 2
+    COMMIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a client supports, beyond what RFC 9420 has everybody support."""
+
+    versions: tuple[int, ...]
+    cipher_suites: tuple[int, ...]
+    extensions: tuple[int, ...]
+    proposals: tuple[int, ...]
+    credentials: tuple[int, ...]
+
+    def encode(self) -> bytes:
+        fields = (self.versions, self.cipher_suites, self.extensions, self.proposals, self.credentials)
+        return b"".join(vector(uint16(value) for value in field) for field in fields)
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Capabilities":
+        return cls(*(reader.vector(Reader.uint16) for _ in range(5)))
+
+    @classmethod
+    def of_this_library(cls, crypto: Crypto, extension_types: Iterable[int]) -> "Capabilities":
+        """What this library supports, the application's extension types, and a grain of GREASE."""
+        grease = _GREASE[crypto.random(1)[0] % len(_GREASE)]
+        extensions = sorted(set(extension_types) - DEFAULT_EXTENSION_TYPES)
+        return cls(
+            versions=(PROTOCOL_VERSION,),
+            cipher_suites=(*supported_suites(), grease),
+            extensions=(*extensions, grease),
+            proposals=(grease,),
+            credentials=(CredentialType.BASIC, CredentialType.X509, grease),
+        )
+
+    def with_extensions(self, extension_types: Iterable[int]) -> "Capabilities":
+        """The same with more extension types."""
+        more = sorted(set(extension_types) - DEFAULT_EXTENSION_TYPES - set(self.extensions))
+        return Capabilities(
+            self.versions, self.cipher_suites, (*self.extensions, *more), self.proposals, self.credentials
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """When a KeyPackage's leaf is valid, seconds since 1970, both ends included."""
+
+    not_before: int
+    not_after: int
+
+    def includes(self, now: int) -> bool:
+        return self.not_before <= now <= self.not_after
+
+
+@dataclass(frozen=True, slots=True)
+class LeafNode:
+    """A leaf of the ratchet tree. `lifetime` or `parent_hash` is there as the source asks."""
+
+    encryption_key: bytes
+    signature_key: bytes
+    credential: Credential
+    capabilities: Capabilities
+    leaf_node_source: LeafNodeSource
+    lifetime: Lifetime | None
+    parent_hash: bytes | None
+    extensions: tuple[Extension, ...]
+    signature: bytes = b""
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _hpke_key: HpkePublicKey | None = field(default=None, init=False, repr=False, compare=False)
+    _verified_as: tuple[object, ...] | None = field(default=None, init=False, repr=False, compare=False)
+
+    def _unsigned(self) -> bytes:
+        parts = [
+            opaque(self.encryption_key),
+            opaque(self.signature_key),
+            self.credential.encode(),
+            self.capabilities.encode(),
+            uint8(self.leaf_node_source),
+        ]
+        if self.lifetime is not None:
+            parts += [uint64(self.lifetime.not_before), uint64(self.lifetime.not_after)]
+        elif self.parent_hash is not None:
+            parts.append(opaque(self.parent_hash))
+        parts.append(encode_extensions(self.extensions))
+        return b"".join(parts)
+
+    def encode(self) -> bytes:
+        """The TLS encoding, cached."""
+        if self._encoded is None:
+            object.__setattr__(self, "_encoded", self._unsigned() + opaque(self.signature))
+        return self._encoded  # type: ignore[return-value]
+
+    @classmethod
+    def decode(cls, data: bytes) -> "LeafNode":
+        """A LeafNode that fills `data`; DecodeError if it does not."""
+        return decode_whole(data, cls.read)
+
+    @classmethod
+    def read(cls, reader: Reader) -> "LeafNode":
+        start = reader.position
+        encryption_key, signature_key = reader.opaque(), reader.opaque()
+        credential, capabilities = read_credential(reader), Capabilities.read(reader)
+        try:
+            source = LeafNodeSource(reader.uint8())
+        except ValueError:
+            raise DecodeError("unknown leaf node source", rule="RFC 9420 §7.2") from None
+        is_key_package = source is LeafNodeSource.KEY_PACKAGE
+        lifetime = Lifetime(reader.uint64(), reader.uint64()) if is_key_package else None
+        parent_hash = reader.opaque() if source is LeafNodeSource.COMMIT else None
+        leaf = cls(
+            encryption_key,
+            signature_key,
+            credential,
+            capabilities,
+            source,
+            lifetime,
+            parent_hash,
+            read_extensions(reader),
+            reader.opaque(),
+        )
+        object.__setattr__(leaf, "_encoded", reader.since(start))
+        return leaf
+
+    def _signed_content(self, group_id: bytes, leaf_index: int) -> bytes:
+        content = self._unsigned()
+        if self.leaf_node_source is not LeafNodeSource.KEY_PACKAGE:
+            content += opaque(group_id) + uint32(leaf_index)
+        return content
+
+    def sign(self, crypto: Crypto, signer: Signer, group_id: bytes = b"", leaf_index: int = 0) -> "LeafNode":
+        """The same leaf with its signature; the group matters for the sources update and commit."""
+        content = self._signed_content(group_id, leaf_index)
+        signature = crypto.sign_with_label(signer, "LeafNodeTBS", content)
+        return LeafNode(
+            self.encryption_key,
+            self.signature_key,
+            self.credential,
+            self.capabilities,
+            self.leaf_node_source,
+            self.lifetime,
+            self.parent_hash,
+            self.extensions,
+            signature,
+        )
+
+    def verify(self, crypto: Crypto, group_id: bytes = b"", leaf_index: int = 0) -> None:
+        """Check signature, keys and their binding to the credential (RFC 9420 §7.3, §5.3).
+
+        A leaf that has passed is not checked again for the same place. Raises RemoteError.
+        """
+        place: tuple[object, ...] = (crypto.suite,)
+        if self.leaf_node_source is not LeafNodeSource.KEY_PACKAGE:
+            place = (crypto.suite, group_id, leaf_index)
+        if self._verified_as == place:
+            return
+        content = self._signed_content(group_id, leaf_index)
+        crypto.verify_with_label(self.signature_key, "LeafNodeTBS", content, self.signature)
+        self.hpke_key(crypto)
+        check_key_binding(crypto, self.credential, self.signature_key)
+        object.__setattr__(self, "_verified_as", place)
+
+    def hpke_key(self, crypto: Crypto) -> HpkePublicKey:
+        """The encryption key, parsed once; RemoteError if it is none."""
+        if self._hpke_key is None:
+            object.__setattr__(self, "_hpke_key", crypto.hpke_public_key(self.encryption_key))
+        return self._hpke_key  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class LeafChange:
+    """What else changes when a member replaces its own leaf; None keeps what is there."""
+
+    signer: Signer | None = None
+    credential: Credential | None = None
+    extensions: tuple[Extension, ...] | None = None
+
+    def apply(
+        self,
+        old: LeafNode,
+        source: LeafNodeSource,
+        encryption_key: bytes,
+        parent_hash: bytes | None,
+    ) -> LeafNode:
+        """The unsigned successor of a leaf."""
+        extensions = old.extensions if self.extensions is None else tuple(self.extensions)
+        return LeafNode(
+            encryption_key,
+            old.signature_key if self.signer is None else self.signer.public_key,
+            old.credential if self.credential is None else self.credential,
+            old.capabilities.with_extensions(each.extension_type for each in extensions),
+            source,
+            None,
+            parent_hash,
+            extensions,
+        )
