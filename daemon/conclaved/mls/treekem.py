@@ -1,0 +1,198 @@
+"""TreeKEM: making an UpdatePath, and taking one in (RFC 9420 §7.4 to §7.6)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from conclaved.mls.crypto import Crypto, HpkeContext, HpkePrivateKey, Secret
+from conclaved.mls.errors import LocalError, RemoteError
+from conclaved.mls.leaf_node import LeafNode
+from conclaved.mls.parent_hash import path_parents
+from conclaved.mls.ratchet_tree import PathStep, RatchetTree, Subtree
+from conclaved.mls.tree_math import common_ancestor_level, subtree_node
+from conclaved.mls.update_path import UpdatePath, UpdatePathNode
+
+PrivateKeys = Mapping[int, HpkePrivateKey]
+"""A member's HPKE private keys by node index: its leaf's, and those of nodes above that it knows."""
+
+_LABEL = "UpdatePathNode"
+
+
+def node_key_pair(crypto: Crypto, path_secret: Secret) -> HpkePrivateKey:
+    """The key pair of a node with that path secret (§7.4)."""
+    return crypto.derive_key_pair(crypto.derive_secret(path_secret, "node"))
+
+
+def next_path_secret(crypto: Crypto, path_secret: Secret) -> bytes:
+    """The path secret of the next node of the filtered direct path, or the commit secret."""
+    return crypto.derive_secret(path_secret, "path")
+
+
+@dataclass(frozen=True, slots=True)
+class NewPath:
+    """A committer's new path before it is encrypted: the tree with it, and the secrets it is made of."""
+
+    tree: RatchetTree
+    leaf_node: LeafNode
+    steps: list[PathStep] = field(repr=False)
+    path_secrets: list[bytes] = field(repr=False)
+    private_keys: dict[int, HpkePrivateKey] = field(repr=False)
+    commit_secret: bytes = field(repr=False)
+
+    def path_secret_for(self, sender: int, new_leaf: int) -> bytes:
+        """The path secret of the lowest node above both the committer and a new member."""
+        level = common_ancestor_level(sender, new_leaf)
+        for step, secret in zip(self.steps, self.path_secrets, strict=True):
+            if step.parent.level == level:
+                return secret
+        raise LocalError("no node of the path is above that leaf")
+
+
+def new_path(
+    crypto: Crypto, tree: RatchetTree, sender: int, make_leaf: Callable[[bytes, bytes], LeafNode]
+) -> NewPath:
+    """Fresh keys for the sender's leaf and filtered direct path (§7.5).
+
+    `make_leaf` gets the new encryption key and the parent hash and gives back the signed leaf.
+    """
+    steps = tree.filtered_direct_path(sender)
+    leaf_key = crypto.generate_key_pair()
+    private_keys = {2 * sender: leaf_key}
+    path_secrets: list[bytes] = []
+    path: list[tuple[int, Subtree, bytes]] = []
+    secret = crypto.random(crypto.hash_size)
+    for step in steps:
+        path_secrets.append(secret)
+        key = node_key_pair(crypto, secret)
+        private_keys[step.parent.index] = key
+        path.append((step.parent.level, step.copath, key.public_key))
+        secret = next_path_secret(crypto, secret)
+    parents, leaf_parent_hash = path_parents(crypto, path)
+    leaf_node = make_leaf(leaf_key.public_key, leaf_parent_hash)
+    editor = tree.edit()
+    editor.set_path(sender, leaf_node, parents)
+    return NewPath(editor.freeze(), leaf_node, steps, path_secrets, private_keys, secret)
+
+
+def _recipients(copath: Subtree, excluded: frozenset[int]) -> list[Subtree]:
+    """The resolution of a copath node without the leaves that the same Commit adds."""
+    resolution = copath.resolution()
+    if not excluded:
+        return resolution
+    return [each for each in resolution if each.level or each.first not in excluded]
+
+
+def encrypt_path(
+    crypto: Crypto, path: NewPath, group_context: bytes, added: Iterable[int] = ()
+) -> UpdatePath:
+    """Seal each path secret to its copath's resolution; `group_context` is the provisional one."""
+    context, excluded = crypto.label_context(_LABEL, group_context), frozenset(added)
+    nodes = []
+    for step, secret in zip(path.steps, path.path_secrets, strict=True):
+        sealed = tuple(
+            context.seal(each.node.hpke_key(crypto), secret)
+            for each in _recipients(step.copath, excluded)
+            if each.node is not None
+        )
+        nodes.append(UpdatePathNode(path.private_keys[step.parent.index].public_key, sealed))
+    return UpdatePath(path.leaf_node, tuple(nodes))
+
+
+def merge_path(crypto: Crypto, tree: RatchetTree, sender: int, path: UpdatePath) -> RatchetTree:
+    """The tree with a peer's path in it; RemoteError if its shape or parent hash is wrong (§7.5)."""
+    steps = tree.filtered_direct_path(sender)
+    if len(steps) != len(path.nodes):
+        raise RemoteError("the path has the wrong length", rule="RFC 9420 §7.5")
+    pairs = zip(steps, path.nodes, strict=True)
+    nodes = [(step.parent.level, step.copath, node.encryption_key) for step, node in pairs]
+    parents, leaf_parent_hash = path_parents(crypto, nodes)
+    if path.leaf_node.parent_hash != leaf_parent_hash:
+        raise RemoteError("the leaf's parent hash does not match its path", rule="RFC 9420 §7.9.2")
+    editor = tree.edit()
+    editor.set_path(sender, path.leaf_node, parents)
+    return editor.freeze()
+
+
+@dataclass(frozen=True, slots=True)
+class DecryptedPath:
+    """What a member learns from a peer's path."""
+
+    path_secret: bytes = field(repr=False)
+    private_keys: dict[int, HpkePrivateKey] = field(repr=False)
+    commit_secret: bytes = field(repr=False)
+
+
+def decrypt_path(
+    crypto: Crypto,
+    tree: RatchetTree,
+    sender: int,
+    own_leaf: int,
+    private_keys: PrivateKeys,
+    path: UpdatePath,
+    group_context: bytes,
+    added: Iterable[int] = (),
+) -> DecryptedPath:
+    """Open the path secret meant for us and derive the keys above it (§7.5).
+
+    `tree` is the one before the path was merged, `group_context` the provisional one. RemoteError if a
+    ciphertext is missing, does not open, or gives other keys than the path's public ones.
+    """
+    steps, excluded = tree.filtered_direct_path(sender), frozenset(added)
+    sealed_to_us = None
+    at = len(steps)
+    for position, (step, node) in enumerate(zip(steps, path.nodes, strict=True)):
+        recipients = _recipients(step.copath, excluded)
+        if len(recipients) != len(node.encrypted_path_secret):
+            raise RemoteError("a path node has the wrong number of ciphertexts", rule="RFC 9420 §7.6")
+        if step.copath.first <= own_leaf < step.copath.first + (1 << step.copath.level):
+            for recipient, sealed in zip(recipients, node.encrypted_path_secret, strict=True):
+                key = private_keys.get(recipient.index)
+                if key is not None and recipient.node is not None:
+                    if key.public_key != recipient.node.encryption_key:
+                        continue
+                    at, sealed_to_us = position, (key, sealed)
+                    break
+    if sealed_to_us is None:
+        raise RemoteError("the path holds no secret for this member", rule="RFC 9420 §7.6")
+    context: HpkeContext = crypto.label_context(_LABEL, group_context)
+    secret = first = context.open(*sealed_to_us)
+    keys: dict[int, HpkePrivateKey] = {}
+    for step, node in zip(steps[at:], path.nodes[at:], strict=True):
+        key = node_key_pair(crypto, secret)
+        if key.public_key != node.encryption_key:
+            raise RemoteError("a path secret does not match its public key", rule="RFC 9420 §7.5")
+        keys[step.parent.index] = key
+        secret = next_path_secret(crypto, secret)
+    return DecryptedPath(first, keys, secret)
+
+
+def keys_from_welcome(
+    crypto: Crypto, tree: RatchetTree, signer: int, own_leaf: int, path_secret: bytes
+) -> dict[int, HpkePrivateKey]:
+    """A joiner's keys from the lowest node it shares with the committer to the root (§12.4.3.1)."""
+    level = common_ancestor_level(signer, own_leaf)
+    keys: dict[int, HpkePrivateKey] = {}
+    secret = path_secret
+    for step in tree.filtered_direct_path(signer):
+        if step.parent.level < level:
+            continue
+        key = node_key_pair(crypto, secret)
+        node = step.parent.node
+        if node is None or node.encryption_key != key.public_key:
+            raise RemoteError("the path secret does not match the tree", rule="RFC 9420 §12.4.3.1")
+        keys[step.parent.index] = key
+        secret = next_path_secret(crypto, secret)
+    if subtree_node(min(signer, own_leaf) >> level << level, level) not in keys:
+        raise RemoteError("the path secret is for no node of the tree", rule="RFC 9420 §12.4.3.1")
+    return keys
+
+
+def keys_still_valid(
+    tree: RatchetTree, own_leaf: int, private_keys: PrivateKeys
+) -> dict[int, HpkePrivateKey]:
+    """Those private keys whose public halves are still in place above (and at) our leaf."""
+    kept: dict[int, HpkePrivateKey] = {}
+    for subtree in (tree.root.leaf(own_leaf), *(step.parent for step in tree.direct_path(own_leaf))):
+        key = private_keys.get(subtree.index)
+        if key is not None and subtree.node is not None and subtree.node.encryption_key == key.public_key:
+            kept[subtree.index] = key
+    return kept
