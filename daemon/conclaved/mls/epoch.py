@@ -1,0 +1,130 @@
+"""One epoch of a group: what everybody may know of it, and this member's secrets in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from conclaved.mls.credential import AuthenticationService
+from conclaved.mls.crypto import Crypto, HpkePrivateKey, Secret, Signer
+from conclaved.mls.errors import GoneError
+from conclaved.mls.group_context import GroupContext
+from conclaved.mls.key_schedule import EpochKeys
+from conclaved.mls.ratchet_tree import RatchetTree
+from conclaved.mls.secret_tree import SecretTree
+from conclaved.mls.validation import Judge
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """The public state of an epoch, and which member we are. An immutable value."""
+
+    crypto: Crypto
+    context: GroupContext
+    tree: RatchetTree
+    interim_transcript_hash: bytes = field(repr=False)
+    own_leaf: int
+    auth: AuthenticationService = field(repr=False)
+
+    def judge(self, now: int | None) -> Judge:
+        """Who applies this group's rules at that time."""
+        return Judge(self.crypto, self.context.group_id, self.auth, now)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateKeys:
+    """The private half of an Update proposal that no Commit has taken up yet."""
+
+    leaf_key: HpkePrivateKey = field(repr=False)
+    signer: Signer = field(repr=False)
+
+
+class Stage(Enum):
+    """How much of an epoch's secrets is left."""
+
+    LIVE = "live"
+    RETIRED = "retired"
+    """Only late messages can still be received."""
+    CLOSED = "closed"
+
+
+class EpochSecrets:
+    """One member's secrets of one epoch. Single owner; not copied, not pickled, closed when consumed."""
+
+    __slots__ = ("_private_keys", "_signer", "_updates", "keys", "secret_tree", "stage")
+
+    def __init__(
+        self,
+        keys: EpochKeys,
+        secret_tree: SecretTree,
+        private_keys: Mapping[int, HpkePrivateKey],
+        signer: Signer,
+    ) -> None:
+        self.keys = keys
+        self.secret_tree = secret_tree
+        self._private_keys = dict(private_keys)
+        self._signer = signer
+        self._updates: dict[bytes, UpdateKeys] = {}
+        self.stage = Stage.LIVE
+
+    @classmethod
+    def derive(
+        cls,
+        crypto: Crypto,
+        epoch_secret: Secret,
+        n_leaves: int,
+        private_keys: Mapping[int, HpkePrivateKey],
+        signer: Signer,
+    ) -> "EpochSecrets":
+        """All secrets of the epoch with that epoch secret; the tree has `n_leaves`, blanks included."""
+        keys = EpochKeys.derive(crypto, epoch_secret)
+        secret_tree = SecretTree(crypto, keys.take("encryption_secret"), n_leaves)
+        return cls(keys, secret_tree, private_keys, signer)
+
+    def check_live(self) -> None:
+        """GoneError unless this is the current epoch, with all its secrets."""
+        if self.stage is not Stage.LIVE:
+            raise GoneError(f"the epoch's secrets are {self.stage.value}")
+
+    @property
+    def private_keys(self) -> Mapping[int, HpkePrivateKey]:
+        """HPKE private keys by node index; GoneError unless live."""
+        self.check_live()
+        return self._private_keys
+
+    @property
+    def signer(self) -> Signer:
+        """Whose signatures go with our leaf in this epoch; GoneError unless live."""
+        self.check_live()
+        return self._signer
+
+    def keep_update(self, encryption_key: bytes, keys: UpdateKeys) -> None:
+        """Keep the private half of our own Update proposal until the epoch ends."""
+        self.check_live()
+        self._updates[encryption_key] = keys
+
+    def find_update(self, encryption_key: bytes) -> UpdateKeys:
+        """The private half of the Update with that key; GoneError if it is not ours or gone."""
+        if encryption_key not in self._updates:
+            raise GoneError("the private key of this member's Update is gone")
+        return self._updates[encryption_key]
+
+    def retire(self) -> None:
+        """Drop all but what receiving late messages needs; idempotent."""
+        if self.stage is Stage.LIVE:
+            self.stage = Stage.RETIRED
+            self.keys.retire()
+            self._private_keys.clear()
+            self._updates.clear()
+
+    def close(self) -> None:
+        """Drop everything; idempotent."""
+        self.retire()
+        self.stage = Stage.CLOSED
+        self.keys.close()
+        self.secret_tree.close()
+
+    def __repr__(self) -> str:
+        return f"EpochSecrets({self.stage.value})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("secrets are not copied or pickled")

@@ -1,0 +1,398 @@
+"""Group: one member's view of one epoch of an MLS group.
+
+A Group is a value. Its public half (`GroupState`) never changes; its secrets (`EpochSecrets`) are one
+object with this one owner, and only `protect` and `unprotect` move anything in them: a ratchet. An epoch
+ends by merging a Commit, which gives the next Group and retires this one:
+
+    create or join --> LIVE --merge--> RETIRED --close--> CLOSED
+                        |                 |
+                        | everything      | unprotect only, for late messages of this epoch
+
+What needs a secret that is no longer there raises GoneError. Whatever fails leaves the group as it was.
+`commit` and `stage` are heavy and pure: they may run in another thread while messages flow.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from conclaved.mls.commit_creation import CommitOrder, create_commit
+from conclaved.mls.commit_processing import NextEpoch, process_commit
+from conclaved.mls.credential import AuthenticationService, Credential
+from conclaved.mls.crypto import CipherSuite, Signer
+from conclaved.mls.epoch import EpochSecrets, GroupState, Stage, UpdateKeys
+from conclaved.mls.errors import LocalError, OwnMessage, RemoteError, WrongEpoch
+from conclaved.mls.extension import Extension, external_senders
+from conclaved.mls.framing import (
+    AuthenticatedContent,
+    Body,
+    ContentType,
+    FramedContent,
+    PrivateMessage,
+    PublicMessage,
+    Sender,
+    SenderType,
+    WireFormat,
+    content_type_of,
+)
+from conclaved.mls.group_context import GroupContext
+from conclaved.mls.joining import found_group, join_group
+from conclaved.mls.key_package import KeyPackageBundle
+from conclaved.mls.key_schedule import export
+from conclaved.mls.leaf_node import LeafChange, LeafNode, LeafNodeSource, Lifetime
+from conclaved.mls.message_protection import (
+    check_membership,
+    open_private,
+    open_sender_data,
+    protect_private,
+    protect_public,
+    sign_content,
+    verify_content,
+)
+from conclaved.mls.mls_message import MlsMessage
+from conclaved.mls.proposal import Add, Proposal, Update
+from conclaved.mls.ratchet_tree import check_in_tree
+from conclaved.mls.staged_commit import Member, PendingCommit, StagedCommit, members_of
+
+_PAD_TO = 64
+_NO_PSKS: Mapping[bytes, bytes] = {}
+
+
+class Group:
+    """One member's view of one epoch. Make one with `create` or `join`, the next with a Commit."""
+
+    __slots__ = ("_members", "_secrets", "_state")
+
+    def __init__(self, state: GroupState, secrets: EpochSecrets) -> None:
+        self._state = state
+        self._secrets = secrets
+        self._members: tuple[Member, ...] | None = None
+
+    @classmethod
+    def create(
+        cls,
+        suite: CipherSuite,
+        group_id: bytes,
+        signer: Signer,
+        credential: Credential,
+        *,
+        lifetime: Lifetime,
+        extension_types: Iterable[int] = (),
+        leaf_extensions: Iterable[Extension] = (),
+        extensions: Iterable[Extension] = (),
+        auth: AuthenticationService,
+    ) -> "Group":
+        """Found a group of one, epoch 0 (RFC 9420 §11). `extensions` are the GroupContext's.
+
+        `extension_types` are further private-use types that this client supports. Raises RemoteError if
+        the credential does not go with the signer's key or the extensions are malformed.
+        """
+        found = found_group(
+            suite,
+            group_id,
+            signer,
+            credential,
+            lifetime,
+            extension_types,
+            leaf_extensions,
+            tuple(extensions),
+            auth,
+        )
+        return cls(*found)
+
+    @classmethod
+    def join(
+        cls,
+        welcome: bytes,
+        bundle: KeyPackageBundle,
+        signer: Signer,
+        *,
+        ratchet_tree: bytes | None = None,
+        psks: Mapping[bytes, bytes] = _NO_PSKS,
+        auth: AuthenticationService,
+        now: int | None = None,
+    ) -> "Group":
+        """Join by a Welcome, an encoded MLSMessage (RFC 9420 §12.4.3.1); consumes the bundle on success.
+
+        Every leaf is verified before there is a group. Raises RemoteError for a Welcome or tree that
+        breaks a rule, MissingPsk, LocalError without a tree, GoneError for a used bundle.
+        """
+        return cls(*join_group(welcome, bundle, signer, ratchet_tree, psks, auth, now))
+
+    # What can be read
+
+    @property
+    def group_id(self) -> bytes:
+        return self._state.context.group_id
+
+    @property
+    def epoch(self) -> int:
+        return self._state.context.epoch
+
+    @property
+    def suite(self) -> CipherSuite:
+        return self._state.crypto.suite
+
+    @property
+    def group_context(self) -> GroupContext:
+        return self._state.context
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The GroupContext's extensions."""
+        return self._state.context.extensions
+
+    @property
+    def own_leaf_index(self) -> int:
+        return self._state.own_leaf
+
+    @property
+    def leaf_count(self) -> int:
+        """Number of leaves with blank ones: the width of the tree, a power of two."""
+        return self._state.tree.n_leaves
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All members, by leaf index."""
+        if self._members is None:
+            self._members = members_of(self._state.tree)
+        return self._members
+
+    def leaf(self, index: int) -> LeafNode | None:
+        """The leaf at an index; None where it is blank or outside the tree."""
+        return self._state.tree.leaf(index)
+
+    @property
+    def tree_hash(self) -> bytes:
+        return self._state.context.tree_hash
+
+    @property
+    def confirmed_transcript_hash(self) -> bytes:
+        return self._state.context.confirmed_transcript_hash
+
+    @property
+    def ratchet_tree(self) -> bytes:
+        """The tree as a `ratchet_tree` extension carries it, for a joiner that is sent it apart."""
+        return self._state.tree.encode()
+
+    @property
+    def stage_of_life(self) -> Stage:
+        """Live, retired or closed."""
+        return self._secrets.stage
+
+    # Secrets of the epoch
+
+    @property
+    def epoch_authenticator(self) -> bytes:
+        """Equal for all members that share the epoch (RFC 9420 §8.7); GoneError unless live."""
+        return bytes(self._secrets.keys.get("epoch_authenticator"))
+
+    @property
+    def resumption_psk(self) -> bytes:
+        """Proof of membership in this epoch (RFC 9420 §8.6); GoneError unless live."""
+        return bytes(self._secrets.keys.get("resumption_psk"))
+
+    def export(self, label: str, context: bytes, length: int) -> bytes:
+        """MLS-Exporter (RFC 9420 §8.5): `length` bytes; GoneError unless live."""
+        return export(self._state.crypto, self._secrets.keys.get("exporter_secret"), label, context, length)
+
+    # Messages
+
+    def sign_proposal(
+        self,
+        proposal: Proposal,
+        authenticated_data: bytes = b"",
+        *,
+        wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
+    ) -> AuthenticatedContent:
+        """A signed proposal, to be sent with `protect` or, if signed for it, `protect_public`. Pure."""
+        return self._sign(proposal, authenticated_data, wire_format)
+
+    def sign_application(self, data: bytes, authenticated_data: bytes = b"") -> AuthenticatedContent:
+        """Signed application data, to be sent with `protect`. Pure."""
+        return self._sign(bytes(data), authenticated_data, WireFormat.PRIVATE_MESSAGE)
+
+    def _sign(self, body: Body, authenticated_data: bytes, wire_format: WireFormat) -> AuthenticatedContent:
+        signer, context = self._secrets.signer, self._state.context.encode()
+        if content_type_of(body) is ContentType.COMMIT:
+            raise LocalError("a Commit is made with commit()")
+        sender = Sender(SenderType.MEMBER, self.own_leaf_index)
+        content = FramedContent(self.group_id, self.epoch, sender, authenticated_data, body)
+        signature = sign_content(self._state.crypto, signer, wire_format, content, context)
+        return AuthenticatedContent(wire_format, content, signature, None).mark_verified(context)
+
+    def update_proposal(
+        self,
+        leaf: LeafChange | None = None,
+        authenticated_data: bytes = b"",
+        *,
+        wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
+    ) -> AuthenticatedContent:
+        """A signed Update with a fresh leaf key, whose private half this epoch's secrets keep."""
+        crypto, change, signer = self._state.crypto, leaf or LeafChange(), self._secrets.signer
+        old = check_in_tree(self._state.tree, self.own_leaf_index, "RFC 9420 §12.1.2")
+        new_signer, key = change.signer or signer, crypto.generate_key_pair()
+        unsigned = change.apply(old, LeafNodeSource.UPDATE, key.public_key, None)
+        signed = unsigned.sign(crypto, new_signer, self.group_id, self.own_leaf_index)
+        message = self._sign(Update(signed), authenticated_data, wire_format)
+        self._secrets.keep_update(key.public_key, UpdateKeys(key, new_signer))
+        return message
+
+    def _check_own(self, content: AuthenticatedContent) -> None:
+        self._secrets.check_live()
+        if content.content.group_id != self.group_id or content.epoch != self.epoch:
+            raise LocalError("content of another group or epoch")
+        if content.sender_type is not SenderType.MEMBER or content.sender != self.own_leaf_index:
+            raise LocalError("content of another sender")
+
+    def protect(self, content: AuthenticatedContent, *, padding: int | None = None) -> bytes:
+        """Encrypt our own signed content: an encoded MLSMessage with a PrivateMessage.
+
+        Takes a key from our ratchet. `padding` is a number of zero bytes; None fills up to a multiple of
+        64 bytes, so that a size says less. LocalError for content that is not ours or of this epoch.
+        """
+        self._check_own(content)
+        crypto, keys = self._state.crypto, self._secrets.keys
+        if padding is None:
+            padding = -len(content.content.encode()) % _PAD_TO
+        is_handshake = content.content_type is not ContentType.APPLICATION
+        if content.wire_format is not WireFormat.PRIVATE_MESSAGE:
+            raise LocalError("the content was signed for another wire format")
+        ratchet = self._secrets.secret_tree.ratchet(self.own_leaf_index, is_handshake=is_handshake)
+        secret = keys.get("sender_data_secret")
+        message = protect_private(crypto, secret, ratchet.next(), content, padding)
+        return MlsMessage(message).encode()
+
+    def protect_public(self, content: AuthenticatedContent) -> bytes:
+        """Our own signed handshake content with a membership tag: an MLSMessage with a PublicMessage."""
+        self._check_own(content)
+        key, context = self._secrets.keys.get("membership_key"), self._state.context.encode()
+        return MlsMessage(protect_public(self._state.crypto, key, content, context)).encode()
+
+    def unprotect(self, message: bytes) -> AuthenticatedContent:
+        """Decrypt and verify a message of this epoch, an encoded MLSMessage of either kind.
+
+        A key is used up only when everything has been verified. Raises WrongEpoch, RemoteError
+        (DecodeError, DecryptionFailed, InvalidSignature among them), GoneError for a repeat, OwnMessage
+        for an echo of what we sent.
+        """
+        content = MlsMessage.decode(message).content
+        if isinstance(content, PrivateMessage):
+            self._check_belongs(content.group_id, content.epoch)
+            return self._unprotect_private(content)
+        if isinstance(content, PublicMessage):
+            framed = content.authenticated.content
+            self._check_belongs(framed.group_id, framed.epoch)
+            return self._unprotect_public(content)
+        raise RemoteError("neither PublicMessage nor PrivateMessage", rule="RFC 9420 §6")
+
+    def _check_belongs(self, group_id: bytes, epoch: int) -> None:
+        if group_id != self.group_id:
+            raise RemoteError("a message of another group", rule="RFC 9420 §6")
+        if epoch != self.epoch:
+            raise WrongEpoch(epoch, self.epoch)
+
+    def _unprotect_private(self, message: PrivateMessage) -> AuthenticatedContent:
+        crypto, secrets = self._state.crypto, self._secrets
+        sender_data = open_sender_data(crypto, secrets.keys.get("sender_data_secret"), message)
+        leaf = check_in_tree(self._state.tree, sender_data.leaf_index, "RFC 9420 §6.3.2")
+        if sender_data.leaf_index == self.own_leaf_index:
+            raise OwnMessage(message.epoch, message.content_type)
+        opened = open_private(crypto, secrets.secret_tree, sender_data, message)
+        context = self._state.context.encode()
+        verify_content(crypto, leaf.signature_key, opened.message, context)
+        opened.accept()
+        return opened.message.mark_verified(context)
+
+    def _unprotect_public(self, message: PublicMessage) -> AuthenticatedContent:
+        authenticated, context = message.authenticated, self._state.context.encode()
+        if authenticated.content_type is ContentType.APPLICATION:
+            raise RemoteError("application data in a PublicMessage", rule="RFC 9420 §6")
+        if authenticated.sender_type is SenderType.MEMBER:
+            key = self._secrets.keys.get("membership_key")
+            check_membership(self._state.crypto, key, message, context)
+        verify_content(self._state.crypto, self._public_key_of(authenticated), authenticated, context)
+        is_ours = authenticated.sender == self.own_leaf_index
+        if is_ours and authenticated.sender_type is SenderType.MEMBER:
+            raise OwnMessage(authenticated.epoch, authenticated.content_type)
+        return authenticated.mark_verified(context)
+
+    def _public_key_of(self, message: AuthenticatedContent) -> bytes:
+        """Whose signature a PublicMessage must carry (RFC 9420 §6.1)."""
+        match message.sender_type:
+            case SenderType.MEMBER:
+                return check_in_tree(self._state.tree, message.sender, "RFC 9420 §6.1").signature_key
+            case SenderType.EXTERNAL:
+                senders = external_senders(self.extensions)
+                if message.content_type is not ContentType.PROPOSAL or message.sender >= len(senders):
+                    raise RemoteError("not an external sender of this group", rule="RFC 9420 §6.1")
+                return senders[message.sender].signature_key
+            case SenderType.NEW_MEMBER_PROPOSAL:
+                if not isinstance(message.body, Add):
+                    raise RemoteError("a new member may only propose its Add", rule="RFC 9420 §6.1")
+                return message.body.key_package.leaf_node.signature_key
+            case SenderType.NEW_MEMBER_COMMIT:
+                raise RemoteError("external Commits are not supported", rule="RFC 9420 §12.4.3.2")
+
+    # Epochs
+
+    def commit(
+        self,
+        *,
+        by_reference: Sequence[AuthenticatedContent] = (),
+        by_value: Sequence[Proposal] = (),
+        force_path: bool = True,
+        authenticated_data: bytes = b"",
+        leaf: LeafChange | None = None,
+        psks: Mapping[bytes, bytes] = _NO_PSKS,
+        wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
+        now: int | None = None,
+    ) -> PendingCommit:
+        """Make a Commit and its Welcome (RFC 9420 §12.4.1). Pure and heavy; touches no ratchet.
+
+        Validates the list as every receiver will: RemoteError names the rule that a proposal breaks.
+        `now`, in seconds since 1970, is what KeyPackage lifetimes are checked against, if given.
+        """
+        order = CommitOrder(
+            by_reference, by_value, force_path, authenticated_data, leaf, psks, wire_format, now
+        )
+        created = create_commit(self._state, self._secrets, order)
+        return PendingCommit(created.content, created.welcome, self._staged(created.following))
+
+    def stage(
+        self,
+        commit: AuthenticatedContent,
+        proposals: Iterable[AuthenticatedContent] = (),
+        *,
+        psks: Mapping[bytes, bytes] = _NO_PSKS,
+        now: int | None = None,
+    ) -> StagedCommit:
+        """Validate another member's Commit wholly and compute the next epoch (RFC 9420 §12.4.2).
+
+        `proposals` are the messages of this epoch that it may refer to, our own included. Pure and heavy.
+        Raises RemoteError, MissingPsk, OwnMessage for our own Commit, GoneError unless live.
+        """
+        return self._staged(process_commit(self._state, self._secrets, commit, proposals, psks, now))
+
+    def _staged(self, following: NextEpoch) -> StagedCommit:
+        group = None if following.secrets is None else Group(following.state, following.secrets)
+        return StagedCommit(following.transition, self, group)
+
+    def check_live(self) -> None:
+        """GoneError unless this is the current epoch, with all its secrets."""
+        self._secrets.check_live()
+
+    def retire(self) -> None:
+        """Drop all but what `unprotect` needs for late messages; idempotent. `merge` does this."""
+        self._secrets.retire()
+
+    def close(self) -> None:
+        """Drop every secret; idempotent."""
+        self._secrets.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"Group({self.group_id.hex()[:16]}, epoch {self.epoch}, leaf {self.own_leaf_index}, "
+            f"{self._state.tree.n_members} members, {self._secrets.stage.value})"
+        )
+
+    def __reduce__(self) -> str:
+        raise TypeError("a group's secrets are not copied or pickled")

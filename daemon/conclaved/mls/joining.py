@@ -1,0 +1,163 @@
+"""Founding a group, and joining one by a Welcome (RFC 9420 §11, §12.4.3.1)."""
+
+from collections.abc import Iterable, Mapping
+
+from conclaved.mls.credential import AuthenticationService, Credential
+from conclaved.mls.crypto import CipherSuite, Crypto, Signer, crypto_for, suite_from_wire
+from conclaved.mls.epoch import EpochSecrets, GroupState
+from conclaved.mls.errors import LocalError, MlsError, RemoteError
+from conclaved.mls.extension import Extension, ExtensionType, find_extension
+from conclaved.mls.group_context import GroupContext
+from conclaved.mls.group_info import GroupInfo
+from conclaved.mls.key_package import KeyPackage, KeyPackageBundle, new_leaf_node
+from conclaved.mls.key_schedule import epoch_secret, welcome_secret
+from conclaved.mls.leaf_node import Lifetime
+from conclaved.mls.mls_message import MlsMessage
+from conclaved.mls.proposal import GroupContextExtensions
+from conclaved.mls.psk import PreSharedKeyID, PskType, ResumptionPskUsage, look_up, psk_secret
+from conclaved.mls.ratchet_tree import RatchetTree, check_in_tree
+from conclaved.mls.transcript_hash import (
+    check_confirmation_tag,
+    confirmation_tag,
+    interim_transcript_hash,
+)
+from conclaved.mls.tree_hash import tree_hash
+from conclaved.mls.treekem import keys_from_welcome
+from conclaved.mls.validation import (
+    Judge,
+    check_capabilities,
+    check_group_context_extensions,
+    check_joined_tree,
+    check_lifetime,
+)
+from conclaved.mls.welcome import Welcome
+
+_RULE = "RFC 9420 §12.4.3.1"
+
+
+def found_group(
+    suite: CipherSuite,
+    group_id: bytes,
+    signer: Signer,
+    credential: Credential,
+    lifetime: Lifetime,
+    extension_types: Iterable[int],
+    leaf_extensions: Iterable[Extension],
+    extensions: tuple[Extension, ...],
+    auth: AuthenticationService,
+) -> tuple[GroupState, EpochSecrets]:
+    """Epoch 0 of a group of one (§11)."""
+    crypto = crypto_for(suite)
+    leaf_key = crypto.generate_key_pair()
+    leaf = new_leaf_node(
+        crypto, signer, credential, leaf_key, lifetime, extension_types, leaf_extensions, extensions
+    )
+    leaf.verify(crypto)
+    tree = RatchetTree.of_one(leaf)
+    judge = Judge(crypto, group_id, auth, None)
+    check_group_context_extensions(judge, (), GroupContextExtensions(extensions))
+    check_capabilities(tree, extensions)
+    context = GroupContext(suite, group_id, 0, tree_hash(crypto, tree.root), b"", extensions)
+    secret = crypto.random(crypto.hash_size)
+    secrets = EpochSecrets.derive(crypto, secret, 1, {0: leaf_key}, signer)
+    tag = confirmation_tag(crypto, secrets.keys.get("confirmation_key"), b"")
+    interim = interim_transcript_hash(crypto, b"", tag)
+    return GroupState(crypto, context, tree, interim, 0, auth), secrets
+
+
+def _read_welcome(data: bytes) -> Welcome:
+    content = MlsMessage.decode(data).content
+    if not isinstance(content, Welcome):
+        raise RemoteError("the message is no Welcome", rule="RFC 9420 §6")
+    return content
+
+
+def _check_psks(psks: Iterable[PreSharedKeyID]) -> None:
+    """Prevents joining by a PSK that stands for a procedure which this library does not offer."""
+    for psk in psks:
+        if psk.psk_type is PskType.RESUMPTION and psk.usage is not ResumptionPskUsage.APPLICATION:
+            raise RemoteError("reinit and branch are not supported", rule=_RULE)
+
+
+def _tree_of(info: GroupInfo, ratchet_tree: bytes | None) -> RatchetTree:
+    data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
+    if data is None:
+        data = ratchet_tree
+    if data is None:
+        raise LocalError("the Welcome carries no ratchet tree, and none was handed in")
+    return RatchetTree.decode(data)
+
+
+def _own_leaf(tree: RatchetTree, package: KeyPackage) -> int:
+    encoded = package.leaf_node.encode()
+    for index, leaf in tree.leaves():
+        if leaf.signature_key == package.leaf_node.signature_key and leaf.encode() == encoded:
+            return index
+    raise RemoteError("this client's leaf is not in the tree", rule=_RULE)
+
+
+def join_group(
+    data: bytes,
+    bundle: KeyPackageBundle,
+    signer: Signer,
+    ratchet_tree: bytes | None,
+    psks: Mapping[bytes, bytes],
+    auth: AuthenticationService,
+    now: int | None,
+) -> tuple[GroupState, EpochSecrets]:
+    """Join by an encoded MLSMessage with a Welcome. The bundle is consumed only on success.
+
+    RemoteError if the Welcome or the tree breaks a rule, MissingPsk if it wants a PSK that is not in
+    `psks`, LocalError without a tree or with a signer of another key, GoneError for a used bundle.
+    """
+    welcome, package = _read_welcome(data), bundle.key_package
+    suite = suite_from_wire(welcome.cipher_suite)
+    if package.cipher_suite != suite:
+        raise RemoteError("the Welcome is of another cipher suite", rule=_RULE)
+    if signer.public_key != package.leaf_node.signature_key:
+        raise LocalError("the signer is not the one of the KeyPackage")
+    crypto = crypto_for(suite)
+    opened = welcome.open_secrets(crypto, package.reference(suite), bundle.init_key)
+    _check_psks(opened.psks)
+    psk = psk_secret(crypto, look_up(opened.psks, psks))
+    info = welcome.open_group_info(crypto, welcome_secret(crypto, opened.joiner_secret, psk))
+    context = info.group_context
+    if context.cipher_suite != suite:
+        raise RemoteError("the GroupInfo is of another cipher suite", rule=_RULE)
+    tree = _tree_of(info, ratchet_tree)
+    info.verify(crypto, check_in_tree(tree, info.signer, _RULE).signature_key)
+    own = _own_leaf(tree, package)
+    if own == info.signer:
+        raise RemoteError("this client signed the GroupInfo itself", rule=_RULE)
+    judge = Judge(crypto, context.group_id, auth, now)
+    check_lifetime(judge, package.leaf_node)
+    check_joined_tree(judge, tree, context.tree_hash, context.extensions)
+    check_group_context_extensions(judge, (), GroupContextExtensions(context.extensions))
+
+    private_keys = {2 * own: bundle.leaf_key}
+    if opened.path_secret is not None:
+        private_keys.update(keys_from_welcome(crypto, tree, info.signer, own, opened.path_secret))
+    secret = epoch_secret(crypto, opened.joiner_secret, psk, context.encode())
+    secrets = EpochSecrets.derive(crypto, secret, tree.n_leaves, private_keys, signer)
+    try:
+        state = _confirmed_state(crypto, info, tree, own, auth, secrets)
+    except MlsError:
+        secrets.close()
+        raise
+    bundle.close()
+    return state, secrets
+
+
+def _confirmed_state(
+    crypto: Crypto,
+    info: GroupInfo,
+    tree: RatchetTree,
+    own: int,
+    auth: AuthenticationService,
+    secrets: EpochSecrets,
+) -> GroupState:
+    confirmed = info.group_context.confirmed_transcript_hash
+    key = secrets.keys.get("confirmation_key")
+    check_confirmation_tag(crypto, key, confirmed, info.confirmation_tag)
+    interim = interim_transcript_hash(crypto, confirmed, info.confirmation_tag)
+    return GroupState(crypto, info.group_context, tree, interim, own, auth)
