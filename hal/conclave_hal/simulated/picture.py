@@ -1,0 +1,78 @@
+"""What the simulated camera sees: a quiet room with its name, a moving ball, and the picture code.
+
+The background is drawn once with Pillow and kept as planes of YUV 4:2:0. A new picture is a
+copy of the luma plane with a ball and a code written into it: no arithmetic on pixels.
+"""
+
+import math
+from typing import cast
+
+from av import VideoFrame
+from PIL import Image, ImageDraw, ImageFont
+
+from conclave_hal.simulated.picture_code import BLACK, CELL, PictureCode, code_rows, draw_code
+
+_FLOOR = (38, 46, 58)
+_WALL = (72, 86, 106)
+_WINDOW = (150, 176, 204)
+_TEXT = (238, 241, 246)
+_BALL_LUMA = 228
+_SECONDS_A_SWING = 4.0
+
+
+class RoomPicture:
+    """Draws numbered pictures of one simulated room."""
+
+    def __init__(self, name: str, width: int, height: int, fps: int) -> None:
+        """Draw the background. `width` and `height` are multiples of 16 that fit the code of `name`."""
+        self._name = name
+        self._width, self._height, self._fps = width, height, fps
+        self._top = code_rows(name, width) * CELL
+        background = VideoFrame.from_image(self._background())  # type: ignore[no-untyped-call]
+        drawn = background.reformat(format="yuv420p")
+        self._planes = [bytes(plane) for plane in drawn.planes]
+        self._stride = drawn.planes[0].line_size
+        self._radius = max(6, (height - self._top) // 12)
+
+    def frame(self, counter: int, *, is_covered: bool) -> VideoFrame:
+        """Picture number `counter` (32 bits); black without a code while the lens is covered."""
+        luma = bytearray(self._planes[0])
+        chroma = self._planes[1:]
+        if is_covered:
+            luma[:] = bytes([BLACK]) * len(luma)
+            chroma = [bytes([128]) * len(plane) for plane in chroma]
+        else:
+            self._draw_ball(luma, counter)
+            draw_code(luma, self._stride, self._width, PictureCode(counter, self._name))
+        frame = VideoFrame(self._width, self._height, "yuv420p")
+        for plane, data in zip(frame.planes, [bytes(luma), *chroma], strict=True):
+            plane.update(data)
+        return frame
+
+    def _draw_ball(self, luma: bytearray, counter: int) -> None:
+        phase = 2 * math.pi * (counter / self._fps) / _SECONDS_A_SWING
+        reach = self._width // 2 - 2 * self._radius
+        middle_x = self._width // 2 + round(reach * math.sin(phase))
+        middle_y = self._height - 2 * self._radius - round(self._radius * abs(math.cos(phase)))
+        for dy in range(-self._radius, self._radius + 1):
+            half = round(math.sqrt(self._radius**2 - dy**2))
+            start = (middle_y + dy) * self._stride + middle_x - half
+            luma[start : start + 2 * half] = bytes([_BALL_LUMA]) * (2 * half)
+
+    def _background(self) -> Image.Image:
+        width, height, top = self._width, self._height, self._top
+        image = Image.new("RGB", (width, height), _WALL)
+        draw = ImageDraw.Draw(image)
+        free = height - top
+        draw.rectangle((0, height - free // 4, width, height), fill=_FLOOR)
+        pane = width // 9
+        for column in range(4):
+            left = width // 2 + int((column - 2) * pane * 1.1)
+            draw.rectangle((left, top + free // 12, left + pane, top + free * 5 // 12), fill=_WINDOW)
+        size = max(12, free // 7)
+        font = cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
+        while size > 8 and draw.textlength(self._name, font=font) > width * 0.9:
+            size -= 1
+            font = cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
+        draw.text((width // 2, top + free * 7 // 12), self._name, font=font, fill=_TEXT, anchor="mm")
+        return image
