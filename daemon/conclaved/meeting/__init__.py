@@ -1,0 +1,48 @@
+"""The meeting, sans-IO: who may be in, who is, and under which keys.
+
+`Session` is one device's side of a meeting. What comes from outside goes in as values of
+`events`, and so comes out what is to be done. Rules stand in `rules` (for everybody) and
+`own_rules` (this device's).
+"""
+
+from conclaved.meeting.admission import Admission, Role
+from conclaved.meeting.errors import (
+    AdmissionError,
+    GroupRuleError,
+    InvitationError,
+    LocalError,
+    MeetingError,
+    RemoteError,
+    SealError,
+)
+from conclaved.meeting.invitation import Invitation, Level, SignedInvitation
+from conclaved.meeting.link import Link, LinkSecret
+from conclaved.meeting.own_rules import OwnRules
+from conclaved.meeting.roster import Participant
+from conclaved.meeting.security_code import security_code
+from conclaved.meeting.session import OwnIdentity, Session
+from conclaved.meeting.view import MeetingView, State
+
+__all__ = [
+    "Admission",
+    "AdmissionError",
+    "GroupRuleError",
+    "Invitation",
+    "InvitationError",
+    "Level",
+    "Link",
+    "LinkSecret",
+    "LocalError",
+    "MeetingError",
+    "MeetingView",
+    "OwnIdentity",
+    "OwnRules",
+    "Participant",
+    "RemoteError",
+    "Role",
+    "SealError",
+    "Session",
+    "SignedInvitation",
+    "State",
+    "security_code",
+]

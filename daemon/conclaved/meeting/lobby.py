@@ -1,0 +1,170 @@
+"""What is said in the lobby, sealed under the link: requests, admissions, KeyPackages, Welcomes.
+
+The service carries these to everybody of the meeting and cannot tell one from another.
+
+    Request   "let me in": a certificate chain, and a proof that the key is at hand
+    Grant     a host's answer: an admission
+    Denial    a host's answer: no, signed, so that nobody else can turn people away
+    Offer     an admitted one's KeyPackage, with the admission in its leaf
+    Welcome   RFC 9420 §12.4.3.1, with the place in the log from which the joiner reads on
+"""
+
+from dataclasses import dataclass
+
+from conclaved.meeting.admission import Admission, AdmissionSigner, Role, check, verify
+from conclaved.meeting.errors import RemoteError
+from conclaved.meeting.invitation import SignedInvitation
+from conclaved.meeting.link import Sealer
+from conclaved.mls.codec import Reader, decode_whole, opaque, uint8, uint64, vector
+from conclaved.mls.errors import DecodeError
+
+PURPOSE = b"lobby"
+REQUEST_ID_BYTES = 16
+MAX_CERTIFICATES = 8
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+_REQUEST_LABEL = b"Conclave 1.0 Request"
+_DENIAL_LABEL = b"Conclave 1.0 Denial"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody asks to be let in."""
+
+    request_id: bytes
+    chain: tuple[bytes, ...]
+    """Certificates, DER, leaf first."""
+    signature_key: bytes
+    signature: bytes
+    """By the leaf's key, over label, meeting id and request id."""
+
+    @staticmethod
+    def signed_part(meeting_id: bytes, request_id: bytes) -> bytes:
+        """What the requester signs, and a host verifies."""
+        return opaque(_REQUEST_LABEL) + opaque(meeting_id) + opaque(request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A host lets a requester in."""
+
+    request_id: bytes
+    admission: Admission
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A host turns a requester away."""
+
+    request_id: bytes
+    host: Admission
+    """The host's own admission."""
+    signature: bytes
+
+    @staticmethod
+    def signed_part(meeting_id: bytes, request_id: bytes) -> bytes:
+        """What the host signs, and the requester verifies."""
+        return opaque(_DENIAL_LABEL) + opaque(meeting_id) + opaque(request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A KeyPackage of one who is admitted."""
+
+    key_package: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeMessage:
+    """A Welcome, and the log position behind the commit that it belongs to."""
+
+    next_sequence: int
+    welcome: bytes
+
+
+LobbyMessage = Request | Grant | Denial | Offer | WelcomeMessage
+
+
+def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
+    """The sealed bytes of a message; `nonce` is 12 fresh random bytes."""
+    match message:
+        case Request():
+            body = (
+                uint8(1)
+                + opaque(message.request_id)
+                + vector(opaque(c) for c in message.chain)
+                + opaque(message.signature_key)
+                + opaque(message.signature)
+            )
+        case Grant():
+            body = uint8(2) + opaque(message.request_id) + opaque(message.admission.encode())
+        case Denial():
+            body = (
+                uint8(3)
+                + opaque(message.request_id)
+                + opaque(message.host.encode())
+                + opaque(message.signature)
+            )
+        case Offer():
+            body = uint8(4) + opaque(message.key_package)
+        case WelcomeMessage():
+            body = uint8(5) + uint64(message.next_sequence) + opaque(message.welcome)
+    return sealer.seal(body, PURPOSE, nonce)
+
+
+def unseal(sealed: bytes, sealer: Sealer) -> LobbyMessage:
+    """Open and parse a message. Raises RemoteError (SealError without the link)."""
+    if len(sealed) > MAX_MESSAGE_BYTES:
+        raise RemoteError("a lobby message is too long")
+    try:
+        return decode_whole(sealer.open(sealed, PURPOSE), _read)
+    except DecodeError as error:
+        raise RemoteError("a lobby message is malformed") from error
+
+
+def _read(reader: Reader) -> LobbyMessage:
+    match reader.uint8():
+        case 1:
+            request = Request(reader.opaque(), reader.vector(Reader.opaque), reader.opaque(), reader.opaque())
+            if len(request.request_id) != REQUEST_ID_BYTES or len(request.chain) > MAX_CERTIFICATES:
+                raise DecodeError("a request of impossible size")
+            return request
+        case 2:
+            return Grant(reader.opaque(), Admission.decode(reader.opaque()))
+        case 3:
+            return Denial(reader.opaque(), Admission.decode(reader.opaque()), reader.opaque())
+        case 4:
+            return Offer(reader.opaque())
+        case 5:
+            return WelcomeMessage(reader.uint64(), reader.opaque())
+        case unknown:
+            raise DecodeError(f"unknown lobby message {unknown}")
+
+
+def request(
+    signer: AdmissionSigner, chain: tuple[bytes, ...], meeting_id: bytes, request_id: bytes
+) -> Request:
+    """A signed request. Slow where the key is in a TPM."""
+    signature = signer.sign(Request.signed_part(meeting_id, request_id))
+    return Request(request_id, chain, signer.public_key, signature)
+
+
+def deny(signer: AdmissionSigner, own: Admission, meeting_id: bytes, request_id: bytes) -> Denial:
+    """A signed denial by a host. Slow where the key is in a TPM."""
+    return Denial(request_id, own, signer.sign(Denial.signed_part(meeting_id, request_id)))
+
+
+def check_denial(denial: Denial, invitation: SignedInvitation) -> None:
+    """Raise RemoteError unless a host of this meeting made the denial."""
+    check(denial.host, denial.host.signature_key, invitation)
+    if denial.host.role is not Role.HOST:
+        raise RemoteError("a denial by somebody who is not a host", rule="DESIGN §4 Admission")
+    verify(
+        denial.host.signature_key,
+        denial.signature,
+        Denial.signed_part(invitation.content.meeting_id, denial.request_id),
+    )
+
+
+def check_request(message: Request, meeting_id: bytes) -> None:
+    """Raise RemoteError unless the requester has the key that it asks for."""
+    verify(message.signature_key, message.signature, Request.signed_part(meeting_id, message.request_id))

@@ -1,0 +1,66 @@
+"""The meeting's log as a member reads it: every entry once, in order, whatever the service does."""
+
+MAX_WAITING_ENTRIES = 4096
+ASK_AGAIN_S = 1.0
+
+
+class Log:
+    """Entries come in any order, repeated or not; `take` hands each out once, in sequence."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, bytes] = {}
+        self.next_sequence = 0
+        self.gap_since: float | None = None
+        """Since when (monotonic seconds) an entry is missing before one that has come."""
+        self._asked = 0.0
+
+    def __repr__(self) -> str:
+        return f"Log(next={self.next_sequence}, {len(self._waiting)} waiting)"
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether every entry that has come was taken."""
+        return not self._waiting
+
+    def start(self, sequence: int) -> None:
+        """Read from here; what waits from before is forgotten."""
+        self.skip_to(sequence)
+        self.next_sequence = sequence
+
+    def skip_to(self, sequence: int) -> None:
+        """Entries before `sequence` are behind us; later ones that have come already stay."""
+        self.next_sequence = sequence
+        self._waiting = {s: data for s, data in self._waiting.items() if s >= sequence}
+
+    def arrive(self, sequence: int, data: bytes, now: float) -> bool:
+        """Take an entry in. True when an earlier one is missing and should be asked for again.
+
+        What was there first for a sequence number stays: a service that says another thing later
+        does not get a second try.
+        """
+        if sequence < self.next_sequence or len(self._waiting) >= MAX_WAITING_ENTRIES:
+            return False
+        is_first_gap = not self._waiting and sequence > self.next_sequence
+        self._waiting.setdefault(sequence, data)
+        if is_first_gap:
+            self.gap_since = self._asked = now
+        return is_first_gap
+
+    def asks_again(self, now: float) -> bool:
+        """Whether to ask once more for an entry that is missing."""
+        if not self._waiting or self.next_sequence in self._waiting:
+            self.gap_since = None
+            return False
+        if self.gap_since is None:
+            self.gap_since = now
+        if now - self._asked < ASK_AGAIN_S:
+            return False
+        self._asked = now
+        return True
+
+    def take(self) -> bytes | None:
+        """The next entry, or None while it has not come."""
+        data = self._waiting.pop(self.next_sequence, None)
+        if data is not None:
+            self.next_sequence += 1
+        return data

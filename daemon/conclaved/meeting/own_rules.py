@@ -1,0 +1,52 @@
+"""Own rules: what this device demands, by its own anchors, clock and policy (DESIGN §4).
+
+A commit that breaks one of these is valid all the same, for everybody; the device leaves, and
+says why.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conclaved.identity import Assurance
+from conclaved.meeting.errors import InvitationError
+from conclaved.meeting.invitation import Level, SignedInvitation
+from conclaved.meeting.roster import Assess, Participant
+
+HINT = "see: conclavectl policy show, conclavectl trust list"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRules:
+    """The device's policy. It may be stricter than a meeting's level, never laxer."""
+
+    minimum_level: Level = Level.STANDARD
+
+    def check_invitation(self, invitation: SignedInvitation, assess: Assess) -> None:
+        """Raise InvitationError unless the device may follow this invitation at all."""
+        level = invitation.content.level
+        if self.minimum_level is Level.LOCKED and level is not Level.LOCKED:
+            raise InvitationError(
+                f"this room joins locked meetings only, and this one is {level.value}",
+                hint="see: conclavectl policy show",
+            )
+        verdict = assess(invitation.chain, invitation.signer_key)
+        if verdict.assurance is Assurance.UNKNOWN:
+            raise InvitationError(
+                f"nobody this room trusts vouches for who signed the invitation: {verdict.reason}",
+                hint="if you know the signer's CA: conclavectl trust add",
+            )
+        if level is Level.LOCKED and verdict.assurance is not Assurance.VERIFIED:
+            raise InvitationError(
+                "the invitation to a locked meeting is not by a verified name",
+                hint="ask for an invitation by a verified host",
+            )
+
+    def reason_to_leave(
+        self, invitation: SignedInvitation, participants: Iterable[Participant]
+    ) -> str | None:
+        """Why the device does not stay among these participants, or None."""
+        is_locked = Level.LOCKED in (self.minimum_level, invitation.content.level)
+        for participant in participants:
+            if is_locked and participant.assurance is not Assurance.VERIFIED:
+                return f"{participant.name} is in a locked meeting and is not verified: {participant.reason}"
+        return None

@@ -1,0 +1,84 @@
+"""The roster: who is in the group, under which name, and who let them in.
+
+A pure function of the tree and of the device's own verdicts. The service's word is nowhere in it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from conclaved.identity import Assurance, Verdict
+from conclaved.meeting.admission import IssuerType, Role
+from conclaved.meeting.meeting_context import MeetingContext
+from conclaved.meeting.rules import admission_of
+from conclaved.mls import Credential, LeafNode, X509Credential
+
+Assess = Callable[[tuple[bytes, ...], bytes], Verdict]
+"""(chain DER leaf first, signature key of 65 bytes) -> verdict: the device's anchors and clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One member of the group."""
+
+    leaf: int
+    name: str
+    assurance: Assurance
+    role: Role
+    signature_key: bytes
+    is_self: bool
+    is_heard: bool
+    """Authenticated traffic of this member was seen in this epoch."""
+    reason: str
+    """Why the assurance is what it is."""
+    issuer: str
+    admitted_by: str
+    """A name, `the invitation`, or `the link`."""
+
+
+def chain_of(credential: Credential) -> tuple[bytes, ...]:
+    """The certificates of a credential, DER, leaf first; empty for another kind."""
+    return credential.certificates if isinstance(credential, X509Credential) else ()
+
+
+def roster(
+    leaves: Iterable[tuple[int, LeafNode]],
+    context: MeetingContext,
+    assess: Assess,
+    *,
+    own_leaf: int,
+    heard: frozenset[int] = frozenset(),
+) -> tuple[Participant, ...]:
+    """The members in leaf order. `leaves` are those of a tree that passed the group rules."""
+    leaves = tuple(leaves)
+    verdicts = {index: assess(chain_of(leaf.credential), leaf.signature_key) for index, leaf in leaves}
+    name_of_key = {leaf.signature_key: shown_name(verdicts[index]) for index, leaf in leaves}
+    participants = []
+    for index, leaf in leaves:
+        admission = admission_of(leaf)
+        if admission.issuer_type is IssuerType.LINK:
+            admitted_by = "the link"
+        elif admission.issuer_key == leaf.signature_key:
+            admitted_by = "the invitation"
+        else:
+            admitted_by = name_of_key.get(admission.issuer_key, "a host who has left")
+        verdict = verdicts[index]
+        participants.append(
+            Participant(
+                leaf=index,
+                name=shown_name(verdict),
+                assurance=verdict.assurance,
+                role=admission.role,
+                signature_key=leaf.signature_key,
+                is_self=index == own_leaf,
+                is_heard=index == own_leaf or index in heard,
+                reason=verdict.reason,
+                issuer=verdict.anchor,
+                admitted_by=admitted_by,
+            )
+        )
+    return tuple(participants)
+
+
+def shown_name(verdict: Verdict) -> str:
+    """The name that a certificate claims, or a placeholder where it has none that could be shown."""
+    return verdict.name or "(no name)"

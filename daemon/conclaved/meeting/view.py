@@ -1,0 +1,49 @@
+"""What a session shows of itself: one immutable value, no key in it."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from conclaved.meeting.desk import Waiting
+from conclaved.meeting.roster import Participant
+
+
+class State(Enum):
+    """Where a session is; the table of its ways is in `session`."""
+
+    CONNECTING = "connecting"
+    FOUNDING = "founding"
+    ASKING = "asking"
+    OFFERING = "offering"
+    IN_GROUP = "in_group"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingView:
+    """A snapshot for panel and D-Bus."""
+
+    state: State
+    meeting_id: bytes
+    title: str
+    level: str
+    service: str
+    epoch: int = 0
+    suite: str = ""
+    code_epoch: int = 0
+    code_reason: str = ""
+    security_code: str = field(default="", repr=False)
+    """Empty when alone or without a group."""
+    participants: tuple[Participant, ...] = ()
+    lobby: tuple[Waiting, ...] = ()
+    is_host: bool = False
+    behind: str = ""
+    """Why the device takes itself to be behind; empty when it is not."""
+    notices: tuple[str, ...] = ()
+    """For people, the latest last."""
+    alarms: tuple[str, ...] = ()
+    """What somebody did that no honest one does."""
+
+    @property
+    def may_send(self) -> bool:
+        """Whether media may leave: in the group, and not behind."""
+        return self.state is State.IN_GROUP and not self.behind
