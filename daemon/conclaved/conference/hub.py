@@ -1,0 +1,386 @@
+"""The hub: a small conference service in one process, WebSocket over TLS and a media relay.
+
+It orders each meeting's log, carries lobby and live messages, names a leader, keeps sealed
+invitations, and forwards media. It knows addresses, times and sizes; it has no key of any
+meeting and judges nothing: whether a commit is valid is for the members to say.
+
+    python -m conclaved.conference.hub --listen 127.0.0.1:8443 --cert hub.pem --key hub.key
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import logging
+import signal
+import ssl
+import struct
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from conclaved.conference import wire
+from conclaved.conference.errors import ProtocolError
+from conclaved.conference.relay import Relay
+
+log = logging.getLogger(__name__)
+
+MAX_LOG_ENTRIES = 20_000
+MAX_LOG_BYTES = 64 * 1024 * 1024
+MAX_BLOBS = 10_000
+MAX_QUEUED = 4096
+MAX_CLIENTS_PER_MEETING = 6000
+FORGET_S = 5.0
+"""How long a log outlives the last member of its group."""
+BURST = 200
+MESSAGES_PER_S = 50.0
+HELLO_TIMEOUT_S = 10.0
+
+Capture = Callable[[bytes], None]
+
+
+@dataclass(eq=False, slots=True)
+class _Client:
+    """One connection at one meeting."""
+
+    number: int
+    connection: ServerConnection
+    queue: "asyncio.Queue[bytes]" = field(default_factory=lambda: asyncio.Queue(MAX_QUEUED))
+    is_member: bool = False
+    has_media: bool = False
+    allowance: float = BURST
+    allowance_at: float = 0.0
+
+    def send(self, message: wire.ToDevice) -> None:
+        """Queue a message; a client that does not read is cut off, and comes back by a replay."""
+        try:
+            self.queue.put_nowait(wire.encode(message))
+        except asyncio.QueueFull:
+            self.connection.transport.abort()
+
+    def may_send(self, now: float) -> bool:
+        """A token bucket: what a client sends beyond it is dropped."""
+        self.allowance = min(BURST, self.allowance + (now - self.allowance_at) * MESSAGES_PER_S)
+        self.allowance_at = now
+        if self.allowance < 1:
+            return False
+        self.allowance -= 1
+        return True
+
+
+@dataclass(eq=False, slots=True)
+class _Meeting:
+    """What the hub keeps of a meeting: opaque bytes in order."""
+
+    address: bytes
+    first: int = 0
+    entries: list[bytes] = field(default_factory=list)
+    size_bytes: int = 0
+    clients: dict[int, _Client] = field(default_factory=dict)
+    leader: int | None = None
+    forgetting: asyncio.TimerHandle | None = None
+
+    @property
+    def head(self) -> int:
+        return self.first + len(self.entries)
+
+    def append(self, data: bytes) -> int:
+        """Add an entry, drop the oldest beyond the limits. Returns its sequence number."""
+        self.entries.append(data)
+        self.size_bytes += len(data)
+        while len(self.entries) > MAX_LOG_ENTRIES or self.size_bytes > MAX_LOG_BYTES:
+            self.size_bytes -= len(self.entries.pop(0))
+            self.first += 1
+        return self.head - 1
+
+    def broadcast(self, message: wire.ToDevice, *, but: _Client | None = None) -> None:
+        """Send to everybody at the address."""
+        for client in self.clients.values():
+            if client is not but:
+                client.send(message)
+
+
+class Hub:
+    """The service. `start` listens, `close` ends everything."""
+
+    def __init__(self, *, capture: Capture | None = None) -> None:
+        """`capture` gets every message and every media packet as the hub sees it: for audits."""
+        self._capture = capture
+        self._meetings: dict[bytes, _Meeting] = {}
+        self._blobs: OrderedDict[bytes, bytes] = OrderedDict()
+        self._server: Server | None = None
+        self._relay: Relay | None = None
+        self._numbers = 0
+        self.refused = 0
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext, *, media_host: str = "") -> int:
+        """Listen; `port` 0 takes a free one. Returns the port."""
+        self._relay = await Relay.start(media_host or host, 0, capture=self._capture)
+        self._server = await serve(
+            self._serve,
+            host,
+            port,
+            ssl=tls,
+            max_size=wire.MAX_MESSAGE_BYTES,
+            compression=None,
+            process_request=self._page,
+            logger=logging.getLogger("conclaved.conference.hub.websocket"),
+        )
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    async def close(self) -> None:
+        """End all connections."""
+        for meeting in self._meetings.values():
+            if meeting.forgetting is not None:
+                meeting.forgetting.cancel()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+        if self._relay is not None:
+            await self._relay.close()
+
+    def status(self) -> dict[str, object]:
+        """Numbers for the operator: no name is among them, because the hub has none."""
+        return {
+            "meetings": [
+                {
+                    "address": meeting.address.hex()[:16],
+                    "log_entries": meeting.head,
+                    "clients": len(meeting.clients),
+                    "members": sum(client.is_member for client in meeting.clients.values()),
+                }
+                for meeting in self._meetings.values()
+            ],
+            "invitations": len(self._blobs),
+            "refused": self.refused,
+        }
+
+    # -- one connection -------------------------------------------------------------------------
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                first = await self._receive(connection)
+            if isinstance(first, wire.PutBlob | wire.GetBlob):
+                await connection.send(wire.encode(self._blob(first)))
+                return
+            if not isinstance(first, wire.Hello) or len(first.address) != wire.ADDRESS_BYTES:
+                raise ProtocolError("the first message is no Hello")
+            if first.version != wire.VERSION:
+                raise ProtocolError(f"version {first.version} is not spoken here")
+            await self._attend(connection, first.address)
+        except ProtocolError as error:
+            self.refused += 1
+            log.warning("refused %s: %s", connection.remote_address, error)
+            await _say_refused(connection, str(error))
+        except (ConnectionClosed, TimeoutError):
+            pass
+
+    async def _receive(self, connection: ServerConnection) -> wire.Message:
+        data = await connection.recv()
+        if self._capture is not None and isinstance(data, bytes):
+            self._capture(data)
+        return wire.decode(data)
+
+    async def _attend(self, connection: ServerConnection, address: bytes) -> None:
+        meeting = self._meetings.setdefault(address, _Meeting(address))
+        if len(meeting.clients) >= MAX_CLIENTS_PER_MEETING:
+            raise ProtocolError("the meeting is full")
+        self._numbers += 1
+        client = _Client(self._numbers, connection)
+        meeting.clients[client.number] = client
+        client.send(wire.Ready(meeting.head))
+        writer = asyncio.create_task(_write(client))
+        try:
+            while True:
+                self._on_message(meeting, client, await self._receive(connection))
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            self._depart(meeting, client)
+
+    def _depart(self, meeting: _Meeting, client: _Client) -> None:
+        del meeting.clients[client.number]
+        if client.has_media and self._relay is not None:
+            self._relay.remove_client(meeting.address, client.number)
+        if meeting.leader == client.number:
+            self._name_leader(meeting)
+        self._forget_if_unused(meeting)
+
+    def _on_message(self, meeting: _Meeting, client: _Client, message: wire.Message) -> None:
+        now = asyncio.get_running_loop().time()
+        if not client.may_send(now):
+            self.refused += 1
+            return
+        match message:
+            case wire.PublishEntry(token, expected, data):
+                is_accepted = expected is None or expected == meeting.head
+                client.send(wire.PublishAnswer(token, is_accepted))
+                if is_accepted:
+                    sequence = meeting.append(data)
+                    meeting.broadcast(wire.LogEntry(sequence, data))
+            case wire.LobbyData() | wire.LiveData():
+                meeting.broadcast(message, but=client)
+            case wire.ReplayFrom(sequence):
+                for at in range(max(sequence, meeting.first), meeting.head):
+                    client.send(wire.LogEntry(at, meeting.entries[at - meeting.first]))
+            case wire.AnnounceMember(is_member):
+                client.is_member = is_member
+                if is_member and meeting.leader is None:
+                    self._name_leader(meeting)
+                if not is_member and meeting.leader == client.number:
+                    self._name_leader(meeting)
+                self._forget_if_unused(meeting)
+            case wire.OpenMedia() if self._relay is not None:
+                if client.has_media:
+                    self._relay.remove_client(meeting.address, client.number)
+                client.has_media = True
+                offer = self._relay.add_client(meeting.address, client.number)
+                client.send(wire.MediaPlace(offer.encode()))
+            case _:
+                raise ProtocolError(f"a {type(message).__name__} does not belong here")
+
+    def _name_leader(self, meeting: _Meeting) -> None:
+        """The member that has been connected longest commits first; that is all a leader is."""
+        members = [client for client in meeting.clients.values() if client.is_member]
+        leader = min(members, key=lambda client: client.number, default=None)
+        meeting.leader = None if leader is None else leader.number
+        for client in meeting.clients.values():
+            client.send(wire.LeaderIs(client is leader))
+
+    def _forget_if_unused(self, meeting: _Meeting) -> None:
+        is_used = any(client.is_member for client in meeting.clients.values())
+        if is_used and meeting.forgetting is not None:
+            meeting.forgetting.cancel()
+            meeting.forgetting = None
+        if not is_used and meeting.forgetting is None:
+            loop = asyncio.get_running_loop()
+            meeting.forgetting = loop.call_later(FORGET_S, self._forget, meeting)
+
+    def _forget(self, meeting: _Meeting) -> None:
+        meeting.forgetting = None
+        if not meeting.clients:
+            self._meetings.pop(meeting.address, None)
+        elif meeting.head:
+            meeting.entries.clear()
+            meeting.first = meeting.size_bytes = 0
+            meeting.broadcast(wire.Ready(0))
+
+    # -- invitations ----------------------------------------------------------------------------
+
+    def _blob(self, message: wire.PutBlob | wire.GetBlob) -> wire.Blob:
+        if isinstance(message, wire.GetBlob):
+            return wire.Blob(message.digest, self._blobs.get(message.digest))
+        if len(message.data) > wire.MAX_BLOB_BYTES:
+            raise ProtocolError("an invitation of impossible size")
+        digest = hashlib.sha256(message.data).digest()
+        self._blobs[digest] = message.data
+        self._blobs.move_to_end(digest)
+        while len(self._blobs) > MAX_BLOBS:
+            self._blobs.popitem(last=False)
+        return wire.Blob(digest, None)
+
+    def _page(self, connection: ServerConnection, request: Request) -> Response | None:
+        """What a browser sees that follows a meeting's link; the fragment never comes here."""
+        if "upgrade" in request.headers.get("connection", "").lower():
+            return None
+        body = (
+            b"<!doctype html><meta charset=utf-8><title>Conclave</title>"
+            b"<p>This is the link of an end-to-end encrypted meeting.</p>"
+            b"<p>Join from a Conclave room: <code>conclavectl meeting join LINK</code></p>"
+        )
+        headers = Headers(
+            {
+                "Content-Type": "text/html; charset=utf-8",
+                "Content-Length": str(len(body)),
+                "Content-Security-Policy": "default-src 'none'",
+                "Referrer-Policy": "no-referrer",
+                "Connection": "close",
+            }
+        )
+        return Response(HTTPStatus.OK, "OK", headers, body)
+
+
+async def _say_refused(connection: ServerConnection, reason: str) -> None:
+    try:
+        await connection.send(wire.encode(wire.Refused(reason)))
+    except ConnectionClosed:
+        return
+
+
+async def _write(client: _Client) -> None:
+    try:
+        while True:
+            await client.connection.send(await client.queue.get())
+    except ConnectionClosed:
+        return
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.3 for the hub: SRTP keys travel on it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def _capture_to(path: Path) -> Capture:
+    file = path.open("wb", buffering=0)
+
+    def write(data: bytes) -> None:
+        file.write(struct.pack(">I", len(data)) + data)
+
+    return write
+
+
+async def _main(arguments: argparse.Namespace) -> None:
+    host, _, port = arguments.listen.rpartition(":")
+    hub = Hub(capture=_capture_to(arguments.capture) if arguments.capture else None)
+    listening = await hub.start(
+        host.strip("[]"), int(port), server_context(arguments.cert, arguments.key), media_host=arguments.media
+    )
+    print(json.dumps({"host": host, "port": listening}), flush=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    print(json.dumps(hub.status()), flush=True)
+    await hub.close()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m conclaved.conference.hub",
+        description="A small conference service. It carries encrypted meetings and can read none of them.",
+        epilog="It prints one line of JSON when it listens, and one with its numbers when it ends.",
+    )
+    parser.add_argument(
+        "--listen", default="127.0.0.1:8443", metavar="HOST:PORT", help="port 0 takes a free one"
+    )
+    parser.add_argument("--cert", type=Path, required=True, help="certificate chain, PEM")
+    parser.add_argument("--key", type=Path, required=True, help="its private key, PEM")
+    parser.add_argument(
+        "--media", default="", metavar="HOST", help="address for media, if another than --listen"
+    )
+    parser.add_argument(
+        "--capture",
+        type=Path,
+        metavar="FILE",
+        help="write all that this service sees, to audit what it could read",
+    )
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(_main(arguments))
+
+
+if __name__ == "__main__":
+    main()
