@@ -83,6 +83,7 @@ class Pebble:
             "PEBBLE_CHAIN_LENGTH": str(chain_length),
             "PEBBLE_AUTHZREUSE": str(authorization_reuse),
         }
+        self._ports: dict[str, str | int] = {}
         self._processes: list[asyncio.subprocess.Process] = []
         self._tls: ssl.SSLContext | None = None
 
@@ -90,6 +91,7 @@ class Pebble:
         self._prepare()
         for attempt in range(_ATTEMPTS):
             try:
+                self._choose_ports()
                 await self._start()
                 return self
             except PebbleError:
@@ -108,9 +110,13 @@ class Pebble:
         await self._stop()
 
     async def restart(self) -> None:
-        """Starts it anew on other ports: it forgets every account, order, DNS record and its own CA."""
+        """Starts it anew at the same addresses: it forgets accounts, orders, DNS records and its own CA."""
         await self._stop()
         await self._start()
+
+    async def stop(self) -> None:
+        """Stops it early, as a server that went away."""
+        await self._stop()
 
     async def add_a(self, name: str, *addresses: str) -> None:
         """Lets ``name`` resolve to these IPv4 addresses."""
@@ -127,19 +133,24 @@ class Pebble:
         self.ca_file.write_text(authority.root_pem)
         self._tls = ssl.create_default_context(cafile=self.ca_file)
 
-    async def _start(self) -> None:
+    def _choose_ports(self) -> None:
         api, management, dns, dns_management, tls, self.http_port = free_ports(6)
         self.directory_url = f"https://127.0.0.1:{api}/dir"
         self.management_url = f"https://127.0.0.1:{management}"
         self.dns_management_url = f"http://127.0.0.1:{dns_management}"
         self.dns_address = f"127.0.0.1:{dns}"
-        config = {
+        self._ports = {
             "listenAddress": f"127.0.0.1:{api}",
             "managementListenAddress": f"127.0.0.1:{management}",
-            "certificate": str(self.directory / "server.pem"),
-            "privateKey": str(self.directory / "server.key"),
             "httpPort": self.http_port,
             "tlsPort": tls,
+        }
+
+    async def _start(self) -> None:
+        config = {
+            "certificate": str(self.directory / "server.pem"),
+            "privateKey": str(self.directory / "server.key"),
+            **self._ports,
             **self._config,
         }
         (self.directory / "pebble.json").write_text(json.dumps({"pebble": config}))
@@ -150,7 +161,7 @@ class Pebble:
             "-dns01",
             self.dns_address,
             "-management",
-            f"127.0.0.1:{dns_management}",
+            self.dns_management_url.removeprefix("http://"),
             *("-http01", "", "-https01", "", "-tlsalpn01", ""),
             *("-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""),
         )

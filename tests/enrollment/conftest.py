@@ -1,0 +1,61 @@
+"""One Pebble for the ordinary orders, and a server for their http-01 answers."""
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind
+from conclave_provisioning.enrollment.http01 import ChallengeServer
+from tests.pebble import Pebble
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def pebble(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pebble]:
+    """A CA that rejects half of its own nonces and refuses `refused.example.com`."""
+    directory = tmp_path_factory.mktemp("pebble") / "pebble"
+    async with Pebble(directory, nonce_reject=50, blocklist=["refused.example.com"]) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def token_directory(pebble: Pebble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder whose answers are served where Pebble looks for them."""
+    directory = tmp_path_factory.mktemp("tokens")
+    server = ChallengeServer(("127.0.0.1", pebble.http_port), directory)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield directory
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+MakeSettings = Callable[..., AcmeSettings]
+
+
+@pytest.fixture
+def make_settings(pebble: Pebble, token_directory: Path) -> MakeSettings:
+    """Settings for that CA; keywords change them."""
+
+    def make(**changes: object) -> AcmeSettings:
+        return settings_for(pebble, token_directory, **changes)
+
+    return make
+
+
+def settings_for(pebble: Pebble, tokens: Path, **changes: object) -> AcmeSettings:
+    """Settings for a CA; keywords change them."""
+    values: dict[str, object] = {
+        "directory_url": pebble.directory_url,
+        "agree_terms": True,
+        "challenge": ChallengeKind.HTTP_01,
+        "ca_file": pebble.ca_file,
+        "token_directory": tokens,
+        "dns_hook": pebble.dns_hook,
+        "email": "it@example.com",
+        "deadline_s": 30.0,
+    }
+    return AcmeSettings(**(values | changes))  # type: ignore[arg-type]
