@@ -18,20 +18,23 @@ _MAX_MARKS = 3
 
 def display_text(text: str, *, max_length: int = 160) -> str:
     """One line of visible text in NFC: no control or format characters, at most `max_length` long."""
+    visible = unicodedata.normalize("NFC", "".join(map(_visible, text)))
     kept: list[str] = []
     marks = 0
-    for character in unicodedata.normalize("NFC", text):
-        category = unicodedata.category(character)
-        if category in {"Mn", "Me"}:
-            marks += 1
-            if marks > _MAX_MARKS or not kept:
-                continue
-        else:
-            marks = 0
-        if category in {"Zs", "Zl", "Zp"} or character in "\t\n\r" or character in _LOOKS_EMPTY:
-            character = " "
-        elif category in {"Cc", "Cs", "Cn", "Co"} or (category == "Cf" and character not in _JOINERS):
-            continue
-        kept.append(character)
+    for character in visible:
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        has_base = bool(kept) or (marks == 0 and character not in _JOINERS + " ")
+        if has_base and marks <= _MAX_MARKS:
+            kept.append(character)
     line = " ".join("".join(kept).split()).strip(_JOINERS + " ")
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
+
+
+def _visible(character: str) -> str:
+    """The character, a space in place of one that shows as blank, or nothing."""
+    category = unicodedata.category(character)
+    if category in {"Zs", "Zl", "Zp"} or character in "\t\n\r" or character in _LOOKS_EMPTY:
+        return " "
+    if category in {"Cc", "Cs", "Cn", "Co"} or (category == "Cf" and character not in _JOINERS):
+        return ""
+    return character

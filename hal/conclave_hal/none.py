@@ -98,8 +98,9 @@ class _NoSwitch(_Absent):
 
     def state(self) -> SwitchState:
         """READY and UNKNOWN."""
-        state = super().state()
-        return state if isinstance(state, SwitchState) else SwitchState()
+        # Not through super(): the next class in line is the abstract one of the interface.
+        state = self._state
+        return state if isinstance(state, SwitchState) else SwitchState(state.health, state.reason)
 
 
 class NoPrivacySwitch(_NoSwitch, PrivacySwitch):

@@ -107,7 +107,8 @@ class DecodingSink(MediaSink, Generic[D]):
             entry.decoder = self._new_decoder()
         if not frame.is_keyframe and entry.whole_chain != chain:
             return False
-        is_decoded = entry.decoder.decode(frame.data)
+        # FFmpeg takes an empty packet for the end of the stream and decodes nothing after it.
+        is_decoded = bool(frame.data) and entry.decoder.decode(frame.data)
         if not is_decoded:
             entry.whole_chain = None
         elif frame.is_keyframe:

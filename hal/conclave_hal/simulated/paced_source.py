@@ -7,7 +7,7 @@ gets the frames; an earlier iterator ends.
 import asyncio
 import math
 from abc import abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from fractions import Fraction
 
 from av.codec.codec import UnknownCodecError
@@ -73,13 +73,14 @@ class PacedSource(MediaSource):
         """The next frame can be decoded alone."""
         self._wants_keyframe = True
 
-    async def frames(self) -> AsyncIterator[EncodedFrame]:
+    async def frames(self) -> AsyncGenerator[EncodedFrame, None]:
         """Encoded frames at a steady pace until `close`. A late reader misses frames, none queue up."""
         if self._worker is None:
             raise UsageError("the source is not open")
         worker = self._worker
         self._reader += 1
         reader = self._reader
+        self._wants_keyframe = True
         loop = asyncio.get_running_loop()
         tick = 0
         while not self._is_closed and reader == self._reader:
