@@ -25,7 +25,7 @@ def token_directory(pebble: Pebble, tmp_path_factory: pytest.TempPathFactory) ->
     """A folder whose answers are served where Pebble looks for them."""
     directory = tmp_path_factory.mktemp("tokens")
     server = ChallengeServer(("127.0.0.1", pebble.http_port), directory)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield directory
     server.shutdown()

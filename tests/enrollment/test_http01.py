@@ -40,7 +40,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     directory = tmp_path_factory.mktemp("served") / "tokens"
     directory.mkdir()
     server = ChallengeServer(("127.0.0.1", 0), directory)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield Served(directory, server.server_address[1])
     server.shutdown()
