@@ -478,12 +478,12 @@ class HpkeContext:
     def seal(self, public: HpkePublicKey, plaintext: bytes) -> HpkeCiphertext:
         """SealBase (RFC 9180 §6.1) with an empty aad."""
         shared, output = self._crypto.encapsulate(public)
-        key, nonce, _ = self._keys(shared)
+        key, nonce = self._keys(shared)
         return HpkeCiphertext(output, self._crypto.aead_seal(key, nonce, plaintext, b""))
 
     def open(self, private: HpkePrivateKey, sealed: HpkeCiphertext) -> bytes:
         """OpenBase (RFC 9180 §6.1) with an empty aad; RemoteError where it fails."""
-        key, nonce, _ = self._keys(self._crypto.decapsulate(private, sealed.kem_output))
+        key, nonce = self._keys(self._crypto.decapsulate(private, sealed.kem_output))
         return self._crypto.aead_open(key, nonce, sealed.ciphertext, b"")
 
     def send_export(self, public: HpkePublicKey, label: bytes, length: int) -> tuple[bytes, bytes]:
@@ -500,12 +500,12 @@ class HpkeContext:
         exporter = self._crypto.hpke_expand(secret, b"exp", self._schedule, self._crypto.hash_size)
         return self._crypto.hpke_expand(exporter, b"sec", label, length)
 
-    def _keys(self, shared: bytes) -> tuple[bytes, bytes, bytes]:
+    def _keys(self, shared: bytes) -> tuple[bytes, bytes]:
         crypto = self._crypto
         secret = crypto.hpke_extract(shared, b"secret", b"")
         key = crypto.hpke_expand(secret, b"key", self._schedule, crypto.key_size)
         nonce = crypto.hpke_expand(secret, b"base_nonce", self._schedule, crypto.nonce_size)
-        return key, nonce, secret
+        return key, nonce
 
 
 class SoftwareSigner:

@@ -100,7 +100,8 @@ class FramedContent:
 
     def encode(self) -> bytes:
         """The TLS encoding, cached."""
-        if self._encoded is None:
+        encoded = self._encoded
+        if encoded is None:
             encoded = (
                 opaque(self.group_id)
                 + uint64(self.epoch)
@@ -110,7 +111,7 @@ class FramedContent:
                 + encode_body(self.body)
             )
             object.__setattr__(self, "_encoded", encoded)
-        return self._encoded  # type: ignore[return-value]
+        return encoded
 
     @classmethod
     def read(cls, reader: Reader) -> "FramedContent":

@@ -22,7 +22,8 @@ class GroupContext:
 
     def encode(self) -> bytes:
         """The TLS encoding, cached."""
-        if self._encoded is None:
+        encoded = self._encoded
+        if encoded is None:
             encoded = (
                 uint16(PROTOCOL_VERSION)
                 + uint16(self.cipher_suite)
@@ -33,7 +34,7 @@ class GroupContext:
                 + encode_extensions(self.extensions)
             )
             object.__setattr__(self, "_encoded", encoded)
-        return self._encoded  # type: ignore[return-value]
+        return encoded
 
     @classmethod
     def decode(cls, data: bytes) -> "GroupContext":

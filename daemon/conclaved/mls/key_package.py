@@ -49,9 +49,11 @@ class KeyPackage:
 
     def encode(self) -> bytes:
         """The TLS encoding, cached."""
-        if self._encoded is None:
-            object.__setattr__(self, "_encoded", self._unsigned() + opaque(self.signature))
-        return self._encoded  # type: ignore[return-value]
+        encoded = self._encoded
+        if encoded is None:
+            encoded = self._unsigned() + opaque(self.signature)
+            object.__setattr__(self, "_encoded", encoded)
+        return encoded
 
     @classmethod
     def decode(cls, data: bytes) -> "KeyPackage":
@@ -87,17 +89,18 @@ class KeyPackage:
         """Check the package's own signature and its init key; RemoteError where they fail."""
         if self._is_verified:
             return
-        crypto.verify_with_label(
-            self.leaf_node.signature_key, "KeyPackageTBS", self._unsigned(), self.signature
-        )
+        content = self.encode()[: -len(opaque(self.signature))]
+        crypto.verify_with_label(self.leaf_node.signature_key, "KeyPackageTBS", content, self.signature)
         self.hpke_init_key(crypto)
         object.__setattr__(self, "_is_verified", True)
 
     def hpke_init_key(self, crypto: Crypto) -> HpkePublicKey:
         """The init key, parsed once; RemoteError if it is none."""
-        if self._hpke_key is None:
-            object.__setattr__(self, "_hpke_key", crypto.hpke_public_key(self.init_key))
-        return self._hpke_key  # type: ignore[return-value]
+        key = self._hpke_key
+        if key is None:
+            key = crypto.hpke_public_key(self.init_key)
+            object.__setattr__(self, "_hpke_key", key)
+        return key
 
 
 class KeyPackageBundle:

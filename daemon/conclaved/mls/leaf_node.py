@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, uint8, uint16, uint32, uint64, vector
 from conclaved.mls.credential import Credential, CredentialType, check_key_binding, read_credential
@@ -39,7 +40,7 @@ class Capabilities:
 
     @classmethod
     def read(cls, reader: Reader) -> "Capabilities":
-        return cls(*(reader.vector(Reader.uint16) for _ in range(5)))
+        return _capabilities(*(reader.opaque() for _ in range(5)))
 
     @classmethod
     def of_this_library(cls, crypto: Crypto, extension_types: Iterable[int]) -> "Capabilities":
@@ -60,6 +61,16 @@ class Capabilities:
         return Capabilities(
             self.versions, self.cipher_suites, (*self.extensions, *more), self.proposals, self.credentials
         )
+
+
+@lru_cache(maxsize=256)
+def _capabilities(*fields: bytes) -> Capabilities:
+    """Capabilities from the content of their vectors; shared, since most clients send the same."""
+    return Capabilities(*(decode_whole(opaque(content), _read_numbers) for content in fields))
+
+
+def _read_numbers(reader: Reader) -> tuple[int, ...]:
+    return reader.vector(Reader.uint16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +118,11 @@ class LeafNode:
 
     def encode(self) -> bytes:
         """The TLS encoding, cached."""
-        if self._encoded is None:
-            object.__setattr__(self, "_encoded", self._unsigned() + opaque(self.signature))
-        return self._encoded  # type: ignore[return-value]
+        encoded = self._encoded
+        if encoded is None:
+            encoded = self._unsigned() + opaque(self.signature)
+            object.__setattr__(self, "_encoded", encoded)
+        return encoded
 
     @classmethod
     def decode(cls, data: bytes) -> "LeafNode":
@@ -143,7 +156,9 @@ class LeafNode:
         return leaf
 
     def _signed_content(self, group_id: bytes, leaf_index: int) -> bytes:
-        content = self._unsigned()
+        # The signature ends the encoding: what is before it need not be encoded again.
+        encoded = self._encoded
+        content = self._unsigned() if encoded is None else encoded[: -len(opaque(self.signature))]
         if self.leaf_node_source is not LeafNodeSource.KEY_PACKAGE:
             content += opaque(group_id) + uint32(leaf_index)
         return content
@@ -182,9 +197,11 @@ class LeafNode:
 
     def hpke_key(self, crypto: Crypto) -> HpkePublicKey:
         """The encryption key, parsed once; RemoteError if it is none."""
-        if self._hpke_key is None:
-            object.__setattr__(self, "_hpke_key", crypto.hpke_public_key(self.encryption_key))
-        return self._hpke_key  # type: ignore[return-value]
+        key = self._hpke_key
+        if key is None:
+            key = crypto.hpke_public_key(self.encryption_key)
+            object.__setattr__(self, "_hpke_key", key)
+        return key
 
 
 @dataclass(frozen=True, slots=True)

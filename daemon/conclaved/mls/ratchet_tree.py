@@ -28,11 +28,12 @@ class ParentNode:
 
     def encode(self) -> bytes:
         """The TLS encoding, cached."""
-        if self._encoded is None:
+        encoded = self._encoded
+        if encoded is None:
             unmerged = vector(uint32(leaf) for leaf in self.unmerged_leaves)
             encoded = opaque(self.encryption_key) + opaque(self.parent_hash) + unmerged
             object.__setattr__(self, "_encoded", encoded)
-        return self._encoded  # type: ignore[return-value]
+        return encoded
 
     @classmethod
     def read(cls, reader: Reader) -> "ParentNode":
@@ -44,9 +45,11 @@ class ParentNode:
 
     def hpke_key(self, crypto: Crypto) -> HpkePublicKey:
         """The encryption key, parsed once; RemoteError if it is none."""
-        if self._hpke_key is None:
-            object.__setattr__(self, "_hpke_key", crypto.hpke_public_key(self.encryption_key))
-        return self._hpke_key  # type: ignore[return-value]
+        key = self._hpke_key
+        if key is None:
+            key = crypto.hpke_public_key(self.encryption_key)
+            object.__setattr__(self, "_hpke_key", key)
+        return key
 
     def with_unmerged(self, leaf: int) -> "ParentNode":
         """The same with one more unmerged leaf."""
