@@ -1,0 +1,95 @@
+"""What is wrong with a room and the command that mends it: the rules of `conclavectl status`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from conclave_provisioning.cli.model import RoomView
+
+SOON_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that somebody should know."""
+
+    text: str
+    command: str
+    """What mends it; empty where the text says so itself."""
+    is_grave: bool = False
+    """Shown in red."""
+
+
+def problems(room: RoomView, now: float) -> tuple[Problem, ...]:
+    """Return everything that is wrong, grave ones first. `now`: seconds since 1970."""
+    found = [problem for rule in RULES for problem in rule(room, now)]
+    return tuple(sorted(found, key=lambda problem: not problem.is_grave))
+
+
+def _health(room: RoomView, now: float) -> Iterator[Problem]:
+    if room.device.health == "failed":
+        yield Problem("the device does not work", "journalctl -u conclaved", is_grave=True)
+    for text in room.device.problems:
+        yield Problem(text, "")
+
+
+def _identity(room: RoomView, now: float) -> Iterator[Problem]:
+    identity = room.identity
+    again = f"conclavectl identity enroll {identity.domain or 'DOMAIN'}"
+    if identity.state == "none":
+        yield Problem("the room has no identity: nobody can verify it", again)
+    if identity.state == "failed":
+        reason = f"{identity.error}; {identity.hint}" if identity.hint else identity.error
+        yield Problem(f"the last enrollment failed: {reason}", again, is_grave=True)
+    days = identity.days_left(now)
+    if days is not None and days < 0:
+        yield Problem(
+            "the certificate has expired: others see this room as not verified", again, is_grave=True
+        )
+    elif days is not None and days < SOON_DAYS:
+        yield Problem(f"the certificate ends in {days} days and was not renewed", again)
+
+
+def _key(room: RoomView, now: float) -> Iterator[Problem]:
+    if room.identity.key_protection == "plain":
+        yield Problem(
+            "the room's key lies unprotected on its disk: who takes the disk takes the identity",
+            f"conclavectl identity enroll {room.identity.domain or 'DOMAIN'}, with a sealed key configured",
+            is_grave=True,
+        )
+
+
+def _lock(room: RoomView, now: float) -> Iterator[Problem]:
+    if room.meeting.state != "in_meeting":
+        return
+    if room.meeting.lock == "broken":
+        yield Problem(
+            "the lock is off: this room may be behind, or somebody interferes",
+            "conclavectl meeting leave, then join again and compare the code",
+            is_grave=True,
+        )
+    for notice in room.meeting.notices:
+        yield Problem(notice, "")
+
+
+def _lobby(room: RoomView, now: float) -> Iterator[Problem]:
+    if room.meeting.is_host and room.meeting.lobby:
+        yield Problem(f"{len(room.meeting.lobby)} waiting in the lobby", "conclavectl meeting lobby")
+
+
+def _hardware(room: RoomView, now: float) -> Iterator[Problem]:
+    for device in room.hardware.devices:
+        if device.health in ("failed", "degraded", "unknown"):
+            reason = f": {device.reason}" if device.reason else ""
+            yield Problem(f"{device.slot} is {device.health}{reason}", "check its cable and power")
+    if room.hardware.shutter == "unknown":
+        yield Problem("nobody knows whether the shutter is closed: count it as open", "conclavectl hardware")
+
+
+RULES: tuple[Callable[[RoomView, float], Iterator[Problem]], ...] = (
+    _health,
+    _identity,
+    _key,
+    _lock,
+    _lobby,
+    _hardware,
+)

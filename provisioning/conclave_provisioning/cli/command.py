@@ -1,0 +1,105 @@
+"""The root of `conclavectl`, and the edge where every error becomes one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from conclave_provisioning.cli.errors import INTERRUPTED, CommandError, ErrorKind
+from conclave_provisioning.cli.hardware import hardware, mute
+from conclave_provisioning.cli.identity import identity
+from conclave_provisioning.cli.invocation import shared_options
+from conclave_provisioning.cli.meeting import meeting
+from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.status import status
+from conclave_provisioning.cli.trust import policy, trust
+from conclave_provisioning.cli.watch import watch
+
+PROGRAM = "conclavectl"
+
+
+def _print_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        # Here, because every command would pay for it.
+        from importlib import metadata
+
+        click.echo(f"{PROGRAM} {metadata.version('conclave')}")
+        context.exit()
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@shared_options
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+@click.pass_context
+def root(context: click.Context) -> None:
+    """Provision and watch a Conclave meeting room. Without a command: status.
+
+    \b
+    A new room, from nothing to a meeting:
+      conclavectl trust add office-ca.pem --label office --kind verified --domain example.com
+      conclavectl identity enroll room.example.com
+      conclavectl meeting create --title Weekly --invite @example.com --service wss://hub.example.com
+      conclavectl meeting join LINK --wait
+      conclavectl meeting code
+
+    \b
+    Exit codes:
+      0  done
+      1  another error
+      2  wrong usage or argument
+      3  not permitted
+      4  not found, not in a meeting, or not enrolled
+      5  refused by the CA or the meeting
+      6  unreachable or timed out
+      7  conclaved (or its bus) is not running
+
+    \b
+    With --json every answer is one object with "schema": 1 on stdout; an error is
+      {"schema": 1, "error": {"kind": ..., "message": ..., "hint": ...}}
+    Shell completion: eval "$(_CONCLAVECTL_COMPLETE=bash_source conclavectl)"
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(status)
+
+
+for _command in (status, identity, trust, policy, meeting, mute, hardware, watch):
+    root.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `conclavectl` and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Before the options are parsed, because they may be what is wrong.
+    output = Output(is_json="--json" in words)
+    try:
+        code = root.main(words, prog_name=PROGRAM, standalone_mode=False)
+    except CommandError as error:
+        output.error(error)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else PROGRAM
+        usage = CommandError(ErrorKind.USAGE, error.format_message(), hint=f"see: {path} --help")
+        output.error(usage)
+        return usage.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    # The program's root: a bug of ours is one line too, and its traceback is there for who asks.
+    except Exception as error:
+        if os.environ.get("CONCLAVE_DEBUG"):
+            raise
+        words_of_bug = f"a bug in conclavectl: {type(error).__name__}: {error}"
+        bug = CommandError(ErrorKind.FAILED, words_of_bug, hint="see all of it with CONCLAVE_DEBUG=1")
+        output.error(bug)
+        return bug.exit_code
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,57 @@
+"""What a command can fail with: a stable kind, its exit code, and what to do next when nobody else says."""
+
+from enum import Enum
+
+
+class ErrorKind(Enum):
+    """Stable names, in `--json` too. Those that the room uses are `org.conclave.Room1.Error.<value>`."""
+
+    INVALID_ARGUMENT = "InvalidArgument"
+    NOT_ENROLLED = "NotEnrolled"
+    NOT_IN_MEETING = "NotInMeeting"
+    ALREADY_IN_MEETING = "AlreadyInMeeting"
+    NOT_PERMITTED = "NotPermitted"
+    NOT_FOUND = "NotFound"
+    REFUSED = "Refused"
+    UNREACHABLE = "Unreachable"
+    TIMED_OUT = "TimedOut"
+    BUSY = "Busy"
+    FAILED = "Failed"
+    USAGE = "Usage"
+    NOT_RUNNING = "NotRunning"
+
+
+OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
+    ErrorKind.FAILED: (1, "see: journalctl -u conclaved"),
+    ErrorKind.BUSY: (1, "try again in a moment"),
+    ErrorKind.ALREADY_IN_MEETING: (1, "first: conclavectl meeting leave"),
+    ErrorKind.USAGE: (2, "see: conclavectl --help"),
+    ErrorKind.INVALID_ARGUMENT: (2, "see: conclavectl COMMAND --help"),
+    ErrorKind.NOT_PERMITTED: (3, "use root, or a user in the group conclave-admin"),
+    ErrorKind.NOT_FOUND: (4, "see what there is: conclavectl status"),
+    ErrorKind.NOT_IN_MEETING: (4, "first: conclavectl meeting join LINK"),
+    ErrorKind.NOT_ENROLLED: (4, "first: conclavectl identity enroll DOMAIN"),
+    ErrorKind.REFUSED: (5, "ask who refused: the CA, or a host of the meeting"),
+    ErrorKind.UNREACHABLE: (6, "check the address and the network"),
+    ErrorKind.TIMED_OUT: (6, "try again; see how it stands: conclavectl status"),
+    ErrorKind.NOT_RUNNING: (7, "start it: systemctl start conclaved"),
+}
+"""Exit code and hint of each kind. The codes are in `conclavectl --help`."""
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class CommandError(Exception):
+    """A command that could not be done. `message` and `hint` are for people and hold no secret."""
+
+    def __init__(self, kind: ErrorKind, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.hint = hint or OUTCOMES[kind][1]
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+        return OUTCOMES[self.kind][0]

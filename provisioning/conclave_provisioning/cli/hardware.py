@@ -1,0 +1,66 @@
+"""`conclavectl hardware` and `mute`: camera, microphone, panel, and what flows through them."""
+
+import click
+
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.invocation import done, run, shared_options
+from conclave_provisioning.cli.model import Hardware, as_json
+from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.status import HEALTH_COLOURS, label
+
+
+@click.command()
+@shared_options
+def hardware() -> None:
+    """Show camera, microphone, panel and the media streams.
+
+    \b
+    JSON: hardware {camera_muted, microphone_muted, shutter, mute_switch, panel_serial, panel_epoch,
+    devices [{slot, health, reason}], streams [{leaf, name, kind, is_self, frames_sent, frames_received,
+    frames_decrypted, frames_refused, frames_decoded, detail {...}}]}.
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        found = await client.read(Hardware)
+        output.data(hardware=as_json(found))
+        label(output, "camera", ["muted" if found.camera_muted else "on", f", shutter {found.shutter}"])
+        label(
+            output,
+            "microphone",
+            ["muted" if found.microphone_muted else "on", f", switch {found.mute_switch}"],
+        )
+        label(output, "panel", [f"shows view {found.panel_serial}, epoch {found.panel_epoch}"])
+        for device in found.devices:
+            health = (device.health, HEALTH_COLOURS.get(device.health, "red"))
+            label(output, device.slot, [health, f": {device.reason}" if device.reason else ""])
+        if found.streams and not output.is_json:
+            output.line("")
+            rows = [
+                (
+                    f"{s.name} (self)" if s.is_self else s.name,
+                    s.kind,
+                    *map(str, (s.frames_sent, s.frames_received, s.frames_decrypted, s.frames_refused)),
+                    str(s.frames_decoded),
+                )
+                for s in found.streams
+            ]
+            output.table(("stream", "kind", "sent", "received", "decrypted", "refused", "decoded"), rows)
+
+    run(action)
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["camera", "microphone"]), required=False)
+@shared_options
+def mute(what: str | None) -> None:
+    """Mute the camera, the microphone, or both.
+
+    Only people in the room can unmute: there is no command for it.
+    """
+    camera, microphone = what != "microphone", what != "camera"
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.act("Hardware", "Mute", "bb", camera, microphone)
+        done(output, f"muted: {what or 'camera and microphone'}")
+
+    run(action)

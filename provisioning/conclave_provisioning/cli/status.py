@@ -1,0 +1,124 @@
+"""`conclavectl status`: one screen that says how the room is, and how to mend it."""
+
+import time
+
+import click
+
+from conclave_provisioning.cli.advice import problems
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.invocation import run, shared_options
+from conclave_provisioning.cli.model import Hardware, Identity, Meeting, RoomView, as_json
+from conclave_provisioning.cli.output import Output
+
+Parts = list[str | tuple[str, str]]
+
+HEALTH_COLOURS = {"ready": "green", "starting": "yellow", "degraded": "yellow", "failed": "red"}
+
+
+@click.command()
+@shared_options
+def status() -> None:
+    """Show how the room is: identity, meeting, lock, code, hardware, problems.
+
+    \b
+    JSON: device, identity (with days_left), anchors, policy, meeting, hardware (with streams), code_shown,
+    problems [{text, command, is_grave}].
+    """
+    run(_status)
+
+
+async def _status(client: RoomClient, output: Output) -> None:
+    room, now = await client.read_all(), time.time()
+    output.data(**status_json(room, now))
+    label(output, "room", [room.identity.domain or "without a name"])
+    label(output, "identity", identity_words(room.identity, now))
+    label(output, "meeting", _meeting_words(room.meeting))
+    label(output, "lock", _lock_words(room.meeting))
+    label(output, "code", _code_words(room))
+    label(output, "microphone", _muted_words(room.hardware.microphone_muted, room.hardware))
+    label(output, "camera", _muted_words(room.hardware.camera_muted, room.hardware, shutter=True))
+    health = room.device.health
+    label(
+        output, "health", [(health, HEALTH_COLOURS.get(health, "red")), f", conclaved {room.device.version}"]
+    )
+    for problem in problems(room, now):
+        output.line("")
+        output.line(("! ", "red" if problem.is_grave else "yellow"), problem.text)
+        if problem.command:
+            output.line("    ", (problem.command, "cyan"))
+
+
+def status_json(room: RoomView, now: float) -> dict[str, object]:
+    """What `status --json` prints, and `watch --json` first."""
+    return {
+        "device": as_json(room.device),
+        "identity": identity_json(room.identity, now),
+        "anchors": as_json(room.trust.anchors),
+        "policy": as_json(room.policy),
+        "meeting": as_json(room.meeting),
+        "hardware": as_json(room.hardware),
+        "code_shown": room.is_code_shown,
+        "problems": [as_json(problem) for problem in problems(room, now)],
+    }
+
+
+def identity_json(identity: Identity, now: float) -> dict[str, object]:
+    """An identity with the days that it has left."""
+    return {**as_json(identity), "days_left": identity.days_left(now)}
+
+
+def label(output: Output, name: str, parts: Parts) -> None:
+    """Print one line of a screen of facts."""
+    output.line(f"{name:<14}", *parts)
+
+
+def identity_words(identity: Identity, now: float) -> Parts:
+    """How an identity stands, in one line."""
+    days = identity.days_left(now)
+    match identity.state:
+        case "enrolled" if days is not None and days >= 0:
+            return [("enrolled", "green"), f", {days} days left, key {identity.key_protection}"]
+        case "enrolled":
+            return [("expired", "red")]
+        case "enrolling":
+            return [("enrolling", "yellow"), f": {identity.step}" if identity.step else ""]
+        case "failed":
+            return [("failed", "red"), f": {identity.error}"]
+        case "none":
+            return [("none", "yellow")]
+        case other:
+            return [(other, "red")]
+
+
+def _meeting_words(meeting: Meeting) -> Parts:
+    if meeting.state == "left":
+        return ["left", f": {meeting.left_reason}" if meeting.left_reason else ""]
+    if meeting.state != "in_meeting":
+        return [meeting.state]
+    people = meeting.participants
+    verified = sum(p.assurance == "verified" for p in people)
+    waiting = f", {len(meeting.lobby)} waiting" if meeting.lobby else ""
+    title = meeting.title or meeting.meeting_id
+    return [f"{title}, {meeting.level}: {len(people)} in, {verified} verified{waiting}"]
+
+
+def _lock_words(meeting: Meeting) -> Parts:
+    colour = {"locked": "green", "none": ""}.get(meeting.lock, "red")
+    return [(meeting.lock, colour), f", epoch {meeting.epoch}" if meeting.state == "in_meeting" else ""]
+
+
+def _code_words(room: RoomView) -> Parts:
+    if room.meeting.state != "in_meeting":
+        return ["none"]
+    if not room.meeting.security_code:
+        return ["none while alone"]
+    if not room.is_code_shown:
+        return [("not on the panel yet", "red"), "; read it: conclavectl meeting code"]
+    return ["on the panel; compare it with the others'"]
+
+
+def _muted_words(is_muted: bool, hardware: Hardware, *, shutter: bool = False) -> Parts:
+    words = "muted" if is_muted else "on"
+    if not shutter:
+        return [words, f", switch {hardware.mute_switch}"]
+    return [words, ", shutter ", (hardware.shutter, "red" if hardware.shutter == "unknown" else "")]

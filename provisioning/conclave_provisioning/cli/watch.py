@@ -1,0 +1,77 @@
+"""`conclavectl watch`: what happens in the room, line by line."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.invocation import run, shared_options
+from conclave_provisioning.cli.model import Meeting, as_json, read
+from conclave_provisioning.cli.output import Output, assurance_words
+from conclave_provisioning.cli.status import status_json
+
+# Told in words of their own, or too long for a line.
+NOT_BY_NAME = {"participants", "lobby", "certificates", "devices", "streams", "security_code", "anchors"}
+
+
+@click.command()
+@shared_options
+def watch() -> None:
+    """Print what happens in the room, a line each, until interrupted.
+
+    \b
+    JSON, one object a line: first {"event": "state", ...} with all that `status --json` has, then
+    {"event": "changed", "interface": "Meeting", "changed": {field: new value}}.
+    """
+    run(_watch)
+
+
+async def _watch(client: RoomClient, output: Output) -> None:
+    await client.listen()
+    room = await client.read_all()
+    output.data(event="state", **status_json(room, time.time()))
+    output.line(f"watching {room.identity.domain or 'the room'}; Ctrl-C ends it")
+    before = room.meeting
+    values: dict[str, Any] = as_json(before)
+    async for interface, changed in client.changes():
+        output.data(event="changed", interface=interface, changed=as_json(changed))
+        lines = list(_simple(changed))
+        if interface == Meeting.INTERFACE:
+            values |= changed
+            after = read(Meeting, values)
+            lines += _meeting_lines(before, after)
+            before = after
+        for line in lines:
+            output.line(time.strftime("%H:%M:%S"), f"  {interface.lower():<9} ", line)
+
+
+def _simple(changed: dict[str, Any]) -> Iterator[str]:
+    for name, value in changed.items():
+        if name in NOT_BY_NAME:
+            continue
+        words = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if words:
+            yield f"{name.replace('_', ' ')}: {words}"
+
+
+def _meeting_lines(before: Meeting, after: Meeting) -> Iterator[str]:
+    """What has changed among the people and in the code, in words."""
+    old = {(p.leaf, p.name) for p in before.participants}
+    new = {(p.leaf, p.name) for p in after.participants}
+    for person in after.participants:
+        if (person.leaf, person.name) not in old:
+            yield f"came: {person.name} ({assurance_words(person.assurance)}, {person.role})"
+    for person in before.participants:
+        if (person.leaf, person.name) not in new:
+            yield f"went: {person.name}"
+    known = {r.request_id for r in before.lobby}
+    for request in after.lobby:
+        if request.request_id not in known:
+            yield (
+                f"asks to join: {request.name} ({assurance_words(request.assurance)});"
+                f" conclavectl meeting admit {request.request_id}"
+            )
+    if after.security_code != before.security_code:
+        yield f"security code: {after.security_code or 'none'}"

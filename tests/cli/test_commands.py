@@ -1,0 +1,256 @@
+"""Commands that are done at once: what the room is asked for, and what is printed."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from conclaved.bus.room import EnrollmentRequest, MeetingRequest, MeetingStatus, Topic
+from tests.bus.fake_room import (
+    ALICE,
+    ANCHOR,
+    CODE,
+    ENROLLED,
+    GUEST,
+    HARDWARE,
+    IN_MEETING,
+    LINK,
+    STREAM,
+    WAITING,
+    FakeRoom,
+)
+from tests.cli.conftest import Cli
+
+PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+
+
+async def test_status_as_json_has_everything(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.set(Topic.IDENTITY, ENROLLED)
+    status = (await cli("status", "--json")).json
+    assert status["schema"] == 1
+    assert status["device"] == {"version": "0.1.0", "health": "ready", "problems": []}
+    assert status["meeting"] == json.loads(json.dumps(asdict(IN_MEETING)))
+    assert status["identity"]["days_left"] > 0
+    assert status["identity"]["domain"] == "room.example.com"
+    assert status["hardware"]["streams"] == [asdict(STREAM)]
+    assert status["anchors"] == [{**asdict(ANCHOR), "domains": ["example.com"]}]
+    assert status["policy"] == {"minimum_level": "standard"}
+    assert status["code_shown"] is True
+    assert [p["command"] for p in status["problems"]] == ["conclavectl meeting lobby"]
+
+
+async def test_without_a_command_the_status_is_shown_on_one_plain_screen(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.set(Topic.IDENTITY, ENROLLED)
+    result = await cli()
+    assert result.code == 0
+    assert result.err == ""
+    assert "Weekly, standard: 2 in, 1 verified, 1 waiting" in result.out
+    assert "on the panel" in result.out
+    assert "\x1b" not in result.out
+    assert len(result.out.splitlines()) <= 24
+
+
+async def test_a_new_room_is_told_to_enroll(room: FakeRoom, cli: Cli) -> None:
+    assert "conclavectl identity enroll DOMAIN" in (await cli("status")).out
+
+
+async def test_json_may_stand_before_the_command(room: FakeRoom, cli: Cli) -> None:
+    assert (await cli("--json", "policy", "show")).json == {
+        "schema": 1,
+        "policy": {"minimum_level": "standard"},
+    }
+
+
+async def test_the_identity_is_shown_with_its_chain_as_pem(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.IDENTITY, ENROLLED)
+    identity = (await cli("identity", "show", "--json")).json["identity"]
+    assert identity["fingerprint"] == ENROLLED.fingerprint
+    assert identity["certificates"][0] == (
+        "-----BEGIN CERTIFICATE-----\nMANsZWFm\n-----END CERTIFICATE-----\n"
+    )
+    printed = (await cli("identity", "show", "--pem")).out
+    assert printed == "".join(identity["certificates"])
+
+
+async def test_an_anchor_is_added_from_a_file_with_its_domains(
+    room: FakeRoom, cli: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(PEM)
+    words = ("--label", "office", "--kind", "verified", "--domain", "a.example", "--domain", "b.example")
+    result = await cli("trust", "add", str(file), *words)
+    assert (result.code, result.out) == (0, "trusted as verified: office\n")
+    assert room.done == [("add_anchor", PEM, "office", "verified", ("a.example", "b.example"))]
+
+
+async def test_an_anchor_is_added_from_stdin_without_domains(room: FakeRoom, cli: Cli) -> None:
+    words = ("trust", "add", "-", "--label", "p", "--kind", "provider", "--json")
+    assert (await cli(*words, stdin=PEM.encode())).json == {"schema": 1, "ok": True}
+    assert room.done == [("add_anchor", PEM, "p", "provider", ())]
+
+
+async def test_anchors_are_listed_and_removed(room: FakeRoom, cli: Cli) -> None:
+    assert "office" in (await cli("trust", "list")).out
+    assert (await cli("trust", "remove", "office")).code == 0
+    assert room.done == [("remove_anchor", "office")]
+
+
+async def test_the_policy_is_set(room: FakeRoom, cli: Cli) -> None:
+    assert (await cli("policy", "set", "--minimum-level", "locked")).code == 0
+    assert room.done == [("set_minimum_level", "locked")]
+
+
+async def test_creating_a_meeting_prints_the_link_alone(room: FakeRoom, cli: Cli) -> None:
+    result = await cli(
+        *("meeting", "create", "--title", "Weekly", "--level", "locked", "--invite", "@example.com"),
+        *("--invite", "room.partner.example", "--service", "wss://hub.example.com", "--open"),
+        *("--from", "2031-05-01T09:00:00+00:00", "--until", "2031-05-01T18:00Z"),
+    )
+    assert result.out == LINK + "\n"
+    (verb, request) = room.done[0]
+    assert (verb, request) == (
+        "create_meeting",
+        MeetingRequest(
+            "Weekly",
+            "locked",
+            ("@example.com", "room.partner.example"),
+            "wss://hub.example.com",
+            is_open=True,
+            not_before=1_935_392_400,
+            not_after=1_935_424_800,
+        ),
+    )
+
+
+async def test_a_qr_code_follows_the_link_when_asked_for(room: FakeRoom, cli: Cli) -> None:
+    result = await cli("meeting", "create", "--title", "x", "--service", "wss://h", "--qr")
+    link, *picture = result.out.splitlines()
+    assert link == LINK
+    assert len(picture) > 10
+    assert any("█" in line or "▄" in line for line in picture)
+
+
+async def test_the_roster_says_not_verified_of_whom_only_the_provider_vouches_for(
+    room: FakeRoom, cli: Cli
+) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    result = await cli("meeting", "roster", "--json")
+    assert result.json == {"schema": 1, "epoch": 7, "participants": [asdict(ALICE), asdict(GUEST)]}
+    first, alice, guest = (await cli("meeting", "roster")).out.splitlines()
+    assert first.split()[:3] == ["name", "assurance", "role"]
+    assert alice.split() == ["room.example.com", "(this", "room)", "verified", "host", "by", "Example", "CA"]
+    assert "not verified" in guest
+
+
+async def test_the_code_is_printed_to_compare(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    assert (await cli("meeting", "code")).out == CODE + "\n"
+    assert (await cli("meeting", "code", "--json")).json == {
+        "schema": 1,
+        "code": CODE,
+        "epoch": 7,
+        "code_epoch": 6,
+        "reason": IN_MEETING.code_reason,
+    }
+
+
+async def test_outside_a_meeting_there_is_no_roster(room: FakeRoom, cli: Cli) -> None:
+    result = await cli("meeting", "roster", "--json")
+    assert result.code == 4
+    assert result.json["error"]["kind"] == "NotInMeeting"
+
+
+async def test_the_lobby_is_listed(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    assert (await cli("meeting", "lobby", "--json")).json == {"schema": 1, "lobby": [asdict(WAITING)]}
+
+
+async def test_somebody_is_admitted_by_name_and_denied_by_id(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    admitted = await cli("meeting", "admit", "late.example.com", "--json")
+    assert admitted.json == {
+        "schema": 1,
+        "ok": True,
+        "request_id": "r-1",
+        "name": "late.example.com",
+        "assurance": "verified",
+    }
+    await cli("meeting", "deny", "r-1")
+    assert room.done == [("admit", "r-1"), ("deny", "r-1")]
+
+
+async def test_a_name_that_two_have_chosen_admits_neither(room: FakeRoom, cli: Cli) -> None:
+    other = replace(WAITING, request_id="r-2", assurance="unknown")
+    room.set(Topic.MEETING, replace(IN_MEETING, lobby=(WAITING, other)))
+    result = await cli("meeting", "admit", "late.example.com")
+    assert result.code == 2
+    assert "say which by its id: r-1, r-2" in result.err
+    assert room.done == []
+
+
+async def test_a_name_that_is_somebodys_id_means_the_id(room: FakeRoom, cli: Cli) -> None:
+    imposter = replace(WAITING, request_id="r-2", name="r-1")
+    room.set(Topic.MEETING, replace(IN_MEETING, lobby=(imposter, WAITING)))
+    await cli("meeting", "admit", "r-1")
+    assert room.done == [("admit", "r-1")]
+
+
+async def test_nobody_of_that_name_is_exit_code_4(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    result = await cli("meeting", "admit", "nobody")
+    assert (result.code, room.done) == (4, [])
+
+
+async def test_muting_names_what_is_muted_and_nothing_unmutes(room: FakeRoom, cli: Cli) -> None:
+    for words in (["mute"], ["mute", "camera"], ["mute", "microphone"]):
+        assert (await cli(*words)).code == 0
+    assert room.done == [("mute", True, True), ("mute", True, False), ("mute", False, True)]
+
+
+async def test_hardware_as_json_has_streams_with_their_details(room: FakeRoom, cli: Cli) -> None:
+    hardware = (await cli("hardware", "--json")).json["hardware"]
+    assert hardware["streams"] == [asdict(STREAM)]
+    assert hardware["devices"][0] == {"slot": "camera", "health": "ready", "reason": ""}
+    assert (hardware["panel_serial"], hardware["panel_epoch"]) == (HARDWARE.panel_serial, 7)
+
+
+async def test_hardware_for_people_counts_each_stream(room: FakeRoom, cli: Cli) -> None:
+    line = (await cli("hardware")).out.splitlines()[-1]
+    assert line.split() == ["guest.provider.example", "video", "0", "90", "89", "1", "88"]
+
+
+async def test_a_strangers_name_cannot_touch_the_terminal(room: FakeRoom, cli: Cli) -> None:
+    name = "evil\x1b]0;owned\x07\u202e[bold]moc.elpmaxe"
+    hostile = replace(GUEST, name=name)
+    room.set(
+        Topic.MEETING,
+        replace(IN_MEETING, title=name, participants=(hostile,), lobby=(replace(WAITING, name=name),)),
+    )
+    for words in (["status"], ["meeting", "roster"], ["meeting", "lobby"]):
+        out = (await cli(*words)).out
+        assert not {"\x1b", "\x07", "\u202e"} & set(out)
+        assert "evil\\u001b]0;owned\\u0007\\u202e" in out
+
+
+async def test_leaving_reaches_the_room(room: FakeRoom, cli: Cli) -> None:
+    assert (await cli("meeting", "leave")).out == "left the meeting\n"
+    assert room.done == [("leave_meeting",)]
+
+
+async def test_an_enrollment_need_not_be_waited_for(room: FakeRoom, cli: Cli) -> None:
+    words = ("--directory", "https://ca/dir", "--challenge", "dns-01", "--no-wait")
+    result = await cli("identity", "enroll", "room.example.com", *words)
+    assert result.out == "enrolling room.example.com; follow it: conclavectl identity show\n"
+    assert room.done == [("enroll", EnrollmentRequest("room.example.com", "https://ca/dir", "dns-01"))]
+
+
+async def test_a_code_that_the_panel_has_not_drawn_is_not_called_shown(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.set(Topic.HARDWARE, replace(HARDWARE, panel_epoch=5))
+    assert (await cli("status", "--json")).json["code_shown"] is False
+
+
+async def test_a_left_meeting_says_why(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, MeetingStatus("left", left_reason="the host removed this room"))
+    assert "left: the host removed this room" in (await cli("status")).out

@@ -1,0 +1,155 @@
+"""Every error is one line that says what to do next, and an exit code."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from conclave_provisioning.cli import main
+from conclave_provisioning.cli.errors import OUTCOMES, ErrorKind
+from conclaved.bus import Permissions, serve
+from conclaved.bus.room import RoomError, RoomErrorKind
+from tests.bus.bus import PrivateBus
+from tests.bus.fake_room import FakeRoom
+from tests.cli.conftest import Cli
+
+CODES = {
+    RoomErrorKind.FAILED: 1,
+    RoomErrorKind.BUSY: 1,
+    RoomErrorKind.ALREADY_IN_MEETING: 1,
+    RoomErrorKind.INVALID_ARGUMENT: 2,
+    RoomErrorKind.NOT_PERMITTED: 3,
+    RoomErrorKind.NOT_FOUND: 4,
+    RoomErrorKind.NOT_IN_MEETING: 4,
+    RoomErrorKind.NOT_ENROLLED: 4,
+    RoomErrorKind.REFUSED: 5,
+    RoomErrorKind.UNREACHABLE: 6,
+    RoomErrorKind.TIMED_OUT: 6,
+}
+
+
+def test_every_error_has_an_exit_code_and_a_hint() -> None:
+    assert set(OUTCOMES) == set(ErrorKind)
+    assert all(code != 0 and hint for code, hint in OUTCOMES.values())
+
+
+@pytest.mark.parametrize("kind", RoomErrorKind)
+async def test_an_error_of_the_room_is_one_line_an_object_and_its_exit_code(
+    room: FakeRoom, cli: Cli, kind: RoomErrorKind
+) -> None:
+    room.error = RoomError(kind, "it did not work.", hint="do that first")
+    result = await cli("meeting", "leave", "--json")
+    assert result.code == CODES[kind]
+    assert result.err == "conclavectl: it did not work; do that first\n"
+    assert result.json == {
+        "schema": 1,
+        "error": {"kind": kind.value, "message": "it did not work.", "hint": "do that first"},
+    }
+
+
+async def test_an_error_without_a_hint_still_says_what_to_do(room: FakeRoom, cli: Cli) -> None:
+    room.error = RoomError(RoomErrorKind.NOT_ENROLLED, "the room has no identity")
+    result = await cli("meeting", "join", "https://x/#y")
+    assert result.err == (
+        "conclavectl: the room has no identity; first: conclavectl identity enroll DOMAIN\n"
+    )
+    assert result.out == ""
+
+
+async def test_a_message_of_many_hostile_lines_is_one_visible_line(room: FakeRoom, cli: Cli) -> None:
+    room.error = RoomError(RoomErrorKind.REFUSED, "no\nfor \x1b[31mthat \u202ename")
+    result = await cli("meeting", "leave")
+    assert result.err.count("\n") == 1
+    assert "\x1b" not in result.err
+    assert "no for \\u001b[31mthat \\u202ename" in result.err
+
+
+async def test_a_user_without_permission_gets_exit_code_3(bus: PrivateBus, cli: Cli) -> None:
+    async with serve(FakeRoom(), address=bus.address, permissions=Permissions()):
+        result = await cli("status")
+    assert result.code == 3
+    assert "in the group conclave" in result.err
+
+
+async def test_without_the_daemon_the_exit_code_is_7(bus: PrivateBus, cli: Cli) -> None:
+    result = await cli("--json")
+    assert result.code == 7
+    assert result.err == "conclavectl: conclaved is not running; start it: systemctl start conclaved\n"
+    assert result.json["error"]["kind"] == "NotRunning"
+
+
+@pytest.mark.parametrize("address", ["unix:path=/nonexistent/bus", "nonsense"])
+def test_without_a_bus_the_exit_code_is_7(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--bus", address, "status"]) == 7
+    assert capfd.readouterr().err.startswith(f"conclavectl: no D-Bus at {address}: ")
+
+
+async def test_a_bus_that_hangs_up_during_authentication_is_exit_code_7(tmp_path: Path) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_unix_server(hang_up, tmp_path / "s"):
+        result = await Cli(f"unix:path={tmp_path}/s")("status")
+    assert result.code == 7
+    assert "hung up" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["explode"], "No such command 'explode'"),
+        (["meeting", "create", "--title", "x"], "Missing option '--service'"),
+        (["meeting", "create", "--title", "x", "--service", "wss://h", "--level", "x"], "'x' is not one of"),
+        (["meeting", "create", "--title", "x", "--service", "wss://h", "--until", "soon"], "is not a time"),
+        (["meeting", "admit"], "Missing argument 'ID|NAME'"),
+        (["identity", "enroll", "d", "--challenge", "tls-alpn-01"], "is not one of"),
+        (["trust", "add", "/nonexistent.pem", "--label", "x", "--kind", "verified"], "No such file"),
+        (["mute", "panel"], "is not one of"),
+        (["policy", "set", "--minimum-level", "none"], "is not one of"),
+        (["status", "--nonsense"], "No such option"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    words: list[str], says: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    captured = capfd.readouterr()
+    assert says in captured.err
+    assert captured.err.count("\n") == 1
+    assert "--help" in captured.err
+    assert captured.out == ""
+
+
+def test_wrong_usage_with_json_is_an_object_too(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["meeting", "admit", "--json"]) == 2
+    assert json.loads(capfd.readouterr().out)["error"]["kind"] == "Usage"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"\x30\x82\xff", b"-----BEGIN CERTIFICATE-----" * 20_000]
+)
+def test_a_file_that_is_no_certificate_is_refused_before_the_room_is_asked(
+    content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(content)
+    assert main(["trust", "add", str(file), "--label", "x", "--kind", "verified"]) == 2
+    assert "is not a PEM certificate; convert it: openssl" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["identity"], ["identity", "enroll"], ["meeting"], ["meeting", "join"], ["trust", "add"], ["watch"]],
+)
+def test_help_teaches_without_a_room(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--help"]) == 0
+    assert "Usage: conclavectl" in capfd.readouterr().out
+
+
+def test_the_help_lists_the_exit_codes_that_are_used(capfd: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    text = capfd.readouterr().out.split("Exit codes:")[1].split("With --json")[0]
+    listed = {int(line.split()[0]) for line in text.strip().splitlines()}
+    assert listed == {0} | {code for code, _ in OUTCOMES.values()}

@@ -1,0 +1,161 @@
+"""Commands that wait for the room: they end when it is there, refused, late, or gone."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+from conclaved.bus import serve
+from conclaved.bus.room import DeviceStatus, IdentityStatus, MeetingStatus, Topic
+from tests.bus.bus import PrivateBus
+from tests.bus.fake_room import CODE, ENROLLED, IN_MEETING, LINK, WAITING, FakeRoom
+from tests.cli.conftest import DEADLINE_S, Cli
+
+DOMAIN = "room.example.com"
+ORDERING = IdentityStatus("enrolling", domain=DOMAIN, step="asking the CA for an order")
+CHECKING = replace(ORDERING, step="the CA checks the domain")
+JOINING = MeetingStatus("joining")
+LOBBY = MeetingStatus("lobby")
+
+
+async def test_enrolling_tells_each_step_and_the_result(room: FakeRoom, cli: Cli) -> None:
+    room.then["enroll"] = [(Topic.IDENTITY, s) for s in (ORDERING, CHECKING, ENROLLED)]
+    result = await cli("identity", "enroll", DOMAIN)
+    assert result.code == 0
+    assert result.out == f"enrolled {DOMAIN}, until 2096-10-02 07:06 UTC, by Example CA\n"
+    assert result.err.splitlines()[0] == f"enrolling {DOMAIN}"
+
+
+async def test_enrolling_as_json_ends_with_the_identity(room: FakeRoom, cli: Cli) -> None:
+    room.then["enroll"] = [(Topic.IDENTITY, ORDERING), (Topic.IDENTITY, ENROLLED)]
+    result = await cli("identity", "enroll", DOMAIN, "--json")
+    assert result.json["identity"]["state"] == "enrolled"
+    assert result.err == ""
+
+
+async def test_a_refused_enrollment_ends_with_the_cas_words_and_the_hint(room: FakeRoom, cli: Cli) -> None:
+    failed = IdentityStatus(
+        "failed", error="CAA record forbids issuance", hint="add a CAA record for this CA"
+    )
+    room.then["enroll"] = [(Topic.IDENTITY, ORDERING), (Topic.IDENTITY, failed)]
+    result = await cli("identity", "enroll", DOMAIN)
+    assert result.code == 5
+    assert result.err.splitlines()[-1] == (
+        f"conclavectl: enrolling {DOMAIN} failed: CAA record forbids issuance; add a CAA record for this CA"
+    )
+
+
+async def test_an_enrollment_that_takes_too_long_is_exit_code_6(room: FakeRoom, cli: Cli) -> None:
+    room.then["enroll"] = [(Topic.IDENTITY, ORDERING)]
+    result = await cli("identity", "enroll", DOMAIN, "--timeout", "0.1")
+    assert result.code == 6
+    assert "it goes on; follow it: conclavectl identity show" in result.err
+
+
+async def test_joining_waits_for_the_lobby(room: FakeRoom, cli: Cli) -> None:
+    room.then["join_meeting"] = [(Topic.MEETING, JOINING), (Topic.MEETING, LOBBY)]
+    result = await cli("meeting", "join", LINK, "--wait", "--json")
+    assert result.json["meeting"]["state"] == "lobby"
+    assert room.done == [("join_meeting", LINK)]
+
+
+async def test_waiting_to_be_admitted_goes_through_the_lobby(room: FakeRoom, cli: Cli) -> None:
+    room.then["join_meeting"] = [(Topic.MEETING, s) for s in (JOINING, LOBBY, IN_MEETING)]
+    result = await cli("meeting", "join", LINK, "--wait-admitted", "--json")
+    assert result.json["meeting"]["security_code"] == CODE
+
+
+async def test_a_refused_join_is_exit_code_5_with_the_reason(room: FakeRoom, cli: Cli) -> None:
+    left = MeetingStatus("left", left_reason="the host said no")
+    room.then["join_meeting"] = [(Topic.MEETING, JOINING), (Topic.MEETING, left)]
+    result = await cli("meeting", "join", LINK, "--wait")
+    assert result.code == 5
+    assert "not in the meeting: the host said no; " in result.err
+
+
+async def test_a_join_that_nobody_answers_is_exit_code_6(room: FakeRoom, cli: Cli) -> None:
+    room.then["join_meeting"] = [(Topic.MEETING, LOBBY)]
+    result = await cli("meeting", "join", LINK, "--wait-admitted", "--timeout", "0.1")
+    assert result.code == 6
+
+
+async def test_a_link_may_come_on_stdin_and_is_never_repeated(room: FakeRoom, cli: Cli) -> None:
+    result = await cli("meeting", "join", "-", stdin=LINK.encode() + b"\n")
+    assert room.done == [("join_meeting", LINK)]
+    assert "secret" not in result.out + result.err
+
+
+async def test_a_daemon_that_goes_ends_the_waiting_with_exit_code_7(bus: PrivateBus, cli: Cli) -> None:
+    room = FakeRoom()
+    async with serve(room, address=bus.address):
+        process = await cli.start("watch", "--json")
+        assert process.stdout is not None
+        async with asyncio.timeout(DEADLINE_S):
+            await process.stdout.readline()
+    result = await cli.end(process)
+    assert result.code == 7
+    assert result.err == "conclavectl: conclaved has stopped; start it: systemctl start conclaved\n"
+
+
+async def test_a_bus_that_goes_ends_the_waiting_with_exit_code_7(bus: PrivateBus, cli: Cli) -> None:
+    async with serve(FakeRoom(), address=bus.address):
+        process = await cli.start("watch", "--json")
+        assert process.stdout is not None
+        async with asyncio.timeout(DEADLINE_S):
+            await process.stdout.readline()
+        await bus.stop()
+        assert (await cli.end(process)).code == 7
+
+
+async def test_watching_tells_what_happens_as_objects(room: FakeRoom, cli: Cli) -> None:
+    process = await cli.start("watch", "--json")
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        first = json.loads(await process.stdout.readline())
+        assert (first["schema"], first["event"], first["meeting"]["state"]) == (1, "state", "idle")
+        room.set(Topic.DEVICE, DeviceStatus("0.1.0", "degraded"))
+        assert json.loads(await process.stdout.readline()) == {
+            "schema": 1,
+            "event": "changed",
+            "interface": "Device",
+            "changed": {"health": "degraded"},
+        }
+    process.terminate()
+    await cli.end(process)
+
+
+async def test_watching_tells_people_who_comes_goes_and_asks(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=IN_MEETING.participants[:1], lobby=()))
+    process = await cli.start("watch")
+    assert process.stdout is not None
+    lines = []
+    async with asyncio.timeout(DEADLINE_S):
+        await process.stdout.readline()
+        room.set(Topic.MEETING, IN_MEETING)
+        for _ in range(2):
+            lines.append((await process.stdout.readline()).decode())
+        room.set(
+            Topic.MEETING, replace(IN_MEETING, participants=IN_MEETING.participants[:1], security_code="")
+        )
+        for _ in range(2):
+            lines.append((await process.stdout.readline()).decode())
+    process.terminate()
+    await cli.end(process)
+    words = [line.split(maxsplit=2)[2].strip() for line in lines]
+    assert words == [
+        "came: guest.provider.example (not verified, guest)",
+        f"asks to join: {WAITING.name} (verified); conclavectl meeting admit r-1",
+        "went: guest.provider.example",
+        "security code: none",
+    ]
+
+
+async def test_a_reader_that_has_enough_ends_watching_without_a_word(room: FakeRoom, cli: Cli) -> None:
+    process = await cli.start("watch", "--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.timeout(DEADLINE_S):
+        await process.stdout.readline()
+        process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]  # as `| head` does
+        room.set(Topic.DEVICE, DeviceStatus("0.1.0", "degraded"))
+        assert await process.stderr.read() == b""
+        assert await process.wait() == 141

@@ -1,0 +1,140 @@
+"""What is made of the room's values before a person or a program sees them."""
+
+from dataclasses import replace
+
+import pytest
+
+from conclave_provisioning.cli.advice import problems
+from conclave_provisioning.cli.model import (
+    DAY_S,
+    Device,
+    Hardware,
+    Identity,
+    Meeting,
+    Policy,
+    Request,
+    RoomView,
+    Slot,
+    Trust,
+    field_name,
+    property_name,
+    read,
+)
+from conclave_provisioning.cli.output import LONGEST, assurance_words, safe
+
+NOW = 2_000_000_000.0
+WELL = RoomView(
+    device=Device("0.1.0", "ready"),
+    identity=Identity(
+        "enrolled", "room.example.com", not_after=int(NOW) + 60 * DAY_S, key_protection="sealed"
+    ),
+    trust=Trust(),
+    policy=Policy("standard"),
+    meeting=Meeting("idle", "none"),
+    hardware=Hardware(shutter="passing", devices=(Slot("camera", "ready"),)),
+)
+
+
+def test_a_room_that_is_well_has_no_problem() -> None:
+    assert problems(WELL, NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("room", "says", "command"),
+    [
+        (replace(WELL, identity=Identity("none")), "no identity", "conclavectl identity enroll DOMAIN"),
+        (
+            replace(
+                WELL, identity=replace(WELL.identity, state="failed", error="no A record", hint="add one")
+            ),
+            "no A record; add one",
+            "conclavectl identity enroll room.example.com",
+        ),
+        (
+            replace(WELL, identity=replace(WELL.identity, not_after=int(NOW) + 5 * DAY_S + 1)),
+            "ends in 5 days",
+            "conclavectl identity enroll room.example.com",
+        ),
+        (
+            replace(WELL, identity=replace(WELL.identity, not_after=int(NOW) - 1)),
+            "has expired",
+            "conclavectl identity enroll room.example.com",
+        ),
+        (replace(WELL, identity=replace(WELL.identity, key_protection="plain")), "unprotected", "sealed"),
+        (replace(WELL, meeting=Meeting("in_meeting", "broken")), "the lock is off", "meeting leave"),
+        (
+            replace(WELL, meeting=Meeting("in_meeting", "locked", is_host=True, lobby=(Request("r"),))),
+            "1 waiting",
+            "conclavectl meeting lobby",
+        ),
+        (replace(WELL, meeting=Meeting("in_meeting", "locked", notices=("a fork",))), "a fork", ""),
+        (
+            replace(
+                WELL, hardware=Hardware(shutter="passing", devices=(Slot("camera", "failed", "unplugged"),))
+            ),
+            "camera is failed: unplugged",
+            "cable",
+        ),
+        (replace(WELL, hardware=Hardware()), "count it as open", "conclavectl hardware"),
+        (replace(WELL, device=Device("0.1.0", "failed")), "does not work", "journalctl"),
+        (replace(WELL, device=Device("0.1.0", "degraded", ("no clock: set it",))), "no clock: set it", ""),
+    ],
+)
+def test_each_problem_is_told_with_what_mends_it(room: RoomView, says: str, command: str) -> None:
+    (problem,) = problems(room, NOW)
+    assert says in problem.text
+    assert command in problem.command
+
+
+def test_grave_problems_come_first() -> None:
+    room = replace(
+        WELL, identity=Identity("none", key_protection="plain"), device=Device("", "ready", ("a small one",))
+    )
+    assert [p.is_grave for p in problems(room, NOW)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("plain ünïcödé 会議", "plain ünïcödé 会議"),
+        ("\x1b[2J", "\\u001b[2J"),
+        ("a\u202eb\u200b", "a\\u202eb\\u200b"),
+        ("line\r\nline\u2028", "line\\u000d\\u000aline\\u2028"),
+        ("\x9b31m", "\\u009b31m"),
+    ],
+)
+def test_unprintable_characters_are_made_visible(hostile: str, shown: str) -> None:
+    assert safe(hostile) == shown
+
+
+def test_an_endless_name_is_cut() -> None:
+    assert safe("x" * 10_000) == "x" * (LONGEST - 1) + "…"
+
+
+def test_only_verified_is_called_verified() -> None:
+    assert [assurance_words(a) for a in ("verified", "provider", "unknown", "Verified", "")] == [
+        "verified",
+        "not verified",
+        "unknown",
+        "unknown",
+        "unknown",
+    ]
+
+
+def test_a_room_of_another_version_is_read_as_far_as_it_is_understood() -> None:
+    meeting = read(
+        Meeting, {"state": "in_meeting", "epoch": "seven", "lobby": [{"name": "x", "new": 1}, 5], "newer": 1}
+    )
+    assert meeting == Meeting("in_meeting", lobby=(Request(name="x"),))
+
+
+def test_what_is_unknown_is_not_safe() -> None:
+    hardware = read(Hardware, {})
+    assert (hardware.camera_muted, hardware.shutter) == (False, "unknown")
+    assert read(Meeting, {}).lock == "unknown"
+
+
+@pytest.mark.parametrize("name", Meeting.__dataclass_fields__)
+def test_property_and_field_names_map_both_ways(name: str) -> None:
+    if name != "INTERFACE":
+        assert field_name(property_name(name)) == name
