@@ -1,0 +1,75 @@
+"""Credentials: an X.509 leaf certificate must hold the very signature key (RFC 9420 §5.3)."""
+
+import datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from conclaved.mls import AcceptAny, Add, Group, KeyPackageBundle, RemoteError, SoftwareSigner, X509Credential
+from conclaved.mls.codec import Reader
+from conclaved.mls.credential import BasicCredential, read_credential
+from tests.mls.cast import LIFETIME, SUITE, Person, received
+
+
+def certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "room")])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=1))
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def certified(suite_key: ec.EllipticCurvePrivateKey) -> tuple[SoftwareSigner, X509Credential]:
+    private = suite_key.private_numbers().private_value.to_bytes(32, "big")
+    return SoftwareSigner.from_private_bytes(SUITE, private), X509Credential((certificate(suite_key),))
+
+
+def test_a_certified_client_founds_joins_and_is_added() -> None:
+    signer, credential = certified(ec.generate_private_key(ec.SECP256R1()))
+    group = Group.create(SUITE, b"g", signer, credential, lifetime=LIFETIME, auth=AcceptAny())
+    other, other_credential = certified(ec.generate_private_key(ec.SECP256R1()))
+    bundle = KeyPackageBundle.generate(SUITE, other, other_credential, lifetime=LIFETIME)
+    pending = group.commit(by_value=[Add(received(bundle))])
+    assert pending.welcome is not None
+    joined = Group.join(pending.welcome, bundle, other, auth=AcceptAny())
+    assert joined.epoch_authenticator == pending.merge().epoch_authenticator
+    assert [member.leaf_node.credential for member in joined.members] == [credential, other_credential]
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        (),
+        (b"not a certificate",),
+        (certificate(ec.generate_private_key(ec.SECP256R1())),),
+        (certificate(ec.generate_private_key(ec.SECP384R1())),),
+        (certificate(rsa.generate_private_key(65537, 2048)),),
+    ],
+    ids=["empty", "garbage", "another key", "another curve", "rsa"],
+)
+def test_a_certificate_that_does_not_hold_the_signature_key_is_refused(chain: tuple[bytes, ...]) -> None:
+    person = Person("mallory")
+    person.credential = X509Credential(chain)
+    group = Person("alice").found()
+    with pytest.raises(RemoteError, match=r"§5\.3"):
+        group.commit(by_value=[Add(received(person.bundle()))])
+
+
+@pytest.mark.parametrize("credential", [BasicCredential(b"a"), X509Credential((b"one", b"two"))])
+def test_a_credential_comes_back_as_it_went(credential: BasicCredential | X509Credential) -> None:
+    assert read_credential(Reader(credential.encode())) == credential
+
+
+def test_a_credential_of_another_type_is_refused_by_name() -> None:
+    with pytest.raises(RemoteError, match=r"§5\.3"):
+        read_credential(Reader(b"\xf0\x01\x00"))

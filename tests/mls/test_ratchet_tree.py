@@ -1,0 +1,174 @@
+"""The tree as a value: what a change shares, counts and encodes; and its hashes."""
+
+import random
+from itertools import pairwise
+
+import pytest
+
+from conclaved.mls import DecodeError, LeafNode, RemoteError
+from conclaved.mls.codec import opaque, vector
+from conclaved.mls.crypto import crypto_for
+from conclaved.mls.parent_hash import check_parent_hashes
+from conclaved.mls.ratchet_tree import ParentNode, RatchetTree, Subtree
+from conclaved.mls.tree_hash import tree_hash
+from conclaved.mls.validation import check_unmerged_leaves
+from tests.mls.cast import SUITE, Circle, Person
+
+CRYPTO = crypto_for(SUITE)
+
+
+def a_leaf(name: str = "someone") -> LeafNode:
+    return Person(name).bundle().key_package.leaf_node
+
+
+def tree_of(n: int) -> RatchetTree:
+    editor = RatchetTree.of_one(a_leaf()).edit()
+    for _ in range(n - 1):
+        editor.add(a_leaf())
+    return editor.freeze()
+
+
+def rebuilt(tree: RatchetTree) -> RatchetTree:
+    """The same tree with nothing cached."""
+    return RatchetTree.decode(tree.encode())
+
+
+def test_a_change_shares_every_subtree_that_it_does_not_touch() -> None:
+    tree = tree_of(8)
+    editor = tree.edit()
+    editor.update(5, a_leaf())
+    changed = editor.freeze()
+    assert changed.root.children[0] is tree.root.children[0]
+    shared = {id(subtree) for subtree in tree.root.nodes()}
+    assert sum(id(subtree) not in shared for subtree in changed.root.nodes()) == 4
+    assert tree.leaf(5) is not changed.leaf(5)
+
+
+def test_random_changes_keep_hash_counts_and_encoding_right() -> None:
+    dice, tree = random.Random(7), tree_of(5)
+    leaves = [a_leaf() for _ in range(4)]
+    for step in range(120):
+        editor = tree.edit()
+        inside = [index for index, _ in tree.leaves()]
+        match dice.choice(["add", "remove", "update", "path"]):
+            case "add" if len(inside) < 20:
+                editor.add(dice.choice(leaves))
+            case "remove" if len(inside) > 2:
+                editor.remove(dice.sample(inside, 2))
+            case "update":
+                editor.update(dice.choice(inside), dice.choice(leaves))
+            case "path":
+                index = dice.choice(inside)
+                steps = tree.filtered_direct_path(index)
+                parents = {each.parent.level: ParentNode(b"%d" % step, b"", ()) for each in steps}
+                editor.set_path(index, dice.choice(leaves), parents)
+        tree_hash(CRYPTO, tree.root)
+        tree = editor.freeze()
+        fresh = rebuilt(tree)
+        assert tree_hash(CRYPTO, tree.root) == tree_hash(CRYPTO, fresh.root)
+        assert tree.encryption_keys == fresh.encryption_keys
+        assert tree.signature_keys == fresh.signature_keys
+        assert tree.n_members == len(list(fresh.leaves()))
+        assert tree.root.level == 0 or tree.root.children[1].n_members
+
+
+def test_a_new_leaf_takes_the_leftmost_blank_place() -> None:
+    editor = tree_of(8).edit()
+    editor.remove([5, 2])
+    assert editor.add(a_leaf()) == 2
+    assert editor.add(a_leaf()) == 5
+    assert editor.add(a_leaf()) == 8
+    assert editor.freeze().n_leaves == 16
+
+
+def test_the_tree_shrinks_to_its_last_member() -> None:
+    editor = tree_of(9).edit()
+    editor.remove([8])
+    assert 1 << editor.root.level == 8
+    editor.remove([4, 5, 6, 7, 2, 3])
+    assert 1 << editor.root.level == 2
+
+
+def test_a_leaf_outside_the_tree_is_blank() -> None:
+    tree = tree_of(3)
+    assert [tree.leaf(index) for index in (-1, 3, 4, 99)] == [None] * 4
+
+
+@pytest.mark.parametrize("what", ["empty", "blank end", "leaf above", "parent below", "unsorted", "outside"])
+def test_a_malformed_tree_is_refused(what: str) -> None:
+    leaf = b"\x01\x01" + a_leaf().encode()
+
+    def parent(*unmerged: int) -> bytes:
+        node = opaque(b"key") + opaque(b"") + vector(index.to_bytes(4, "big") for index in unmerged)
+        return b"\x01\x02" + node
+
+    nodes = {
+        "empty": [],
+        "blank end": [leaf, b"\x00"],
+        "leaf above": [leaf, leaf],
+        "parent below": [parent()],
+        "unsorted": [leaf, parent(1, 0), leaf],
+        "outside": [leaf, parent(2), leaf],
+    }[what]
+    with pytest.raises(DecodeError):
+        RatchetTree.decode(vector(nodes))
+
+
+def grown() -> RatchetTree:
+    """A tree in which several members have committed and one leaf is unmerged."""
+    circle = Circle("a", "b", "c", "d", "e", "f")
+    for name in ("c", "f", "a"):
+        circle.commit(name)
+    circle.add("b", "g", force_path=False)
+    return RatchetTree.decode(circle["a"].ratchet_tree)
+
+
+def with_parents(tree: RatchetTree, change: dict[int, ParentNode]) -> RatchetTree:
+    def copied(subtree: Subtree) -> Subtree:
+        if subtree.left is None or subtree.right is None:
+            return subtree
+        node = change.get(subtree.index, subtree.node)
+        left, right = copied(subtree.left), copied(subtree.right)
+        return Subtree(subtree.first, subtree.level, node, left, right)
+
+    return RatchetTree(copied(tree.root))
+
+
+def test_any_key_that_a_member_did_not_put_there_breaks_the_parent_hashes() -> None:
+    tree = grown()
+    check_parent_hashes(CRYPTO, tree)
+    check_unmerged_leaves(tree)
+    parents = [each for each in tree.root.nodes() if isinstance(each.node, ParentNode)]
+    assert len(parents) > 3
+    for subtree in parents:
+        node = subtree.node
+        assert isinstance(node, ParentNode)
+        key = CRYPTO.generate_key_pair().public_key
+        for forged in (
+            ParentNode(key, node.parent_hash, node.unmerged_leaves),
+            ParentNode(node.encryption_key, b"x" * 32, node.unmerged_leaves),
+        ):
+            with pytest.raises(RemoteError, match=r"§7\.9\.2"):
+                check_parent_hashes(CRYPTO, with_parents(tree, {subtree.index: forged}))
+
+
+def test_hiding_an_unmerged_leaf_is_found() -> None:
+    tree = grown()
+    changed = 0
+    for subtree in tree.root.nodes():
+        node = subtree.node
+        if isinstance(node, ParentNode) and node.unmerged_leaves:
+            changed += 1
+            forged = with_parents(
+                tree, {subtree.index: ParentNode(node.encryption_key, node.parent_hash, ())}
+            )
+            with pytest.raises(RemoteError):
+                check_unmerged_leaves(forged)
+                check_parent_hashes(CRYPTO, forged)
+    assert changed
+
+
+def test_a_direct_path_climbs_one_level_a_step() -> None:
+    path = tree_of(7).direct_path(4)
+    assert [step.parent.level for step in path] == [1, 2, 3]
+    assert all(upper.parent.level == lower.parent.level + 1 for lower, upper in pairwise(path))
