@@ -229,7 +229,11 @@ class Room(Protocol):
     def hardware(self) -> HardwareStatus: ...
 
     async def enroll(self, request: EnrollmentRequest) -> None:
-        """Start an enrollment; its progress is in `identity()`. BUSY while one runs."""
+        """Start an enrollment; its progress is in `identity()`. BUSY while one runs.
+
+        On return `identity()` is of this enrollment (`enrolling`, or already its outcome) and no longer
+        of an earlier one: who waits for the end believes the first `enrolled` or `failed` that it sees.
+        """
 
     async def add_anchor(self, pem: str, label: str, kind: str, domains: tuple[str, ...]) -> None: ...
     async def remove_anchor(self, label: str) -> None: ...
@@ -239,7 +243,10 @@ class Room(Protocol):
         """Sign an invitation and leave it at the service. Returns the https link."""
 
     async def join_meeting(self, link: str) -> None:
-        """Start joining; returns when the service was reached. The rest shows in `meeting()`."""
+        """Start joining; returns when the service was reached. The rest shows in `meeting()`.
+
+        On return `meeting()` is of this meeting (`joining` or later): a `left` then means this join.
+        """
 
     async def leave_meeting(self) -> None: ...
     async def admit(self, request_id: str) -> None: ...

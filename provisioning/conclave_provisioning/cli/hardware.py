@@ -32,7 +32,9 @@ def hardware() -> None:
         label(output, "panel", [f"shows view {found.panel_serial}, epoch {found.panel_epoch}"])
         for device in found.devices:
             health = (device.health, HEALTH_COLOURS.get(device.health, "red"))
-            label(output, device.slot, [health, f": {device.reason}" if device.reason else ""])
+            label(
+                output, "device", [f"{device.slot}: ", health, f", {device.reason}" if device.reason else ""]
+            )
         if found.streams and not output.is_json:
             output.line("")
             rows = [
