@@ -55,6 +55,17 @@ def integer(low: int, high: int, *, multiple_of: int = 1) -> Rule[int]:
     return Rule(f"a whole number from {low} to {high}{step}", parse)
 
 
+def flag() -> Rule[bool]:
+    """true or false."""
+
+    def parse(value: object, folder: Path) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError
+        return value
+
+    return Rule("true or false", parse)
+
+
 def text(max_bytes: int) -> Rule[str]:
     """Printable text of 1 to `max_bytes` bytes of UTF-8."""
 

@@ -69,6 +69,7 @@ BROKEN = replace(
 CATCHING_UP = replace(MEETING, lock=Lock.OPENING, lobby=(), notices=("Catching up with the group.",))
 IDLE = PanelView(serial=1, room="north.rooms.example", shutter="blocking", mute_switch="passing")
 UNENROLLED = PanelView(serial=1, room="")
+JOINING = replace(IDLE, state=MeetingState.JOINING, lock=Lock.OPENING, title="Quarterly review")
 LOBBY = replace(
     IDLE, state=MeetingState.LOBBY, lock=Lock.OPENING, title="Quarterly review", shutter="passing"
 )

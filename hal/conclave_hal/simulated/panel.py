@@ -26,8 +26,8 @@ from websockets.http11 import Request, Response
 from conclave_hal.device import Device, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError, DeviceError, UsageError
-from conclave_hal.options import ListenAddress, Option, file_path, loopback_address
-from conclave_hal.panel import ActionKind, Panel, PanelAction, PanelView
+from conclave_hal.options import ListenAddress, Option, file_path, flag, loopback_address
+from conclave_hal.panel import ActionKind, MeetingState, Panel, PanelAction, PanelView
 from conclave_hal.panel_document import panel_document
 from conclave_hal.simulated.page_guard import PageGuard
 from conclave_hal.simulated.page_messages import (
@@ -70,6 +70,9 @@ class PanelOptions:
         Path | None,
         Option(file_path(), "gets the page's address, for its owner's eyes only, once it is served"),
     ] = None
+    people_unmute: Annotated[
+        bool, Option(flag(), "people in the room unmute camera and microphone when a meeting begins")
+    ] = False
 
 
 @dataclass(eq=False, slots=True)
@@ -161,6 +164,8 @@ class SimulatedPanel(Panel):
         """
         if self._server is None:
             raise UsageError("the panel is not open")
+        if self._options.people_unmute:
+            self._let_people_unmute(self._view, view)
         self._view = view
         self._push()
         try:
@@ -314,6 +319,13 @@ class SimulatedPanel(Panel):
             log.warning("panel: dropped a press, %d wait already", MAX_WAITING_PRESSES)
             return
         self._presses.put_nowait(action)
+
+    def _let_people_unmute(self, before: PanelView | None, view: PanelView) -> None:
+        """What people do who came for the meeting: one press each, once, as soon as they are in it."""
+        was_in = before is not None and before.state is MeetingState.IN_MEETING
+        if view.state is MeetingState.IN_MEETING and not was_in:
+            self._presses.put_nowait(PanelAction(ActionKind.UNMUTE_MICROPHONE))
+            self._presses.put_nowait(PanelAction(ActionKind.UNMUTE_CAMERA))
 
     async def _repainted(self) -> None:
         visible = self._visible_pages()

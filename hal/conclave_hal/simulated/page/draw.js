@@ -52,6 +52,16 @@ export function draw(view, press) {
     drawLobby(view, press);
     drawControls(view, press);
   });
+  markCut();
+}
+
+// A list that is longer than its place fades out at the end and says so in its heading.
+export function markCut() {
+  for (const list of [byId("people"), byId("lobby")]) {
+    const isCut = list.scrollHeight > list.clientHeight + 4;
+    list.classList.toggle("is-cut", isCut);
+    list.parentElement.classList.toggle("has-more", isCut && list.children.length > 1);
+  }
 }
 
 // A live region speaks whenever its text is set, so it is set only when it differs.
@@ -83,7 +93,9 @@ function drawCode(view) {
 
 function drawStage(view) {
   const stage = words.stage(view);
-  byId("stage-icon").setAttribute("href", `#${words.lock(view.lock).icon}`);
+  const lock = words.lock(view.lock);
+  byId("stage-icon").setAttribute("href", `#${lock.icon}`);
+  byId("stage-word").textContent = `${lock.word}: ${lock.meaning}`;
   setText("stage-name", stage.name);
   setText("stage-line", stage.line);
   setText("stage-note", stage.note);
@@ -93,6 +105,7 @@ function drawPeople(view) {
   // Those whom nobody verified come first, so that a long list cannot hide them.
   const safeLast = (p) => (words.assurance(p.assurance).isSafe ? 1 : 0);
   const sorted = [...view.participants].sort((a, b) => safeLast(a) - safeLast(b));
+  byId("people-name").textContent = sorted.length > 1 ? `In the meeting: ${sorted.length}` : "In the meeting";
   byId("people").replaceChildren(...sorted.map(person));
 }
 
@@ -102,12 +115,13 @@ function person(participant) {
   const lines = element("div", "person-lines");
   const first = element("p", "person-name");
   first.append(nameOf(participant, "name"));
-  if (participant.is_self) first.append(element("span", "self", "this room"));
   const second = element("p", "person-facts");
   second.append(element("strong", "assurance", assurance.word));
   if (participant.role) second.append(element("span", "role", participant.role));
   const heard = element("span", participant.is_heard ? "heard" : "heard not-yet");
-  if (!participant.is_self) {
+  if (participant.is_self) {
+    second.append(element("span", "self", "this room"));
+  } else {
     heard.append(icon(participant.is_heard ? "heard" : "unheard"), participant.is_heard ? "heard" : "not heard");
     second.append(heard);
   }
@@ -179,6 +193,8 @@ function drawControls(view, press) {
     button.onclick = () => press(state.press);
   }
   byId("leave-button").hidden = view.state === "idle" || view.state === "left";
+  byId("leave-word").textContent = words.leave(view).word;
+  byId("leave-why").textContent = words.leave(view).why;
   byId("leave-button").onclick = () => press("leave");
 }
 

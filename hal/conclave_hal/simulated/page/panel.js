@@ -1,6 +1,6 @@
 // The page's connection: views come in and are acknowledged once painted, presses go out.
 
-import { byId, draw } from "./draw.js";
+import { byId, draw, markCut } from "./draw.js";
 import { drawDetails, toggleDetails } from "./details.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
@@ -69,5 +69,7 @@ for (const input of document.querySelectorAll(".switch input")) {
   input.addEventListener("change", () => say({ type: "switch", switch: input.name, position: input.value }));
 }
 byId("lock").addEventListener("click", toggleDetails);
+byId("stage-lock").addEventListener("click", toggleDetails);
+window.addEventListener("resize", markCut);
 document.addEventListener("visibilitychange", acknowledge);
 connect();

@@ -74,28 +74,38 @@ export function code(view) {
 
 // A hardware switch wins, and one that nobody can read is never taken for closed.
 export function microphone(view) {
-  return control(view.microphone_muted, view.mute_switch, {
+  return control(view, view.microphone_muted, view.mute_switch, {
     icon: "microphone", live: "Microphone on", off: "Microphone off", blocked: "by the room's switch",
     unread: "room's switch unknown: not safe", mute: "mute_microphone", unmute: "unmute_microphone",
   });
 }
 
 export function camera(view) {
-  return control(view.camera_muted, view.shutter, {
+  return control(view, view.camera_muted, view.shutter, {
     icon: "camera", live: "Camera on", off: "Camera off", blocked: "shutter is closed",
     unread: "shutter unknown: not safe", mute: "mute_camera", unmute: "unmute_camera",
   });
 }
 
-function control(isMuted, hardware, words) {
+function control(view, isMuted, hardware, words) {
   const isBlocked = hardware === "blocking";
   const isUnread = !isBlocked && hardware !== "passing";
   const isOff = isMuted || isBlocked;
-  let why = isMuted ? "here on the panel" : "press to turn off";
+  let why = isMuted ? "here on the panel" : whenOn(view);
   if (isBlocked) why = isMuted ? `${words.blocked}, and here` : words.blocked;
   if (isUnread) why = words.unread;
   return { icon: isOff ? `${words.icon}-off` : words.icon, word: isOff ? words.off : words.live, why, isOff,
     isBlocked, isUnread, isMuted, press: isMuted ? words.unmute : words.mute };
+}
+
+function whenOn(view) {
+  if (view.state === "idle" || view.state === "left") return "in the next meeting";
+  return view.lock === "locked" ? "press to turn off" : "but nothing is sent now";
+}
+
+export function leave(view) {
+  if (view.state === "in_meeting") return { word: "Leave", why: "this room goes, the meeting stays" };
+  return { word: "Do not join", why: "stop waiting" };
 }
 
 // Keeps the direction of a stranger's text from turning the sentence around it.

@@ -1,0 +1,316 @@
+"""The panel's page in a real browser: what people see, and what their presses do."""
+
+import asyncio
+import io
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from conclave_hal.panel import ActionKind, Lock, PanelAction, PanelView
+from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
+from conclave_hal.simulated.panel import PanelOptions, SimulatedPanel
+from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
+from conclave_hal.switches import SwitchPosition
+from tests.hal import views
+from tests.hal.chromium import Tab, browser, chromium_path, tab
+
+pytestmark = pytest.mark.skipif(chromium_path() is None, reason="Debian's chromium is not installed")
+
+WATCH_VIOLATIONS = (
+    "window.violations = []; addEventListener('securitypolicyviolation', "
+    "event => violations.push(event.violatedDirective + ' ' + event.blockedURI))"
+)
+
+
+@pytest.fixture(scope="module")
+def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with browser(tmp_path_factory.mktemp("profile")) as address:
+        yield address
+
+
+class Glass:
+    """A simulated panel with its page open in a browser."""
+
+    def __init__(self, panel: SimulatedPanel, page: Tab, shutter: SimulatedPrivacySwitch) -> None:
+        self.panel, self.page, self.shutter = panel, page, shutter
+
+    async def show(self, view: PanelView) -> None:
+        """Draw `view`; it is on the glass when this returns."""
+        await self.panel.show(view)
+        assert self.panel.drawn() is view
+
+    async def text(self, selector: str) -> str:
+        """What a person reads there; empty if it is not shown."""
+        return str(await self.page.evaluate(f"document.querySelector({selector!r})?.innerText ?? ''"))
+
+    async def press(self, selector: str) -> None:
+        await self.page.evaluate(f"document.querySelector({selector!r}).click()")
+
+
+@pytest.fixture
+async def glass(devtools: str) -> AsyncIterator[Glass]:
+    shutter, mute_switch = SimulatedPrivacySwitch(), SimulatedMuteSwitch()
+    await shutter.open()
+    panel = SimulatedPanel(PanelOptions(), {"shutter": shutter, "mute_switch": mute_switch})
+    await panel.open()
+    running = asyncio.create_task(panel.run())
+    async with asyncio.timeout(60):
+        await panel.show(views.IDLE)
+        async with tab(devtools) as page:
+            await page.call("Page.enable")
+            await page.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_VIOLATIONS)
+            await page.open(panel.url)
+            await page.until("document.body.dataset.connection === 'open'")
+            yield Glass(panel, page, shutter)
+    await panel.close()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def keep(name: str, picture: bytes, fallback: Path) -> None:
+    """Write a picture where a person can look at it."""
+    folder = Path(os.environ.get("CONCLAVE_PICTURES") or fallback)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(picture)
+
+
+def colours(picture: bytes) -> int:
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    return len(image.getcolors(maxcolors=2**24) or ())
+
+
+async def test_a_meeting_shows_the_code_and_who_is_not_verified(glass: Glass, tmp_path: Path) -> None:
+    await glass.show(views.MEETING)
+    assert (await glass.text("#groups")).split() == views.CODE.split()
+    assert await glass.text("h1") == "4 people, 1 not verified"
+    people = await glass.text("#people")
+    assert people.count("verified") == 4
+    assert people.count("not verified") == 1
+    assert "Ana Lima" in people
+    assert "tomas@partner.example" in await glass.text("#lobby")
+    picture = await glass.page.picture()
+    keep("panel.png", picture, tmp_path)
+    assert colours(picture) > 200
+
+
+async def test_the_page_breaks_no_policy_and_loads_nothing_from_elsewhere(glass: Glass) -> None:
+    await glass.show(views.HOSTILE)
+    assert await glass.page.evaluate("window.violations") == []
+    loaded = await glass.page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert loaded
+    assert all(name.startswith(glass.panel.url) for name in loaded)
+
+
+async def test_markup_in_a_name_is_shown_as_text(glass: Glass, tmp_path: Path) -> None:
+    await glass.show(views.HOSTILE)
+    await glass.press("#lock")
+    for place in ("#people", "#details", "#code-reason"):
+        assert "<script>document.title='owned'</script>" in await glass.text(place)
+    assert (
+        await glass.page.evaluate("document.querySelectorAll('main script, main b, dialog script').length")
+        == 0
+    )
+    assert "owned" not in await glass.page.evaluate("document.title")
+    keep("details-hostile.png", await glass.page.picture(), tmp_path)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (800, 480), (1920, 1080), (800, 1280)])
+async def test_nothing_that_matters_is_pushed_off_the_glass(glass: Glass, size: tuple[int, int]) -> None:
+    await glass.page.size(*size)
+    await glass.show(views.HOSTILE)
+    inside = """[...document.querySelectorAll('#lock, h1, #groups li, .control, .person .assurance, .around')]
+      .filter(e => { const box = e.getBoundingClientRect();
+        return box.left < 0 || box.top < 0 || box.right > innerWidth + 1 || (box.bottom > innerHeight + 1
+          && !e.closest('#people')); }).map(e => e.outerHTML.slice(0, 80))"""
+    assert await glass.page.evaluate(inside) == []
+    overlap = """(() => { const box = s => document.querySelector(s).getBoundingClientRect();
+      return box('#people').bottom <= box('.controls').top + 1
+        && box('#code').bottom <= box('#people').top + 1; })()"""
+    assert await glass.page.evaluate(overlap)
+
+
+LOCKS = [
+    (views.MEETING, "Locked\nend-to-end encrypted", "#lock-locked"),
+    (views.CATCHING_UP, "Opening\nnothing is sent", "#lock-opening"),
+    (views.BROKEN, "Broken\nsending has stopped", "#lock-broken"),
+]
+
+
+async def test_each_state_of_the_lock_has_its_own_words_and_shape(glass: Glass) -> None:
+    for view, words, shape in LOCKS:
+        await glass.show(view)
+        assert await glass.text("#lock .lock-words") == words
+        assert await glass.page.evaluate("document.querySelector('#lock-icon').getAttribute('href')") == shape
+
+
+@pytest.mark.parametrize("view", [views.BROKEN, views.CATCHING_UP], ids=["broken", "opening"])
+async def test_a_code_without_the_lock_is_struck_out_and_not_to_be_compared(
+    glass: Glass, view: PanelView
+) -> None:
+    await glass.show(view)
+    assert await glass.text("#code-caption") == "Not current. Do not compare it now."
+    struck = "getComputedStyle(document.querySelector('#groups')).textDecorationLine"
+    assert await glass.page.evaluate(struck) == "line-through"
+    assert view.notices[0] in await glass.text("#notices")
+
+
+STAGES = [
+    (views.IDLE, "north.rooms.example", "Not in a meeting"),
+    (views.UNENROLLED, "A room without a name", "no certificate yet"),
+    (views.JOINING, "Quarterly review", "Opening: nothing is sent"),
+    (views.LOBBY, "Quarterly review", "A host has to let this room in."),
+    (views.LEFT, "north.rooms.example", "It sends nothing"),
+]
+
+
+async def test_outside_a_meeting_the_panel_says_where_the_room_is_and_shows_no_code(glass: Glass) -> None:
+    for view, name, line in STAGES:
+        await glass.show(replace(view, security_code=views.CODE))
+        stage = await glass.text("#stage")
+        assert name in stage
+        assert line in stage
+        assert await glass.page.evaluate("document.querySelector('#code').offsetHeight") == 0
+
+
+async def test_a_member_alone_sees_that_there_is_no_code_yet(glass: Glass) -> None:
+    await glass.show(views.ALONE)
+    assert await glass.text("h1") == "Nobody else is here"
+    assert await glass.text("#code-caption") == "A code appears as soon as somebody joins."
+
+
+HARDWARE = [
+    (False, "passing", "Microphone on", "press to turn off"),
+    (True, "passing", "Microphone off", "here on the panel"),
+    (False, "blocking", "Microphone off", "by the room's switch"),
+    (True, "blocking", "Microphone off", "by the room's switch, and here"),
+    (False, "unknown", "Microphone on", "room's switch unknown: not safe"),
+    (True, "unknown", "Microphone off", "room's switch unknown: not safe"),
+    (False, "nonsense", "Microphone on", "room's switch unknown: not safe"),
+]
+
+
+async def test_the_hardware_switch_wins_and_an_unknown_one_is_not_safe(glass: Glass) -> None:
+    for is_muted, switch, word, why in HARDWARE:
+        await glass.show(replace(views.MEETING, microphone_muted=is_muted, mute_switch=switch))
+        shown = (await glass.text("#microphone-button")).split("\n")
+        assert shown == [word, why], (is_muted, switch)
+
+
+PRESSES = [
+    (views.MEETING, "#leave-button", PanelAction(ActionKind.LEAVE)),
+    (views.MEETING, "#microphone-button", PanelAction(ActionKind.MUTE_MICROPHONE)),
+    (views.MEETING, "#camera-button", PanelAction(ActionKind.MUTE_CAMERA)),
+    (replace(views.MEETING, camera_muted=True), "#camera-button", PanelAction(ActionKind.UNMUTE_CAMERA)),
+    (views.MEETING, ".admit", PanelAction(ActionKind.ADMIT, "r-17")),
+    (views.MEETING, ".deny", PanelAction(ActionKind.DENY, "r-17")),
+]
+
+
+async def test_a_press_on_the_glass_is_an_action(glass: Glass) -> None:
+    pressed = glass.panel.actions()
+    for view, selector, action in PRESSES:
+        await glass.show(view)
+        await glass.press(selector)
+        assert await anext(pressed) == action
+
+
+async def test_a_finger_on_a_card_that_has_only_just_appeared_admits_nobody(glass: Glass) -> None:
+    await glass.show(views.VERIFIED)
+    await glass.show(views.MEETING)
+    where = await glass.page.evaluate(
+        "(b => ({x: b.x + b.width / 2, y: b.y + b.height / 2}))"
+        "(document.querySelector('.admit').getBoundingClientRect())"
+    )
+    # The page's own clock is stopped, so that the finger comes at once however busy the machine is.
+    await glass.page.evaluate("{ const now = performance.now(); performance.now = () => now; }")
+    await glass.show(replace(views.MEETING, lobby=(replace(views.WAITING, request_id="r-99"),)))
+    for kind in ("mousePressed", "mouseReleased"):
+        await glass.page.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **where)
+    await glass.press("#leave-button")
+    assert await anext(glass.panel.actions()) == PanelAction(ActionKind.LEAVE)
+
+
+async def test_only_hosts_get_buttons_in_the_lobby(glass: Glass) -> None:
+    await glass.show(replace(views.MEETING, can_admit=False))
+    assert "Only a host can let somebody in." in await glass.text("#lobby")
+    assert await glass.page.evaluate("document.querySelectorAll('.admit').length") == 0
+
+
+async def test_the_switches_around_the_panel_move_the_room_and_not_the_view(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    seen = glass.shutter.watch()
+    await anext(seen)
+    await glass.press("#switch-shutter input[value=blocking]")
+    await anext(seen)
+    assert glass.shutter.state().position is SwitchPosition.BLOCKING
+    assert (await glass.text("#camera-button")).startswith("Camera on")
+
+
+async def test_the_details_open_from_the_keyboard_and_say_what_does_not_hold(
+    glass: Glass, tmp_path: Path
+) -> None:
+    await glass.show(views.MEETING)
+    await glass.page.evaluate("document.querySelector('#lock').focus()")
+    key: dict[str, Any] = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+    await glass.page.call("Input.dispatchKeyEvent", type="keyDown", **key)
+    await glass.page.call("Input.dispatchKeyEvent", type="keyUp", **key)
+    details = await glass.text("#details")
+    for said in (
+        views.MEETING.suite,
+        views.MEETING.sframe_suite,
+        "9, code since epoch 7",
+        "Admitted by \u2068north.rooms.example\u2069",
+        "Only the conference provider vouches for this name.",
+        "Recording by the service",
+        "RFC 9605 has no sender signatures",
+        "The network addresses of those who connect",
+    ):
+        assert said in details
+    keep("details.png", await glass.page.picture(), tmp_path)
+
+
+async def test_a_panel_that_loses_its_room_covers_the_lock_and_the_code(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    await glass.panel.close()
+    await glass.page.until("document.body.dataset.connection === 'lost'")
+    top = "document.elementFromPoint(innerWidth / 2, innerHeight / 3).closest('#lost') !== null"
+    assert await glass.page.evaluate(top)
+    assert "This panel has lost its room" in await glass.text("#lost")
+
+
+async def test_without_wish_for_motion_nothing_moves(glass: Glass) -> None:
+    await glass.page.call(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}]
+    )
+    await glass.show(views.LOBBY)
+    assert await glass.page.evaluate("document.getAnimations().length") == 0
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2 relative luminance of #rrggbb."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("colour", ["text", "quiet", "safe", "warn", "bad"])
+@pytest.mark.parametrize("ground", ["glass", "raised"])
+def test_text_has_the_contrast_of_wcag_aaa(colour: str, ground: str) -> None:
+    style = files("conclave_hal.simulated").joinpath("page", "panel.css").read_text()
+    palette = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", style))
+    assert (luminance(palette[colour]) + 0.05) / (luminance(palette[ground]) + 0.05) >= 7
+
+
+def test_every_state_of_the_lock_is_drawn() -> None:
+    words = files("conclave_hal.simulated").joinpath("page", "words.js").read_text()
+    page = files("conclave_hal.simulated").joinpath("page", "index.html").read_text()
+    for lock in Lock:
+        assert f'{lock.value}: {{ icon: "lock-{lock.value}"' in words
+        assert f'<symbol id="lock-{lock.value}"' in page
