@@ -289,6 +289,15 @@ async def test_media_goes_on_through_another_relay() -> None:
             await other.close()
 
 
+async def test_an_offer_is_used_once() -> None:
+    async with meeting(1) as (relay, (ana,)):
+        offer = relay.add_client(MEETING, 0)
+        await ana.engine.start(offer)
+        with pytest.raises(MediaUsageError):
+            await ana.engine.start(offer)
+        assert ana.engine.stats().is_running
+
+
 async def test_no_way_to_the_relay_is_a_clear_error_and_can_be_tried_again() -> None:
     async with meeting(1) as (relay, _):
         room = Room(1)

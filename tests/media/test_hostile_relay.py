@@ -5,6 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+import pytest
+
+from conclaved.media import transport
 from conclaved.media.streams import StreamContext, metadata_of
 from conclaved.rtp import Direction, MediaOffer, Packetizer, RtpPacket, SrtpSession
 from conclaved.sframe import EpochKeys, MediaKeyring, Refusal
@@ -47,18 +50,18 @@ class HostileRelay(asyncio.DatagramProtocol):
 async def trapped() -> AsyncIterator[tuple[HostileRelay, Room, MediaKeyring]]:
     """A room whose only relay is hostile, and the keyring of the other member."""
     loop = asyncio.get_running_loop()
-    transport, relay = await loop.create_datagram_endpoint(HostileRelay, local_addr=("127.0.0.1", 0))
+    socket, relay = await loop.create_datagram_endpoint(HostileRelay, local_addr=("127.0.0.1", 0))
     room, peer = Room(0), MediaKeyring()
     room.advance(1, TWO)
     peer.advance(EpochKeys(1, (1).to_bytes(16, "big"), 4, 1, TWO), 0.0)
-    port = transport.get_extra_info("sockname")[1]
+    port = socket.get_extra_info("sockname")[1]
     try:
         await room.engine.start(MediaOffer("127.0.0.1", port, 1, 2, relay.key, relay.other))
         await until(lambda: relay.address)
         yield relay, room, peer
     finally:
         await room.engine.stop()
-        transport.abort()
+        socket.abort()
 
 
 def seal(peer: MediaKeyring, data: bytes) -> bytes:
@@ -135,6 +138,19 @@ async def test_a_packet_sent_again_is_refused_at_the_hop() -> None:
     async with trapped() as (relay, room, peer):
         relay.raw(relay.ciphertext(seal(peer, b"true")))
         await until(lambda: room.engine.stats().received.packets_replayed == 1)
+        await goes_on(relay, room, peer)
+
+
+async def test_ssrcs_without_end_are_forgotten_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_SSRCS", 4)
+    async with trapped() as (relay, room, peer):
+        first = relay.packet(RtpPacket(111, 1, 0, 1000, b""))
+        for ssrc in range(1001, 1010):
+            relay.packet(RtpPacket(111, 1, 0, ssrc, b""))
+        await until(lambda: room.engine.stats().received.packets_received == 10)
+        # The first one's replay window is gone with it; a frame in it would still be opened once.
+        relay.raw(first)
+        await until(lambda: room.engine.stats().received.packets_received == 11)
         await goes_on(relay, room, peer)
 
 

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from conclave_hal.media import EncodedFrame
+from conclaved.media import receiving
 from conclaved.media.playback import StreamPlayer
 from conclaved.media.receiving import PLI_INTERVAL_S, VIDEO_WAIT_S, Receiver
 from conclaved.media.streams import StreamContext, metadata_of
 from conclaved.rtp import Packetizer, RtpPacket
 from conclaved.sframe import MediaKeyring, Refusal
+from conclaved.sframe.keyring import HOLD_MAX_FRAMES
 from tests.media.rooms import FakeScreen, delta_picture, epoch_keys, key_picture
 
 ANA, BEN, CLEO = 0, 1, 2
@@ -34,6 +38,7 @@ class Desk:
     played: list[tuple[str, bytes]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     heard: list[tuple[int, int]] = field(default_factory=list)
+    unknown: int = 0
 
     def __post_init__(self) -> None:
         for leaf in ALL:
@@ -43,9 +48,12 @@ class Desk:
             make_player=lambda name, context, on_undecodable: RecordingPlayer(name, self.played),
             request_keyframe=self.asked.append,
             on_authenticated=lambda leaf, epoch: self.heard.append((leaf, epoch)),
-            on_unknown_epoch=lambda: None,
+            on_unknown_epoch=self._count_unknown,
         )
         self.pipes = {ssrc: Packetizer(ssrc, 96) for ssrc in (11, 22)}
+
+    def _count_unknown(self) -> None:
+        self.unknown += 1
 
     def seal(self, leaf: int, frame: EncodedFrame, ssrc: int = 11, context: int = CAMERA) -> list[RtpPacket]:
         sealed = self.rings[leaf].protect(context, frame.data, metadata_of(frame.timestamp), 0.0)
@@ -128,6 +136,23 @@ def test_a_stream_of_an_unknown_kind_is_authenticated_and_ignored() -> None:
     desk = Desk()
     desk.take(desk.seal(BEN, key_picture(b"?"), context=5))
     assert (desk.played, desk.heard) == ([], [(BEN, 1)])
+
+
+def test_pipes_are_bounded_and_the_longest_unused_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "MAX_PIPES", 3)
+    desk = Desk()
+    for ssrc, now in ((1, 0.0), (2, 1.0), (3, 2.0), (1, 3.0), (4, 4.0)):
+        desk.take([RtpPacket(96, 0, 0, ssrc, b"")], now)
+    assert set(desk.receiver._pipes) == {1, 3, 4}
+
+
+def test_a_frame_of_an_unknown_epoch_is_told_also_when_no_more_can_wait() -> None:
+    desk = Desk()
+    for leaf in (BEN, CLEO):
+        desk.rings[leaf].advance(epoch_keys(2, leaf, ALL), 0.0)
+    for _ in range(HOLD_MAX_FRAMES + 1):
+        desk.take(desk.seal(BEN, key_picture(b"early")))
+    assert desk.unknown == HOLD_MAX_FRAMES + 1
 
 
 def test_an_idle_pipe_is_forgotten_and_its_losses_are_not() -> None:

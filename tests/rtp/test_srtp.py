@@ -87,6 +87,15 @@ def test_a_packet_is_not_protected_twice() -> None:
         out.protect(PACKET)
 
 
+def test_a_forgotten_source_begins_anew_and_an_unknown_one_is_ignored() -> None:
+    out, into = pair()
+    wire = out.protect(PACKET)
+    into.unprotect(wire)
+    into.forget(9)
+    into.forget(12345)
+    assert into.unprotect(wire) == PACKET
+
+
 def test_a_session_has_one_direction() -> None:
     out, into = pair()
     for attempt in (out.unprotect, out.unprotect_rtcp, into.protect, into.protect_rtcp):

@@ -192,6 +192,10 @@ class Relay(asyncio.DatagramProtocol):
         del self._by_ssrc[gone.offer.audio_ssrc], self._by_ssrc[gone.offer.video_ssrc]
         gone.uplink.close()
         gone.downlink.close()
+        for other in found.clients.values():
+            # SSRCs are random and never given twice, so this forgets nothing that will be used.
+            other.downlink.forget(gone.offer.audio_ssrc)
+            other.downlink.forget(gone.offer.video_ssrc)
         if not found.clients:
             del self._meetings[meeting]
 

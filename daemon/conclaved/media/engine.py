@@ -13,6 +13,7 @@ comes back by itself; it never ends the meeting.
 """
 
 import asyncio
+import hashlib
 import logging
 import secrets
 import time
@@ -109,18 +110,24 @@ class MediaEngine:
         self._keyframes_wanted = 0
         self._packets = (0, 0, 0)
         self._fault = ""
+        self._used_offers: set[bytes] = set()
 
     async def start(self, offer: MediaOffer) -> None:
         """Begin, or go on through another relay: the old way is closed first.
 
-        Raises MediaUnavailableError, after which `start` may be called again, and MediaUsageError
-        after `stop`.
+        Raises MediaUnavailableError, after which `start` may be called again with the same offer, and
+        MediaUsageError after `stop`, or for an offer that was in use before.
         """
         if self._has_stopped:
             raise MediaUsageError("the engine has stopped; its keys are erased")
+        fingerprint = hashlib.sha256(offer.send_key).digest()
+        if fingerprint in self._used_offers:
+            # Its SRTP indices would begin anew, and so would the keystream.
+            raise MediaUsageError("an offer is used once", hint="ask the service for another")
         await self._disconnect()
         transport = MediaTransport(offer, self._take, self._note_keyframe_wanted)
         await transport.open()
+        self._used_offers.add(fingerprint)
         self._transport = transport
         for context, stream in self._sending.items():
             ssrc = offer.audio_ssrc if context is StreamContext.MICROPHONE else offer.video_ssrc

@@ -16,7 +16,7 @@ from conclaved.media.h264 import is_keyframe
 from conclaved.media.playback import StreamPlayer
 from conclaved.media.streams import PAYLOAD_TYPES, StreamContext, metadata_of, stream_name, timestamp_of
 from conclaved.rtp import Depacketizer, RtpPacket, SframeUnit
-from conclaved.sframe import Held, MediaKeyring, Opened, SframeRemoteError
+from conclaved.sframe import Held, MediaKeyring, Opened, Refusal, SframeRemoteError
 
 AUDIO_WAIT_S = 0.06
 VIDEO_WAIT_S = 0.15
@@ -24,6 +24,8 @@ VIDEO_WAIT_S = 0.15
 PLI_INTERVAL_S = 0.5
 IDLE_SSRC_S = 30.0
 """A pipe that was silent for so long is forgotten."""
+MAX_PIPES = 512
+"""Beyond it the longest unused one is forgotten."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +96,8 @@ class Receiver:
         """An RTP packet from the relay."""
         pipe = self._pipes.get(packet.ssrc)
         if pipe is None:
+            if len(self._pipes) >= MAX_PIPES:
+                self._forget_pipe(min(self._pipes, key=lambda ssrc: self._pipes[ssrc].used_at))
             is_audio = packet.payload_type == PAYLOAD_TYPES[Codec.OPUS]
             wait = AUDIO_WAIT_S if is_audio else VIDEO_WAIT_S
             pipe = self._pipes[packet.ssrc] = _Pipe(Depacketizer(packet.ssrc, max_wait_s=wait), now)
@@ -144,8 +148,10 @@ class Receiver:
         self.units_assembled += 1
         try:
             result = self._keyring.unprotect(unit.ciphertext, metadata_of(unit.timestamp), now)
-        except SframeRemoteError:
+        except SframeRemoteError as error:
             # Counted by the keyring, by reason.
+            if error.refusal is Refusal.UNKNOWN_EPOCH:
+                self._on_unknown_epoch()
             return
         if isinstance(result, Held):
             self._on_unknown_epoch()

@@ -22,11 +22,11 @@ from conclaved.rtp import (
     SrtpSession,
     is_rtcp,
     rtcp,
-    ssrc_of,
 )
 
 MAX_SSRCS = 512
-"""SSRCs that one offer's relay may use towards us: SRTP keeps state for each."""
+"""SSRCs of which SRTP state is kept. Beyond it the longest unused one is forgotten: not by age, since
+a member who was muted for an hour still has the rollover counter of an hour ago."""
 _RECEIVE_BUFFER_BYTES = 1 << 20
 
 
@@ -50,7 +50,8 @@ class MediaTransport(asyncio.DatagramProtocol):
         self._on_keyframe_wanted = on_keyframe_wanted
         self._outbound = SrtpSession(Direction.OUTBOUND, offer.send_key)
         self._inbound = SrtpSession(Direction.INBOUND, offer.receive_key)
-        self._ssrcs: set[int] = set()
+        # In order of use, the latest last.
+        self._ssrcs: dict[int, None] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._closed = asyncio.Event()
 
@@ -141,12 +142,13 @@ class MediaTransport(asyncio.DatagramProtocol):
             self.packets_refused += 1
 
     def _media(self, data: bytes) -> None:
-        ssrc = ssrc_of(data)
-        if ssrc not in self._ssrcs and len(self._ssrcs) >= MAX_SSRCS:
-            self.packets_refused += 1
-            return
         packet = RtpPacket.decode(self._inbound.unprotect(data))
-        self._ssrcs.add(packet.ssrc)
+        self._ssrcs.pop(packet.ssrc, None)
+        self._ssrcs[packet.ssrc] = None
+        if len(self._ssrcs) > MAX_SSRCS:
+            oldest = next(iter(self._ssrcs))
+            del self._ssrcs[oldest]
+            self._inbound.forget(oldest)
         self.packets_received += 1
         self._on_packet(packet)
 

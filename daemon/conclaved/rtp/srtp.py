@@ -3,6 +3,7 @@
 A thin layer over `pylibsrtp` that gives lengths, errors and directions types.
 """
 
+import contextlib
 from enum import Enum
 
 from pylibsrtp import Error, Policy, Session
@@ -36,7 +37,8 @@ class Direction(Enum):
 class SrtpSession:
     """Protects what leaves, or unprotects what arrives, under one master key for any SSRC.
 
-    A session keeps state for every SSRC that has authenticated; the caller bounds those.
+    A session keeps state for every SSRC that has authenticated; the caller bounds those and says
+    with `forget` which it may drop.
     """
 
     def __init__(self, direction: Direction, key: bytes) -> None:
@@ -91,6 +93,14 @@ class SrtpSession:
             return bytes(session.unprotect_rtcp(packet))
         except Error as error:
             raise _remote(error) from error
+
+    def forget(self, ssrc: int) -> None:
+        """Drop the state of one SSRC, rollover counter and replay window included; unknown ones are
+        ignored. Only for SSRCs that are not used any more: outbound, an SSRC that came back would
+        use its keystream twice."""
+        if self._session is not None:
+            with contextlib.suppress(Error):
+                self._session.remove_stream(ssrc)
 
     def close(self) -> None:
         """Drop the keys. Safe to call twice; everything else raises SrtpGoneError afterwards."""
