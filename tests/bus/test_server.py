@@ -35,7 +35,7 @@ async def test_an_address_without_a_bus_is_a_typed_error(address: str) -> None:
 
 async def test_a_peer_that_hangs_up_during_authentication_is_a_typed_error(tmp_path: object) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
+        await reader.readuntil(b"\r\n")
         writer.close()
 
     path = f"{tmp_path}/s"

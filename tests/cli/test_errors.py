@@ -87,7 +87,7 @@ def test_without_a_bus_the_exit_code_is_7(address: str, capfd: pytest.CaptureFix
 
 async def test_a_bus_that_hangs_up_during_authentication_is_exit_code_7(tmp_path: Path) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
+        await reader.readuntil(b"\r\n")
         writer.close()
 
     async with await asyncio.start_unix_server(hang_up, tmp_path / "s"):
