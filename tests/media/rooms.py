@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from conclave_hal.device import DeviceState, Health
-from conclave_hal.errors import DeviceGoneError
 from conclave_hal.media import (
     AudioSink,
     AudioSource,
@@ -57,7 +56,7 @@ class FakeSource(MediaSource):
         self.switched: list[bool] = []
         self.keyframes_requested = 0
         self.readers = 0
-        self.obeys = True
+        self.switch_error: Exception | None = None
         self._queue: asyncio.Queue[EncodedFrame | Exception] = asyncio.Queue()
         self._state = DeviceState(Health.READY)
 
@@ -86,8 +85,8 @@ class FakeSource(MediaSource):
             yield item
 
     async def set_enabled(self, is_enabled: bool) -> None:
-        if not self.obeys:
-            raise DeviceGoneError("unplugged")
+        if self.switch_error is not None:
+            raise self.switch_error
         self.switched.append(is_enabled)
 
     async def request_keyframe(self) -> None:

@@ -116,16 +116,20 @@ async def test_a_muted_camera_captures_nothing_and_the_microphone_goes_on() -> N
         assert ben.screen.played == []
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(DeviceGoneError("unplugged"), "unplugged"), (ZeroDivisionError("a driver's bug"), "ZeroDivisionError")],
+)
 async def test_a_camera_that_does_not_obey_a_mute_is_a_fault_and_is_not_seen(
-    monkeypatch: pytest.MonkeyPatch,
+    error: Exception, words: str
 ) -> None:
     async with meeting(2) as (_, (ana, ben)):
-        ana.camera.obeys = False
+        ana.camera.switch_error = error
         await ana.engine.set_camera_muted(True)
-        assert "camera: cannot be switched off: unplugged" in ana.engine.stats().faults
+        assert ana.engine.stats().faults == (f"camera: cannot be switched off: {words}",)
         ana.camera.emit(key_picture(b"never"))
         await until(lambda: ana.engine.stats().camera.frames_withheld)
-        ana.camera.obeys = True
+        ana.camera.switch_error = None
         await ana.engine.set_camera_muted(False)
         ana.camera.emit(key_picture(b"again"))
         await until(lambda: ben.screen.played)

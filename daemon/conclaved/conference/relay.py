@@ -21,10 +21,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from conclaved.conference.errors import ConferenceError
 from conclaved.rtp import rtcp
 from conclaved.rtp.errors import (
     MalformedPacketError,
-    RtpError,
     RtpRemoteError,
     RtpUsageError,
     SrtpReplayError,
@@ -40,8 +40,8 @@ _RECEIVE_BUFFER_BYTES = 1 << 20
 Address = tuple[Any, ...]
 
 
-class RelayUnavailableError(RtpError):
-    """The relay cannot have its UDP port (gone)."""
+class RelayUnavailableError(ConferenceError):
+    """The relay cannot have its UDP port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,9 @@ class Relay(asyncio.DatagramProtocol):
         try:
             await loop.create_datagram_endpoint(lambda: relay, local_addr=(host, port))
         except OSError as error:
-            raise RelayUnavailableError(f"media relay cannot listen on {host}:{port}: {error}") from error
+            raise RelayUnavailableError(
+                f"media relay cannot listen on {host}:{port}: {error}", hint="choose another address or port"
+            ) from error
         relay._advertised = advertise or relay.address[0]
         return relay
 

@@ -7,7 +7,7 @@ muted, or made before there is an epoch, is gone.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from conclave_hal.device import Health
@@ -99,24 +99,33 @@ class SendingStream:
                 return True
             # Unknown until the source has obeyed.
             self._enabled = None
-            try:
-                async with asyncio.timeout(DEADLINE_S):
-                    await self._source.set_enabled(wanted)
-            except (HalError, TimeoutError) as error:
-                self._switch_fault = f"cannot be switched {'on' if wanted else 'off'}: {error}"
+            self._switch_fault = await self._ask(self._source.set_enabled(wanted))
+            if self._switch_fault:
+                self._switch_fault = f"cannot be switched {'on' if wanted else 'off'}: {self._switch_fault}"
                 _log.warning("%s %s", self.name, self._switch_fault)
                 return False
             self._enabled = wanted
-            self._switch_fault = ""
             return True
 
     async def request_keyframe(self) -> None:
         """Ask the source for a frame that decodes alone."""
+        fault = await self._ask(self._source.request_keyframe())
+        if fault:
+            self._note(f"gives no keyframe: {fault}")
+
+    async def _ask(self, action: Awaitable[None]) -> str:
+        """Wait for the source to do something; returns what went wrong, or an empty text."""
         try:
             async with asyncio.timeout(DEADLINE_S):
-                await self._source.request_keyframe()
-        except (HalError, TimeoutError) as error:
-            self._note(f"gives no keyframe: {error}")
+                await action
+        except HalError as error:
+            return str(error)
+        except TimeoutError:
+            return "it does not answer"
+        except Exception as error:  # noqa: BLE001 - a driver's bug costs its stream, not the meeting
+            _log.exception("%s: the driver failed", self.name)
+            return type(error).__name__
+        return ""
 
     async def run(self) -> None:
         """Read the source until cancelled. When it ends or fails, wait until it is ready again."""
@@ -140,7 +149,10 @@ class SendingStream:
                         break
             # It may have forgotten whether it was on.
             self._enabled = None
-            await self.apply()
+            while True:
+                if await self.apply():
+                    break
+                await asyncio.sleep(RETRY_S)
 
     def _note(self, fault: str) -> None:
         if fault and fault != self._source_fault:
