@@ -31,6 +31,7 @@ class Person:
     """A client with a signature key."""
 
     def __init__(self, name: str, suite: CipherSuite = SUITE) -> None:
+        self.name = name
         self.suite = suite
         self.credential: Credential = BasicCredential(name.encode())
         self.signer = SoftwareSigner.generate(suite)
