@@ -1,6 +1,6 @@
 """The cast of these tests: people with keys, and a circle of them that is one group."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conclaved.mls import (
@@ -100,7 +100,7 @@ class Circle:
         self,
         by: str,
         pending: PendingCommit,
-        proposals: dict[str, Sequence[AuthenticatedContent]] | None = None,
+        proposals: Mapping[str, Sequence[AuthenticatedContent]] | None = None,
         psks: dict[bytes, bytes] | None = None,
     ) -> list[Group]:
         """Carry a pending Commit to everybody. Whom it removes is out of the circle afterwards."""

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from conclaved.mls import (
+    AcceptAny,
     Add,
     AuthenticatedContent,
     BasicCredential,
@@ -15,6 +16,7 @@ from conclaved.mls import (
     DecryptionFailed,
     Extension,
     GoneError,
+    Group,
     GroupContextExtensions,
     InvalidSignature,
     LeafChange,
@@ -332,3 +334,14 @@ def test_a_handshake_can_go_in_public(circle: Circle) -> None:
     message = circle["alice"].protect_public(pending.content)
     bob = circle["bob"].stage(circle["bob"].unprotect(message)).merge()
     assert bob.epoch_authenticator == pending.merge().epoch_authenticator
+
+
+def test_a_client_that_lost_its_state_is_removed_and_added_in_one_commit(circle: Circle) -> None:
+    carol = circle.people["carol"]
+    bundle = carol.bundle()
+    pending = circle["alice"].commit(by_value=[Remove(2), Add(received(bundle))])
+    assert pending.welcome is not None
+    circle.deliver("alice", pending)
+    circle.groups["carol"] = Group.join(pending.welcome, bundle, carol.signer, auth=AcceptAny())
+    circle.assert_agreement()
+    assert circle["carol"].own_leaf_index == 2

@@ -14,17 +14,15 @@ from conclaved.mls.commit_processing import (
     applied_list,
     available_psks,
     check_is_verified,
-    derive_joiner,
     enter_epoch,
 )
 from conclaved.mls.crypto import Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState
-from conclaved.mls.errors import LocalError
 from conclaved.mls.extension import Extension, ExtensionType
 from conclaved.mls.framing import AuthenticatedContent, FramedContent, Sender, SenderType, WireFormat
 from conclaved.mls.group_context import GroupContext
 from conclaved.mls.group_info import GroupInfo
-from conclaved.mls.key_schedule import welcome_secret
+from conclaved.mls.key_schedule import joiner_secret, welcome_secret
 from conclaved.mls.leaf_node import LeafChange, LeafNode, LeafNodeSource
 from conclaved.mls.message_protection import sign_content
 from conclaved.mls.mls_message import MlsMessage
@@ -66,12 +64,7 @@ class CreatedCommit:
 def _resolve(state: GroupState, order: CommitOrder) -> tuple[ResolvedProposal, ...]:
     resolved = []
     for message in order.by_reference:
-        if message.content.group_id != state.context.group_id or message.epoch != state.context.epoch:
-            raise LocalError("a proposal of another group or epoch cannot be committed")
-        if message.sender_type is SenderType.MEMBER:
-            check_is_verified(state, message)
-        elif message.verified_in is None:
-            raise LocalError("an outsider's proposal that unprotect has not verified")
+        check_is_verified(state, message)
         resolved.append(ResolvedProposal.of_message(message))
     for proposal in order.by_value:
         resolved.append(ResolvedProposal(proposal, state.own_leaf, False, order.authenticated_data))
@@ -132,7 +125,8 @@ def create_commit(state: GroupState, secrets: EpochSecrets, order: CommitOrder) 
     unconfirmed = AuthenticatedContent(order.wire_format, framed, signature, None)
     confirmed = confirmed_transcript_hash(crypto, state.interim_transcript_hash, unconfirmed)
     context = context.confirmed(confirmed)
-    joiner = derive_joiner(state, secrets, commit_secret, context)
+    init_secret = secrets.keys.get("init_secret")
+    joiner = joiner_secret(crypto, init_secret, commit_secret, context.encode())
     psk = psk_secret(crypto, look_up(applied.psks, available_psks(state, secrets, order.psks)))
     following = enter_epoch(state, transition, context, joiner, psk, private_keys, signer)
     tag = confirmation_tag(crypto, following.keys.get("confirmation_key"), confirmed)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from conclaved.mls.crypto import HpkePrivateKey, Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState
 from conclaved.mls.errors import LocalError, OwnMessage, RemoteError, WrongEpoch
-from conclaved.mls.framing import AuthenticatedContent, SenderType
+from conclaved.mls.extension import external_senders
+from conclaved.mls.framing import AuthenticatedContent, ContentType, SenderType
 from conclaved.mls.group_context import GroupContext
-from conclaved.mls.key_schedule import epoch_secret, joiner_secret
+from conclaved.mls.key_schedule import epoch_secret, external_key_pair, joiner_secret
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.message_protection import verify_content
-from conclaved.mls.proposal import Commit
+from conclaved.mls.proposal import Add, Commit, ExternalInit
 from conclaved.mls.proposal_list import Applied, ResolvedProposal, apply_proposals, resolve
 from conclaved.mls.psk import look_up, psk_secret, resumption_psk_key
 from conclaved.mls.ratchet_tree import RatchetTree, check_in_tree
@@ -28,11 +29,14 @@ from conclaved.mls.treekem import decrypt_path, keys_still_valid, merge_path
 from conclaved.mls.update_path import UpdatePath
 from conclaved.mls.validation import (
     check_applied,
+    check_external_commit,
     check_merged_path,
     check_path,
     check_path_is_there,
     check_proposal_list,
 )
+
+EXTERNAL_INIT_LABEL = b"MLS 1.0 external init secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,14 @@ class Transition:
     context: GroupContext
     """The provisional one: new but for the transcript hash."""
     path_leaf: tuple[LeafNode, LeafNode] | None
-    """The committer's old and new leaf, if there is a path."""
+    """The committer's old and new leaf, if it was a member and there is a path."""
 
     @property
     def added(self) -> tuple[int, ...]:
-        return tuple(index for index, _ in self.applied.added)
+        """Leaf indices of new members, whether added or come by an external Commit."""
+        external = self.applied.external_leaf
+        indices = tuple(index for index, _ in self.applied.added)
+        return indices if external is None else (*indices, external)
 
     @property
     def updated(self) -> tuple[tuple[int, LeafNode, LeafNode], ...]:
@@ -87,15 +94,20 @@ def available_psks(
     return {**psks, key: bytes(secrets.keys.get("resumption_psk"))}
 
 
-def derive_joiner(
-    state: GroupState, secrets: EpochSecrets, commit_secret: bytes, context: GroupContext
-) -> bytes:
-    """The joiner secret of the next epoch; GoneError if the init secret has been consumed."""
-    init_secret = secrets.keys.get("init_secret")
-    return joiner_secret(state.crypto, init_secret, commit_secret, context.encode())
+def init_secret_of(state: GroupState, secrets: EpochSecrets, proposals: Iterable[ResolvedProposal]) -> bytes:
+    """This epoch's init secret, or the one that an ExternalInit brings (§8.3)."""
+    crypto = state.crypto
+    for each in proposals:
+        if isinstance(each.proposal, ExternalInit):
+            private = external_key_pair(crypto, secrets.keys.get("external_secret"))
+            context = crypto.hpke_context(b"")
+            return context.receive_export(
+                private, each.proposal.kem_output, EXTERNAL_INIT_LABEL, crypto.hash_size
+            )
+    return bytes(secrets.keys.get("init_secret"))
 
 
-def _check_is_for_us(state: GroupState, commit: AuthenticatedContent) -> Commit:
+def _check_is_for_us(state: GroupState, commit: AuthenticatedContent, *, allow_external: bool) -> Commit:
     content, body = commit.content, commit.body
     if content.group_id != state.context.group_id:
         raise RemoteError("a Commit of another group", rule="RFC 9420 §12.4.2")
@@ -103,37 +115,70 @@ def _check_is_for_us(state: GroupState, commit: AuthenticatedContent) -> Commit:
         raise WrongEpoch(content.epoch, state.context.epoch)
     if not isinstance(body, Commit):
         raise LocalError("the message carries no Commit")
+    if commit.sender_type is SenderType.NEW_MEMBER_COMMIT and allow_external:
+        return body
     if commit.sender_type is not SenderType.MEMBER:
-        raise RemoteError("external Commits are not supported", rule="RFC 9420 §12.4.3.2")
+        raise RemoteError("a Commit by an outsider is not wanted here", rule="RFC 9420 §12.4.3.2")
     if commit.sender == state.own_leaf:
         raise OwnMessage(content.epoch, commit.content_type)
     return body
 
 
 def check_is_verified(state: GroupState, message: AuthenticatedContent) -> None:
-    """Verify a message's signature, unless `unprotect` or `sign` has done so in this very epoch."""
-    context = state.context.encode()
+    """Verify a message's signature, unless `unprotect` or `sign` has done so in this very epoch.
+
+    LocalError for one that is not of this group and epoch.
+    """
+    content, context = message.content, state.context.encode()
+    if content.group_id != state.context.group_id or content.epoch != state.context.epoch:
+        raise LocalError("a message of another group or epoch was handed in")
     if message.verified_in != context:
-        leaf = check_in_tree(state.tree, message.sender, "RFC 9420 §6.1")
-        verify_content(state.crypto, leaf.signature_key, message, context)
+        public_key = signature_key_of(state, message)
+        verify_content(state.crypto, public_key, message, context)
+
+
+def signature_key_of(state: GroupState, message: AuthenticatedContent) -> bytes:
+    """The key that a message must be signed with (RFC 9420 §6.1); RemoteError if there is none."""
+    rule, sender = "RFC 9420 §6.1", message.content.sender
+    match sender.type:
+        case SenderType.MEMBER:
+            return check_in_tree(state.tree, sender.index, rule).signature_key
+        case SenderType.EXTERNAL:
+            senders = external_senders(state.context.extensions)
+            if message.content_type is not ContentType.PROPOSAL or sender.index >= len(senders):
+                raise RemoteError("not an external sender of this group", rule=rule)
+            return senders[sender.index].signature_key
+        case SenderType.NEW_MEMBER_PROPOSAL:
+            if not isinstance(message.body, Add):
+                raise RemoteError("a new member may only propose its Add", rule=rule)
+            return message.body.key_package.leaf_node.signature_key
+        case SenderType.NEW_MEMBER_COMMIT:
+            if not isinstance(message.body, Commit) or message.body.path is None:
+                raise RemoteError("a new member may only send a Commit with a path", rule=rule)
+            return message.body.path.leaf_node.signature_key
 
 
 def _transition(
     state: GroupState,
-    committer: int,
+    commit: AuthenticatedContent,
     proposals: tuple[ResolvedProposal, ...],
     path: UpdatePath | None,
     now: int | None,
 ) -> Transition:
-    check_path_is_there(path, proposals)
-    applied = applied_list(state, committer, proposals, now)
+    if commit.sender_type is SenderType.NEW_MEMBER_COMMIT:
+        check_external_commit(state.judge(now), state.tree, proposals, path)
+        applied = apply_proposals(state.tree, state.context.extensions, proposals, is_external=True)
+        committer, old = applied.external_leaf or 0, None
+    else:
+        check_path_is_there(path, proposals)
+        applied, committer = applied_list(state, commit.sender, proposals, now), commit.sender
+        old = check_in_tree(applied.tree, committer, "RFC 9420 §12.4.2")
     tree, path_leaf = applied.tree, None
     if path is not None:
         check_path(state.judge(now), applied, committer, path)
         tree = merge_path(state.crypto, applied.tree, committer, path)
         check_merged_path(tree, path, applied.extensions)
-        old = check_in_tree(applied.tree, committer, "RFC 9420 §12.4.2")
-        path_leaf = (old, path.leaf_node)
+        path_leaf = None if old is None else (old, path.leaf_node)
     context = state.context.provisional(tree_hash(state.crypto, tree.root), applied.extensions)
     return Transition(committer, proposals, applied, tree, context, path_leaf)
 
@@ -145,6 +190,8 @@ def process_commit(
     proposals: Iterable[AuthenticatedContent],
     psks: Mapping[bytes, bytes],
     now: int | None,
+    *,
+    allow_external: bool = False,
 ) -> NextEpoch:
     """Validate a peer's Commit wholly and compute the epoch that follows it (§12.4.2).
 
@@ -152,18 +199,13 @@ def process_commit(
     secrets have been consumed.
     """
     secrets.check_live()
-    body = _check_is_for_us(state, commit)
+    body = _check_is_for_us(state, commit, allow_external=allow_external)
     check_is_verified(state, commit)
     proposals = tuple(proposals)
     for message in proposals:
-        if message.content.group_id != state.context.group_id or message.epoch != state.context.epoch:
-            raise LocalError("a proposal of another group or epoch was handed in")
-        if message.sender_type is SenderType.MEMBER:
-            check_is_verified(state, message)
-        elif message.verified_in is None:
-            raise LocalError("an outsider's proposal was handed in that unprotect has not verified")
+        check_is_verified(state, message)
     resolved = resolve(state.crypto, commit, proposals)
-    transition = _transition(state, commit.sender, resolved, body.path, now)
+    transition = _transition(state, commit, resolved, body.path, now)
     removed = {index for index, _ in transition.applied.removed}
     if state.own_leaf in removed:
         return NextEpoch(transition, advanced(state, transition, commit, transition.context), None)
@@ -174,7 +216,7 @@ def process_commit(
         decrypted = decrypt_path(
             state.crypto,
             transition.applied.tree,
-            commit.sender,
+            transition.committer,
             state.own_leaf,
             private_keys,
             body.path,
@@ -185,7 +227,8 @@ def process_commit(
         commit_secret = decrypted.commit_secret
     confirmed = confirmed_transcript_hash(state.crypto, state.interim_transcript_hash, commit)
     context = transition.context.confirmed(confirmed)
-    joiner = derive_joiner(state, secrets, commit_secret, context)
+    init_secret = init_secret_of(state, secrets, resolved)
+    joiner = joiner_secret(state.crypto, init_secret, commit_secret, context.encode())
     found = look_up(transition.applied.psks, available_psks(state, secrets, psks))
     following = enter_epoch(
         state, transition, context, joiner, psk_secret(state.crypto, found), private_keys, signer
@@ -195,6 +238,8 @@ def process_commit(
         check_confirmation_tag(state.crypto, key, confirmed, commit.confirmation_tag)
     except RemoteError:
         following.close()
+        # If another thread ended this epoch meanwhile, its erased secrets and not the peer are to blame.
+        secrets.check_live()
         raise
     return NextEpoch(transition, advanced(state, transition, commit, context), following)
 

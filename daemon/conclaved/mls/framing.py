@@ -5,7 +5,7 @@ from enum import IntEnum
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, uint8, uint16, uint32, uint64
 from conclaved.mls.crypto import Crypto
-from conclaved.mls.errors import DecodeError
+from conclaved.mls.errors import DecodeError, LocalError
 from conclaved.mls.leaf_node import PROTOCOL_VERSION
 from conclaved.mls.proposal import Commit, Proposal, encode_proposal, read_proposal
 
@@ -151,7 +151,12 @@ class AuthenticatedContent:
 
     @property
     def sender(self) -> int:
-        """The sender's leaf index where it is a member (see `sender_type`)."""
+        """The sender's leaf index; LocalError if no member sent it (see `sender_type`).
+
+        An outsider's number must never be taken for the leaf of a member.
+        """
+        if self.content.sender.type is not SenderType.MEMBER:
+            raise LocalError("the message is not from a member")
         return self.content.sender.index
 
     @property

@@ -15,12 +15,13 @@ What needs a secret that is no longer there raises GoneError. Whatever fails lea
 from collections.abc import Iterable, Mapping, Sequence
 
 from conclaved.mls.commit_creation import CommitOrder, create_commit
-from conclaved.mls.commit_processing import NextEpoch, process_commit
+from conclaved.mls.commit_processing import NextEpoch, process_commit, signature_key_of
 from conclaved.mls.credential import AuthenticationService, Credential
 from conclaved.mls.crypto import CipherSuite, Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState, Stage, UpdateKeys
 from conclaved.mls.errors import LocalError, OwnMessage, RemoteError, WrongEpoch
-from conclaved.mls.extension import Extension, external_senders
+from conclaved.mls.extension import Extension
+from conclaved.mls.external_commit import Newcomer, join_externally, make_group_info
 from conclaved.mls.framing import (
     AuthenticatedContent,
     Body,
@@ -48,7 +49,8 @@ from conclaved.mls.message_protection import (
     verify_content,
 )
 from conclaved.mls.mls_message import MlsMessage
-from conclaved.mls.proposal import Add, Proposal, Update
+from conclaved.mls.proposal import Proposal, Update
+from conclaved.mls.psk import PreSharedKeyID
 from conclaved.mls.ratchet_tree import check_in_tree
 from conclaved.mls.staged_commit import Member, PendingCommit, StagedCommit, members_of
 
@@ -116,6 +118,33 @@ class Group:
         breaks a rule, MissingPsk, LocalError without a tree, GoneError for a used bundle.
         """
         return cls(*join_group(welcome, bundle, signer, ratchet_tree, psks, auth, now))
+
+    @classmethod
+    def join_externally(
+        cls,
+        group_info: bytes,
+        signer: Signer,
+        credential: Credential,
+        *,
+        extension_types: Iterable[int] = (),
+        leaf_extensions: Iterable[Extension] = (),
+        replaces: int | None = None,
+        psk_ids: Sequence[PreSharedKeyID] = (),
+        psks: Mapping[bytes, bytes] = _NO_PSKS,
+        ratchet_tree: bytes | None = None,
+        auth: AuthenticationService,
+        now: int | None = None,
+    ) -> tuple[bytes, "Group"]:
+        """Join by an external Commit (RFC 9420 §12.4.3.2): the message to send, and the group.
+
+        The group is in the new epoch, which begins only if the message is accepted: `close` it if not.
+        `replaces` is the leaf of an old appearance of this client. Raises as `join` does.
+        """
+        newcomer = Newcomer(
+            signer, credential, extension_types, tuple(leaf_extensions), replaces, psk_ids, psks
+        )
+        message, state, secrets = join_externally(group_info, newcomer, ratchet_tree, auth, now)
+        return message, cls(state, secrets)
 
     # What can be read
 
@@ -194,6 +223,13 @@ class Group:
         """MLS-Exporter (RFC 9420 §8.5): `length` bytes; GoneError unless live."""
         return export(self._state.crypto, self._secrets.keys.get("exporter_secret"), label, context, length)
 
+    def group_info(self, *, allow_external: bool = False) -> bytes:
+        """This epoch's signed GroupInfo with the tree, an encoded MLSMessage; GoneError unless live.
+
+        Whoever holds one made with `allow_external` can join by itself: hand it out accordingly.
+        """
+        return make_group_info(self._state, self._secrets, allow_external=allow_external)
+
     # Messages
 
     def sign_proposal(
@@ -240,7 +276,7 @@ class Group:
         self._secrets.check_live()
         if content.content.group_id != self.group_id or content.epoch != self.epoch:
             raise LocalError("content of another group or epoch")
-        if content.sender_type is not SenderType.MEMBER or content.sender != self.own_leaf_index:
+        if content.content.sender != Sender(SenderType.MEMBER, self.own_leaf_index):
             raise LocalError("content of another sender")
 
     def protect(self, content: AuthenticatedContent, *, padding: int | None = None) -> bytes:
@@ -267,10 +303,11 @@ class Group:
         key, context = self._secrets.keys.get("membership_key"), self._state.context.encode()
         return MlsMessage(protect_public(self._state.crypto, key, content, context)).encode()
 
-    def unprotect(self, message: bytes) -> AuthenticatedContent:
+    def unprotect(self, message: bytes, *, allow_outsiders: bool = False) -> AuthenticatedContent:
         """Decrypt and verify a message of this epoch, an encoded MLSMessage of either kind.
 
-        A key is used up only when everything has been verified. Raises WrongEpoch, RemoteError
+        A key is used up only when everything has been verified. Messages that no member sent (external
+        proposals and Commits) are refused unless `allow_outsiders`. Raises WrongEpoch, RemoteError
         (DecodeError, DecryptionFailed, InvalidSignature among them), GoneError for a repeat, OwnMessage
         for an echo of what we sent.
         """
@@ -281,6 +318,8 @@ class Group:
         if isinstance(content, PublicMessage):
             framed = content.authenticated.content
             self._check_belongs(framed.group_id, framed.epoch)
+            if framed.sender.type is not SenderType.MEMBER and not allow_outsiders:
+                raise RemoteError("a message by an outsider is not wanted here", rule="RFC 9420 §12.1.8")
             return self._unprotect_public(content)
         raise RemoteError("neither PublicMessage nor PrivateMessage", rule="RFC 9420 §6")
 
@@ -309,28 +348,11 @@ class Group:
         if authenticated.sender_type is SenderType.MEMBER:
             key = self._secrets.keys.get("membership_key")
             check_membership(self._state.crypto, key, message, context)
-        verify_content(self._state.crypto, self._public_key_of(authenticated), authenticated, context)
-        is_ours = authenticated.sender == self.own_leaf_index
-        if is_ours and authenticated.sender_type is SenderType.MEMBER:
+        public_key = signature_key_of(self._state, authenticated)
+        verify_content(self._state.crypto, public_key, authenticated, context)
+        if authenticated.content.sender == Sender(SenderType.MEMBER, self.own_leaf_index):
             raise OwnMessage(authenticated.epoch, authenticated.content_type)
         return authenticated.mark_verified(context)
-
-    def _public_key_of(self, message: AuthenticatedContent) -> bytes:
-        """Whose signature a PublicMessage must carry (RFC 9420 §6.1)."""
-        match message.sender_type:
-            case SenderType.MEMBER:
-                return check_in_tree(self._state.tree, message.sender, "RFC 9420 §6.1").signature_key
-            case SenderType.EXTERNAL:
-                senders = external_senders(self.extensions)
-                if message.content_type is not ContentType.PROPOSAL or message.sender >= len(senders):
-                    raise RemoteError("not an external sender of this group", rule="RFC 9420 §6.1")
-                return senders[message.sender].signature_key
-            case SenderType.NEW_MEMBER_PROPOSAL:
-                if not isinstance(message.body, Add):
-                    raise RemoteError("a new member may only propose its Add", rule="RFC 9420 §6.1")
-                return message.body.key_package.leaf_node.signature_key
-            case SenderType.NEW_MEMBER_COMMIT:
-                raise RemoteError("external Commits are not supported", rule="RFC 9420 §12.4.3.2")
 
     # Epochs
 
@@ -364,13 +386,18 @@ class Group:
         *,
         psks: Mapping[bytes, bytes] = _NO_PSKS,
         now: int | None = None,
+        allow_external: bool = False,
     ) -> StagedCommit:
         """Validate another member's Commit wholly and compute the next epoch (RFC 9420 §12.4.2).
 
         `proposals` are the messages of this epoch that it may refer to, our own included. Pure and heavy.
-        Raises RemoteError, MissingPsk, OwnMessage for our own Commit, GoneError unless live.
+        An external Commit is refused unless `allow_external`. Raises RemoteError, MissingPsk, OwnMessage
+        for our own Commit, GoneError unless live.
         """
-        return self._staged(process_commit(self._state, self._secrets, commit, proposals, psks, now))
+        following = process_commit(
+            self._state, self._secrets, commit, proposals, psks, now, allow_external=allow_external
+        )
+        return self._staged(following)
 
     def _staged(self, following: NextEpoch) -> StagedCommit:
         group = None if following.secrets is None else Group(following.state, following.secrets)

@@ -79,7 +79,8 @@ def _check_psks(psks: Iterable[PreSharedKeyID]) -> None:
             raise RemoteError("reinit and branch are not supported", rule=_RULE)
 
 
-def _tree_of(info: GroupInfo, ratchet_tree: bytes | None) -> RatchetTree:
+def tree_of(info: GroupInfo, ratchet_tree: bytes | None) -> RatchetTree:
+    """The tree of a GroupInfo, from its extension or handed in; LocalError without one."""
     data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
     if data is None:
         data = ratchet_tree
@@ -124,7 +125,7 @@ def join_group(
     context = info.group_context
     if context.cipher_suite != suite:
         raise RemoteError("the GroupInfo is of another cipher suite", rule=_RULE)
-    tree = _tree_of(info, ratchet_tree)
+    tree = tree_of(info, ratchet_tree)
     info.verify(crypto, check_in_tree(tree, info.signer, _RULE).signature_key)
     own = _own_leaf(tree, package)
     if own == info.signer:

@@ -55,9 +55,11 @@ def resolve(
     if any(isinstance(item, bytes) for item in body.proposals):
         by_reference = {message.proposal_reference(crypto): message for message in proposals}
     resolved = []
+    kind, data = commit.sender_type, commit.authenticated_data
+    committer = commit.sender if kind is SenderType.MEMBER else None
     for item in body.proposals:
         if not isinstance(item, bytes):
-            resolved.append(ResolvedProposal(item, commit.sender, False, commit.authenticated_data))
+            resolved.append(ResolvedProposal(item, committer, False, data, kind))
         elif item in by_reference:
             resolved.append(ResolvedProposal.of_message(by_reference[item]))
         else:
@@ -75,12 +77,21 @@ class Applied:
     removed: tuple[tuple[int, LeafNode], ...] = ()
     updated: tuple[tuple[int, LeafNode, LeafNode], ...] = ()
     psks: tuple[PreSharedKeyID, ...] = field(default=())
+    external_leaf: int | None = None
+    """Where the sender of an external Commit will be."""
 
 
 def apply_proposals(
-    tree: RatchetTree, extensions: tuple[Extension, ...], proposals: Iterable[ResolvedProposal]
+    tree: RatchetTree,
+    extensions: tuple[Extension, ...],
+    proposals: Iterable[ResolvedProposal],
+    *,
+    is_external: bool = False,
 ) -> Applied:
-    """Apply in the order of §12.3: extensions, Updates, Removes, Adds, PSKs."""
+    """Apply in the order of §12.3: extensions, Updates, Removes, Adds, PSKs.
+
+    For an external Commit there is a blank place in the resulting tree for its sender (§12.4.2).
+    """
     proposals = tuple(proposals)
     editor = tree.edit()
     for each in proposals:
@@ -105,4 +116,7 @@ def apply_proposals(
         if isinstance(each.proposal, Add)
     ]
     psks = tuple(each.proposal.psk for each in proposals if isinstance(each.proposal, PreSharedKey))
-    return Applied(editor.freeze(), extensions, tuple(added), tuple(removed), tuple(updated), psks)
+    external_leaf = editor.leftmost_blank() if is_external else None
+    return Applied(
+        editor.freeze(), extensions, tuple(added), tuple(removed), tuple(updated), psks, external_leaf
+    )

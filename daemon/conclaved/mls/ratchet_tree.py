@@ -341,7 +341,9 @@ class RatchetTree:
         for index, node in enumerate(nodes):
             if node is not None and isinstance(node, LeafNode) == bool(index & 1):
                 raise DecodeError("a leaf in a parent's place, or the reverse", rule="RFC 9420 §12.4.3.3")
-        level = ((len(nodes) + 1) // 2 - 1).bit_length() if len(nodes) > 1 else 0
+        level = 0
+        while (1 << (level + 1)) - 1 < len(nodes):
+            level += 1
 
         def build(first: int, height: int) -> Subtree:
             if 2 * first >= len(nodes):
@@ -353,8 +355,6 @@ class RatchetTree:
             half = 1 << (height - 1)
             return Subtree(first, height, node, build(first, height - 1), build(first + half, height - 1))
 
-        while (1 << (level + 1)) - 1 < len(nodes):
-            level += 1
         root = build(0, level)
         for subtree in root.nodes():
             if isinstance(subtree.node, ParentNode):
@@ -413,17 +413,20 @@ class TreeEditor:
         self._count(leaf, 1)
         self.root = _rebuilt(self.root, index, leaf, counted)
 
-    def add(self, leaf: LeafNode) -> int:
-        """Put a leaf in the leftmost blank place and return its leaf index (§12.1.1)."""
+    def leftmost_blank(self) -> int:
+        """Leaf index of the leftmost blank place; extends the tree where there is none (§7.7)."""
         if self.root.n_members == 1 << self.root.level:
             level = self.root.level
-            right = Subtree.blank(1 << level, level)
-            self.root = Subtree(0, level + 1, None, self.root, right)
+            self.root = Subtree(0, level + 1, None, self.root, Subtree.blank(1 << level, level))
         subtree = self.root
         while subtree.level:
             left, right = subtree.children
             subtree = left if left.n_members < 1 << left.level else right
-        index = subtree.first
+        return subtree.first
+
+    def add(self, leaf: LeafNode) -> int:
+        """Put a leaf in the leftmost blank place and return its leaf index (§12.1.1)."""
+        index = self.leftmost_blank()
         self._replace(index, leaf, lambda _, old: None if old is None else old.with_unmerged(index))
         return index
 

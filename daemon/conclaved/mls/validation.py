@@ -276,6 +276,33 @@ def check_proposal_list(
         check_proposal(judge, tree, extensions, each)
 
 
+def check_external_commit(
+    judge: Judge, tree: RatchetTree, proposals: Sequence[ResolvedProposal], path: UpdatePath | None
+) -> None:
+    """§12.2, §12.4.3.2: prevents a newcomer from doing more than joining in its old self's stead."""
+    rule = "RFC 9420 §12.2"
+    if path is None:
+        raise RemoteError("an external Commit without a path", rule="RFC 9420 §12.4.3.2")
+    if any(each.by_reference for each in proposals):
+        raise RemoteError("an external Commit refers to a proposal", rule="RFC 9420 §12.4.3.2")
+    if not all(isinstance(each.proposal, ExternalInit | Remove | PreSharedKey) for each in proposals):
+        raise RemoteError("a proposal that an external Commit may not hold", rule=rule)
+    if sum(isinstance(each.proposal, ExternalInit) for each in proposals) != 1:
+        raise RemoteError("an external Commit needs one ExternalInit", rule=rule)
+    removes = [each.proposal for each in proposals if isinstance(each.proposal, Remove)]
+    if len(removes) > 1:
+        raise RemoteError("an external Commit removes more than one leaf", rule=rule)
+    check_no_psk_twice(proposals)
+    for each in proposals:
+        if isinstance(each.proposal, PreSharedKey):
+            check_psk(judge, each.proposal)
+    for remove in removes:
+        old = check_in_tree(tree, remove.removed, "RFC 9420 §12.1.3")
+        if path.leaf_node.encryption_key == old.encryption_key:
+            raise RemoteError("the leaf keeps its encryption key", rule="RFC 9420 §7.3")
+        judge.auth.validate_successor(old.credential, path.leaf_node.credential)
+
+
 # --- The tree that results (§7.3, §11.1, §13.4) --------------------------------------------------
 
 
@@ -338,8 +365,13 @@ def check_path_keys_are_new(tree: RatchetTree, path: UpdatePath) -> None:
 
 def check_path(judge: Judge, applied: Applied, committer: int, path: UpdatePath) -> None:
     """§12.4.2: the path before it is merged; parent hash and ciphertexts are TreeKEM's."""
-    old = check_in_tree(applied.tree, committer, "RFC 9420 §12.4.2")
-    check_replacement_leaf(judge, old, path.leaf_node, committer, LeafNodeSource.COMMIT)
+    if applied.external_leaf == committer:
+        check_leaf_source(path.leaf_node, LeafNodeSource.COMMIT)
+        check_leaf(judge, path.leaf_node, committer)
+        check_new_credential(judge, path.leaf_node)
+    else:
+        old = check_in_tree(applied.tree, committer, "RFC 9420 §12.4.2")
+        check_replacement_leaf(judge, old, path.leaf_node, committer, LeafNodeSource.COMMIT)
     check_path_keys_are_new(applied.tree, path)
 
 
