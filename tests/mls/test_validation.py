@@ -39,6 +39,7 @@ from conclaved.mls.proposal_list import Applied, ResolvedProposal, apply_proposa
 from conclaved.mls.psk import PskType, ResumptionPskUsage
 from conclaved.mls.treekem import encrypt_path
 from conclaved.mls.update_path import UpdatePath
+from conclaved.mls.validation import Judge
 from tests.mls.cast import LIFETIME, NOW, PRIVATE_USE, SUITE, Circle, Person, fingerprint
 
 CRYPTO = crypto_for(SUITE)
@@ -332,7 +333,7 @@ ROWS: dict[str, tuple[Scene, str]] = {
 
 
 def unchecked(
-    state: GroupState, committer: int, proposals: Sequence[ResolvedProposal], now: int | None
+    state: GroupState, committer: int, proposals: Sequence[ResolvedProposal], judge: Judge
 ) -> Applied:
     """Mallory applies what it likes, where that can be applied at all."""
     valid = []

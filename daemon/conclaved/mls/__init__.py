@@ -1,8 +1,8 @@
 """MLS (RFC 9420) without I/O: bytes in, bytes and values out.
 
 Start at `Group`. Public state is immutable and shared between epochs; each epoch's secrets have one
-owner and are gone when they have been consumed. Outsiders (external proposals and Commits) are refused
-unless one asks for them; ReInit and branching are not offered.
+owner and are gone when they have been consumed. External proposals and Commits, and ReInit, are refused
+unless one asks for them.
 """
 
 from conclaved.mls.credential import (

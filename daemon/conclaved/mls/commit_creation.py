@@ -28,7 +28,7 @@ from conclaved.mls.message_protection import sign_content
 from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import Commit, Proposal
 from conclaved.mls.proposal_list import Applied, ResolvedProposal
-from conclaved.mls.psk import look_up, psk_secret
+from conclaved.mls.psk import ResumptionPskUsage, look_up, psk_secret
 from conclaved.mls.ratchet_tree import check_in_tree
 from conclaved.mls.transcript_hash import confirmation_tag, confirmed_transcript_hash
 from conclaved.mls.tree_hash import tree_hash
@@ -50,6 +50,8 @@ class CommitOrder:
     psks: Mapping[bytes, bytes] = field(repr=False)
     wire_format: WireFormat
     now: int | None
+    allow_reinit: bool = False
+    continues: ResumptionPskUsage = ResumptionPskUsage.APPLICATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,18 @@ def create_commit(state: GroupState, secrets: EpochSecrets, order: CommitOrder) 
     GoneError if this epoch's secrets have been consumed.
     """
     secrets.check_live()
+    state.check_can_send()
+    judge = state.judge(order.now, allow_reinit=order.allow_reinit, continues=order.continues)
     crypto, own, old_signer = state.crypto, state.own_leaf, secrets.signer
     signer = order.leaf.signer if order.leaf and order.leaf.signer else old_signer
     resolved = _resolve(state, order)
-    applied = applied_list(state, own, resolved, order.now)
+    applied = applied_list(state, own, resolved, judge)
 
     path, update_path, path_leaf = None, None, None
     tree, commit_secret, private_keys = applied.tree, crypto.zero, dict(secrets.private_keys)
     if order.force_path or order.leaf is not None or is_path_required(resolved):
         path, context, update_path = _make_path(state, applied, order, signer)
-        check_path(state.judge(order.now), applied, own, update_path)
+        check_path(judge, applied, own, update_path)
         check_merged_path(path.tree, update_path, applied.extensions)
         tree, commit_secret = path.tree, path.commit_secret
         private_keys.update(path.private_keys)

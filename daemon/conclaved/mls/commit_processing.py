@@ -4,7 +4,7 @@ RFC 9420 §12.4.2. Pure: reads the epoch's secrets, consumes none, touches no ra
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conclaved.mls.crypto import HpkePrivateKey, Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState
@@ -15,7 +15,7 @@ from conclaved.mls.group_context import GroupContext
 from conclaved.mls.key_schedule import epoch_secret, external_key_pair, joiner_secret
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.message_protection import verify_content
-from conclaved.mls.proposal import Add, Commit, ExternalInit
+from conclaved.mls.proposal import Add, Commit, ExternalInit, ReInit
 from conclaved.mls.proposal_list import Applied, ResolvedProposal, apply_proposals, resolve
 from conclaved.mls.psk import look_up, psk_secret, resumption_psk_key
 from conclaved.mls.ratchet_tree import RatchetTree, check_in_tree
@@ -28,6 +28,7 @@ from conclaved.mls.tree_hash import tree_hash
 from conclaved.mls.treekem import decrypt_path, keys_still_valid, merge_path
 from conclaved.mls.update_path import UpdatePath
 from conclaved.mls.validation import (
+    Judge,
     check_applied,
     check_external_commit,
     check_merged_path,
@@ -76,10 +77,10 @@ class NextEpoch:
 
 
 def applied_list(
-    state: GroupState, committer: int, proposals: Sequence[ResolvedProposal], now: int | None
+    state: GroupState, committer: int, proposals: Sequence[ResolvedProposal], judge: Judge
 ) -> Applied:
     """Validate a list of proposals and apply it; RemoteError if it breaks a rule."""
-    judge, extensions = state.judge(now), state.context.extensions
+    extensions = state.context.extensions
     check_proposal_list(judge, state.tree, extensions, committer, proposals)
     applied = apply_proposals(state.tree, extensions, proposals)
     check_applied(applied)
@@ -163,19 +164,19 @@ def _transition(
     commit: AuthenticatedContent,
     proposals: tuple[ResolvedProposal, ...],
     path: UpdatePath | None,
-    now: int | None,
+    judge: Judge,
 ) -> Transition:
     if commit.sender_type is SenderType.NEW_MEMBER_COMMIT:
-        check_external_commit(state.judge(now), state.tree, proposals, path)
+        check_external_commit(judge, state.tree, proposals, path)
         applied = apply_proposals(state.tree, state.context.extensions, proposals, is_external=True)
         committer, old = applied.external_leaf or 0, None
     else:
         check_path_is_there(path, proposals)
-        applied, committer = applied_list(state, commit.sender, proposals, now), commit.sender
+        applied, committer = applied_list(state, commit.sender, proposals, judge), commit.sender
         old = check_in_tree(applied.tree, committer, "RFC 9420 §12.4.2")
     tree, path_leaf = applied.tree, None
     if path is not None:
-        check_path(state.judge(now), applied, committer, path)
+        check_path(judge, applied, committer, path)
         tree = merge_path(state.crypto, applied.tree, committer, path)
         check_merged_path(tree, path, applied.extensions)
         path_leaf = None if old is None else (old, path.leaf_node)
@@ -192,6 +193,7 @@ def process_commit(
     now: int | None,
     *,
     allow_external: bool = False,
+    allow_reinit: bool = False,
 ) -> NextEpoch:
     """Validate a peer's Commit wholly and compute the epoch that follows it (§12.4.2).
 
@@ -205,7 +207,8 @@ def process_commit(
     for message in proposals:
         check_is_verified(state, message)
     resolved = resolve(state.crypto, commit, proposals)
-    transition = _transition(state, commit, resolved, body.path, now)
+    judge = state.judge(now, allow_reinit=allow_reinit)
+    transition = _transition(state, commit, resolved, body.path, judge)
     removed = {index for index, _ in transition.applied.removed}
     if state.own_leaf in removed:
         return NextEpoch(transition, advanced(state, transition, commit, transition.context), None)
@@ -277,4 +280,11 @@ def advanced(
     """The public state after a Commit with that (final) context."""
     tag = commit.confirmation_tag or b""
     interim = interim_transcript_hash(state.crypto, context.confirmed_transcript_hash, tag)
-    return GroupState(state.crypto, context, transition.tree, interim, state.own_leaf, state.auth)
+    reinits = (each.proposal for each in transition.proposals if isinstance(each.proposal, ReInit))
+    return replace(
+        state,
+        context=context,
+        tree=transition.tree,
+        interim_transcript_hash=interim,
+        reinit=next(reinits, None),
+    )

@@ -6,9 +6,11 @@ from enum import Enum
 
 from conclaved.mls.credential import AuthenticationService
 from conclaved.mls.crypto import Crypto, HpkePrivateKey, Secret, Signer
-from conclaved.mls.errors import GoneError
+from conclaved.mls.errors import GoneError, LocalError
 from conclaved.mls.group_context import GroupContext
 from conclaved.mls.key_schedule import EpochKeys
+from conclaved.mls.proposal import ReInit
+from conclaved.mls.psk import ResumptionPskUsage
 from conclaved.mls.ratchet_tree import RatchetTree
 from conclaved.mls.secret_tree import SecretTree
 from conclaved.mls.validation import Judge
@@ -24,10 +26,23 @@ class GroupState:
     interim_transcript_hash: bytes = field(repr=False)
     own_leaf: int
     auth: AuthenticationService = field(repr=False)
+    reinit: ReInit | None = None
+    """Set once a Commit has ended the group in favour of another one; nothing is sent any more."""
 
-    def judge(self, now: int | None) -> Judge:
+    def judge(
+        self,
+        now: int | None,
+        *,
+        allow_reinit: bool = False,
+        continues: ResumptionPskUsage = ResumptionPskUsage.APPLICATION,
+    ) -> Judge:
         """Who applies this group's rules at that time."""
-        return Judge(self.crypto, self.context.group_id, self.auth, now)
+        return Judge(self.crypto, self.context.group_id, self.auth, now, allow_reinit, continues)
+
+    def check_can_send(self) -> None:
+        """LocalError if a ReInit has ended the group (RFC 9420 §12.4.2)."""
+        if self.reinit is not None:
+            raise LocalError("the group has been reinitialised: nothing is sent in it any more")
 
 
 @dataclass(frozen=True, slots=True)

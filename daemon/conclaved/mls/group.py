@@ -39,6 +39,7 @@ from conclaved.mls.joining import found_group, join_group
 from conclaved.mls.key_package import KeyPackageBundle
 from conclaved.mls.key_schedule import export
 from conclaved.mls.leaf_node import LeafChange, LeafNode, LeafNodeSource, Lifetime
+from conclaved.mls.lineage import Lineage, check_continues
 from conclaved.mls.message_protection import (
     check_membership,
     open_private,
@@ -49,8 +50,8 @@ from conclaved.mls.message_protection import (
     verify_content,
 )
 from conclaved.mls.mls_message import MlsMessage
-from conclaved.mls.proposal import Proposal, Update
-from conclaved.mls.psk import PreSharedKeyID
+from conclaved.mls.proposal import PreSharedKey, Proposal, ReInit, Update
+from conclaved.mls.psk import PreSharedKeyID, ResumptionPskUsage
 from conclaved.mls.ratchet_tree import check_in_tree
 from conclaved.mls.staged_commit import Member, PendingCommit, StagedCommit, members_of
 
@@ -111,13 +112,18 @@ class Group:
         psks: Mapping[bytes, bytes] = _NO_PSKS,
         auth: AuthenticationService,
         now: int | None = None,
+        continues: "Group | None" = None,
     ) -> "Group":
         """Join by a Welcome, an encoded MLSMessage (RFC 9420 §12.4.3.1); consumes the bundle on success.
+
+        `continues` is the old group where the new one is its reinitialisation or a subgroup of it. That
+        no other group has this group id, and who is in it, is for the caller to check.
 
         Every leaf is verified before there is a group. Raises RemoteError for a Welcome or tree that
         breaks a rule, MissingPsk, LocalError without a tree, GoneError for a used bundle.
         """
-        return cls(*join_group(welcome, bundle, signer, ratchet_tree, psks, auth, now))
+        lineage = None if continues is None else continues.lineage
+        return cls(*join_group(welcome, bundle, signer, ratchet_tree, psks, auth, now, lineage))
 
     @classmethod
     def join_externally(
@@ -219,6 +225,16 @@ class Group:
         """Proof of membership in this epoch (RFC 9420 §8.6); GoneError unless live."""
         return bytes(self._secrets.keys.get("resumption_psk"))
 
+    @property
+    def reinit(self) -> ReInit | None:
+        """The ReInit that has ended this group, if one has: nothing is sent in it any more."""
+        return self._state.reinit
+
+    @property
+    def lineage(self) -> Lineage:
+        """What a group that continues this one takes from it; GoneError unless live."""
+        return Lineage(self.suite, self.group_id, self.epoch, self.reinit, self.resumption_psk)
+
     def export(self, label: str, context: bytes, length: int) -> bytes:
         """MLS-Exporter (RFC 9420 §8.5): `length` bytes; GoneError unless live."""
         return export(self._state.crypto, self._secrets.keys.get("exporter_secret"), label, context, length)
@@ -247,6 +263,7 @@ class Group:
         return self._sign(bytes(data), authenticated_data, WireFormat.PRIVATE_MESSAGE)
 
     def _sign(self, body: Body, authenticated_data: bytes, wire_format: WireFormat) -> AuthenticatedContent:
+        self._state.check_can_send()
         signer, context = self._secrets.signer, self._state.context.encode()
         if content_type_of(body) is ContentType.COMMIT:
             raise LocalError("a Commit is made with commit()")
@@ -367,14 +384,36 @@ class Group:
         psks: Mapping[bytes, bytes] = _NO_PSKS,
         wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
         now: int | None = None,
+        allow_reinit: bool = False,
+        continues: "Group | None" = None,
     ) -> PendingCommit:
         """Make a Commit and its Welcome (RFC 9420 §12.4.1). Pure and heavy; touches no ratchet.
 
         Validates the list as every receiver will: RemoteError names the rule that a proposal breaks.
         `now`, in seconds since 1970, is what KeyPackage lifetimes are checked against, if given.
+        `continues` is the old group, in the first Commit of one that reinitialises it or is a subgroup of
+        it; the PSK that ties them is added by itself.
         """
+        usage = ResumptionPskUsage.APPLICATION
+        if continues is not None:
+            lineage = continues.lineage
+            if self.epoch != 0:
+                raise LocalError("only a new group can continue another one")
+            check_continues(lineage, self.group_context)
+            usage, identifier = lineage.usage, lineage.identifier(self.suite)
+            by_value = [*by_value, PreSharedKey(identifier)]
+            psks = {**psks, identifier.key: lineage.resumption_psk}
         order = CommitOrder(
-            by_reference, by_value, force_path, authenticated_data, leaf, psks, wire_format, now
+            by_reference,
+            by_value,
+            force_path,
+            authenticated_data,
+            leaf,
+            psks,
+            wire_format,
+            now,
+            allow_reinit,
+            usage,
         )
         created = create_commit(self._state, self._secrets, order)
         return PendingCommit(created.content, created.welcome, self._staged(created.following))
@@ -387,15 +426,23 @@ class Group:
         psks: Mapping[bytes, bytes] = _NO_PSKS,
         now: int | None = None,
         allow_external: bool = False,
+        allow_reinit: bool = False,
     ) -> StagedCommit:
         """Validate another member's Commit wholly and compute the next epoch (RFC 9420 §12.4.2).
 
         `proposals` are the messages of this epoch that it may refer to, our own included. Pure and heavy.
-        An external Commit is refused unless `allow_external`. Raises RemoteError, MissingPsk, OwnMessage
-        for our own Commit, GoneError unless live.
+        An external Commit is refused unless `allow_external`, a ReInit unless `allow_reinit`. Raises
+        RemoteError, MissingPsk, OwnMessage for our own Commit, GoneError unless live.
         """
         following = process_commit(
-            self._state, self._secrets, commit, proposals, psks, now, allow_external=allow_external
+            self._state,
+            self._secrets,
+            commit,
+            proposals,
+            psks,
+            now,
+            allow_external=allow_external,
+            allow_reinit=allow_reinit,
         )
         return self._staged(following)
 

@@ -12,9 +12,10 @@ from conclaved.mls.group_info import GroupInfo
 from conclaved.mls.key_package import KeyPackage, KeyPackageBundle, new_leaf_node
 from conclaved.mls.key_schedule import epoch_secret, welcome_secret
 from conclaved.mls.leaf_node import Lifetime
+from conclaved.mls.lineage import Lineage, check_ties
 from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import GroupContextExtensions
-from conclaved.mls.psk import PreSharedKeyID, PskType, ResumptionPskUsage, look_up, psk_secret
+from conclaved.mls.psk import look_up, psk_secret, resumption_psk_key
 from conclaved.mls.ratchet_tree import RatchetTree, check_in_tree
 from conclaved.mls.transcript_hash import (
     check_confirmation_tag,
@@ -72,13 +73,6 @@ def _read_welcome(data: bytes) -> Welcome:
     return content
 
 
-def _check_psks(psks: Iterable[PreSharedKeyID]) -> None:
-    """Prevents joining by a PSK that stands for a procedure which this library does not offer."""
-    for psk in psks:
-        if psk.psk_type is PskType.RESUMPTION and psk.usage is not ResumptionPskUsage.APPLICATION:
-            raise RemoteError("reinit and branch are not supported", rule=_RULE)
-
-
 def tree_of(info: GroupInfo, ratchet_tree: bytes | None) -> RatchetTree:
     """The tree of a GroupInfo, from its extension or handed in; LocalError without one."""
     data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
@@ -105,6 +99,7 @@ def join_group(
     psks: Mapping[bytes, bytes],
     auth: AuthenticationService,
     now: int | None,
+    lineage: Lineage | None = None,
 ) -> tuple[GroupState, EpochSecrets]:
     """Join by an encoded MLSMessage with a Welcome. The bundle is consumed only on success.
 
@@ -119,12 +114,14 @@ def join_group(
         raise LocalError("the signer is not the one of the KeyPackage")
     crypto = crypto_for(suite)
     opened = welcome.open_secrets(crypto, package.reference(suite), bundle.init_key)
-    _check_psks(opened.psks)
+    if lineage is not None:
+        psks = {**psks, resumption_psk_key(lineage.group_id, lineage.epoch): lineage.resumption_psk}
     psk = psk_secret(crypto, look_up(opened.psks, psks))
     info = welcome.open_group_info(crypto, welcome_secret(crypto, opened.joiner_secret, psk))
     context = info.group_context
     if context.cipher_suite != suite:
         raise RemoteError("the GroupInfo is of another cipher suite", rule=_RULE)
+    check_ties(opened.psks, lineage, context)
     tree = tree_of(info, ratchet_tree)
     info.verify(crypto, check_in_tree(tree, info.signer, _RULE).signature_key)
     own = _own_leaf(tree, package)

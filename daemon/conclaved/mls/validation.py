@@ -55,6 +55,10 @@ class Judge:
     auth: AuthenticationService
     now: int | None
     """Seconds since 1970; None where there is no believable clock, and lifetimes go unchecked."""
+    allow_reinit: bool = False
+    """Whether a ReInit is wanted at all."""
+    continues: ResumptionPskUsage = ResumptionPskUsage.APPLICATION
+    """Reinit or branch in the first Commit of a group that continues another one."""
 
 
 # --- Leaves (§7.3) -------------------------------------------------------------------------------
@@ -159,7 +163,8 @@ def check_psk(judge: Judge, proposal: PreSharedKey) -> None:
     if len(proposal.psk.nonce) != judge.crypto.hash_size:
         raise RemoteError("the PSK nonce has the wrong length", rule="RFC 9420 §12.1.4")
     is_resumption = proposal.psk.psk_type is PskType.RESUMPTION
-    if is_resumption and proposal.psk.usage is not ResumptionPskUsage.APPLICATION:
+    allowed = (ResumptionPskUsage.APPLICATION, judge.continues)
+    if is_resumption and proposal.psk.usage not in allowed:
         raise RemoteError("a reinit or branch PSK in a proposal", rule="RFC 9420 §12.1.4")
 
 
@@ -175,6 +180,14 @@ def check_group_context_extensions(
     for sender in external_senders(proposal.extensions):
         if sender not in known:
             judge.auth.validate(sender.credential, sender.signature_key)
+
+
+def check_reinit(judge: Judge, proposal: ReInit) -> None:
+    """§12.1.5: prevents a step back to an older version, and any ReInit where none is wanted."""
+    if not judge.allow_reinit:
+        raise RemoteError("a ReInit is not wanted here", rule="RFC 9420 §12.1.5")
+    if proposal.version < PROTOCOL_VERSION:
+        raise RemoteError("a ReInit to an older version", rule="RFC 9420 §12.1.5")
 
 
 def check_external_sender(each: ResolvedProposal) -> None:
@@ -204,8 +217,8 @@ def check_proposal(
             check_psk(judge, psk)
         case GroupContextExtensions() as change:
             check_group_context_extensions(judge, extensions, change)
-        case ReInit():
-            raise RemoteError("ReInit is not supported", rule="RFC 9420 §12.1.5")
+        case ReInit() as reinit:
+            check_reinit(judge, reinit)
         case ExternalInit():
             raise RemoteError("ExternalInit in a member's Commit", rule="RFC 9420 §12.2")
         case UnknownProposal():
@@ -259,6 +272,12 @@ def check_one_group_context_change(proposals: Iterable[ResolvedProposal]) -> Non
         raise RemoteError("more than one GroupContextExtensions", rule="RFC 9420 §12.2")
 
 
+def check_reinit_is_alone(proposals: Sequence[ResolvedProposal]) -> None:
+    """Prevents changes to a group that ends with this very Commit."""
+    if len(proposals) > 1 and any(isinstance(each.proposal, ReInit) for each in proposals):
+        raise RemoteError("a ReInit together with other proposals", rule="RFC 9420 §12.2")
+
+
 def check_proposal_list(
     judge: Judge,
     tree: RatchetTree,
@@ -272,6 +291,7 @@ def check_proposal_list(
     check_no_client_added_twice(proposals)
     check_no_psk_twice(proposals)
     check_one_group_context_change(proposals)
+    check_reinit_is_alone(proposals)
     for each in proposals:
         check_proposal(judge, tree, extensions, each)
 
