@@ -35,6 +35,7 @@ from conclaved.mls import (
     resumption_psk_key,
 )
 from conclaved.mls.framing import PrivateMessage, PublicMessage
+from conclaved.mls.message_protection import SenderData
 from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
 
 
@@ -90,6 +91,24 @@ def test_our_own_message_is_recognised(circle: Circle) -> None:
         assert echo.value.epoch == bob.epoch
     with pytest.raises(OwnMessage):
         bob.stage(bob.commit().content)
+
+
+def test_a_handshake_in_our_name_that_we_did_not_send_is_no_echo(circle: Circle) -> None:
+    alice, bob = circle["alice"], circle["bob"]
+    real = bob.commit()
+    echo = bob.protect(real.content)
+    forger = circle["carol"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "conclaved.mls.message_protection.SenderData",
+            lambda _leaf, generation, guard: SenderData(1, generation, guard),
+        )
+        forged = forger.protect(forger.commit().content)
+    for group in (alice, bob):
+        with pytest.raises(RemoteError):
+            group.unprotect(forged)
+    with pytest.raises(OwnMessage):
+        bob.unprotect(echo)
 
 
 @pytest.mark.parametrize("position", [0, 2, 5, 20, 60, 100, 150, -1])

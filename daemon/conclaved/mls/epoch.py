@@ -65,7 +65,7 @@ class Stage(Enum):
 class EpochSecrets:
     """One member's secrets of one epoch. Single owner; not copied, not pickled, closed when consumed."""
 
-    __slots__ = ("_private_keys", "_signer", "_updates", "keys", "secret_tree", "stage")
+    __slots__ = ("_private_keys", "_sent", "_signer", "_updates", "keys", "secret_tree", "stage")
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class EpochSecrets:
         self._private_keys = dict(private_keys)
         self._signer = signer
         self._updates: dict[bytes, UpdateKeys] = {}
+        self._sent: set[bytes] = set()
         self.stage = Stage.LIVE
 
     @classmethod
@@ -123,6 +124,14 @@ class EpochSecrets:
             raise GoneError("the private key of this member's Update is gone")
         return self._updates[encryption_key]
 
+    def remember_sent(self, digest: bytes) -> None:
+        """Remember the hash of a handshake message that we sent, to know its echo."""
+        self._sent.add(digest)
+
+    def has_sent(self, digest: bytes) -> bool:
+        """Whether we sent the handshake message with that hash in this epoch."""
+        return digest in self._sent
+
     def retire(self) -> None:
         """Drop all but what receiving late messages needs; idempotent."""
         if self.stage is Stage.LIVE:
@@ -137,6 +146,7 @@ class EpochSecrets:
         self.stage = Stage.CLOSED
         self.keys.close()
         self.secret_tree.close()
+        self._sent.clear()
 
     def __repr__(self) -> str:
         return f"EpochSecrets({self.stage.value})"

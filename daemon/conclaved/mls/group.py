@@ -311,8 +311,10 @@ class Group:
             raise LocalError("the content was signed for another wire format")
         ratchet = self._secrets.secret_tree.ratchet(self.own_leaf_index, is_handshake=is_handshake)
         secret = keys.get("sender_data_secret")
-        message = protect_private(crypto, secret, ratchet.next(), content, padding)
-        return MlsMessage(message).encode()
+        message = MlsMessage(protect_private(crypto, secret, ratchet.next(), content, padding)).encode()
+        if is_handshake:
+            self._secrets.remember_sent(crypto.hash(message))
+        return message
 
     def protect_public(self, content: AuthenticatedContent) -> bytes:
         """Our own signed handshake content with a membership tag: an MLSMessage with a PublicMessage."""
@@ -331,7 +333,7 @@ class Group:
         content = MlsMessage.decode(message).content
         if isinstance(content, PrivateMessage):
             self._check_belongs(content.group_id, content.epoch)
-            return self._unprotect_private(content)
+            return self._unprotect_private(content, message)
         if isinstance(content, PublicMessage):
             framed = content.authenticated.content
             self._check_belongs(framed.group_id, framed.epoch)
@@ -346,11 +348,16 @@ class Group:
         if epoch != self.epoch:
             raise WrongEpoch(epoch, self.epoch)
 
-    def _unprotect_private(self, message: PrivateMessage) -> AuthenticatedContent:
+    def _unprotect_private(self, message: PrivateMessage, encoded: bytes) -> AuthenticatedContent:
         crypto, secrets = self._state.crypto, self._secrets
         sender_data = open_sender_data(crypto, secrets.keys.get("sender_data_secret"), message)
         leaf = check_in_tree(self._state.tree, sender_data.leaf_index, "RFC 9420 §6.3.2")
         if sender_data.leaf_index == self.own_leaf_index:
+            is_handshake = message.content_type is not ContentType.APPLICATION
+            # Any member can put our index there. Taken for an echo, a Commit that we never sent would
+            # have us merge one that the others never saw.
+            if is_handshake and not secrets.has_sent(crypto.hash(encoded)):
+                raise RemoteError("a message in our name that we did not send", rule="RFC 9420 §6.1")
             raise OwnMessage(message.epoch, message.content_type)
         opened = open_private(crypto, secrets.secret_tree, sender_data, message)
         context = self._state.context.encode()

@@ -131,7 +131,7 @@ class PendingCommit:
 
     def __init__(self, content: AuthenticatedContent, welcome: bytes | None, staged: StagedCommit) -> None:
         self.content = content
-        """Send `group.protect(content)`."""
+        """Send `group.protect(content)`, made before `merge` retires the group."""
         self.welcome = welcome
         """For those whom it adds: an encoded MLSMessage with the ratchet tree in it."""
         self.staged = staged
