@@ -1,0 +1,5 @@
+"""`python -m conclaved.service`."""
+
+from conclaved.service.main import main
+
+main()

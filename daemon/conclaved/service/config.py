@@ -1,0 +1,151 @@
+"""The daemon's configuration file, `/etc/conclave/conclave.toml`, parsed at the door.
+
+state_directory = "/var/lib/conclave"
+runtime_directory = "/run/conclave"
+hal = "/etc/conclave/hal.toml"
+allow_plain_key = false          # true: without a wrapping key the key lies in a 0600 file
+join_countdown_s = 10.0          # a join asked for from outside can be refused so long
+
+[bus]
+address = ""                     # empty: the system bus
+
+[acme]
+directory_url = "https://acme-v02.api.letsencrypt.org/directory"
+agree_terms = true
+challenge = "http-01"            # or dns-01 with dns_hook
+email = "it@example.com"
+
+[service]
+ca_file = ""                     # PEM of the conference service's CA; empty: the system's
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, EnrollmentError
+
+T = TypeVar("T")
+
+DEFAULT_PATH = Path("/etc/conclave/conclave.toml")
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message names file and key."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcmeConfig:
+    """The `[acme]` table: what `identity enroll` uses unless told otherwise."""
+
+    directory_url: str = ""
+    agree_terms: bool = False
+    challenge: str = "http-01"
+    ca_file: Path | None = None
+    email: str = ""
+    dns_hook: Path | None = None
+
+    def settings(self, token_directory: Path, directory_url: str, challenge: str) -> AcmeSettings:
+        """The settings of one enrollment. Raises EnrollmentError for what cannot work."""
+        return AcmeSettings(
+            directory_url=directory_url or self.directory_url,
+            agree_terms=self.agree_terms,
+            challenge=ChallengeKind(challenge or self.challenge),
+            ca_file=self.ca_file,
+            email=self.email or None,
+            token_directory=token_directory,
+            dns_hook=self.dns_hook,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file."""
+
+    state_directory: Path = Path("/var/lib/conclave")
+    runtime_directory: Path = Path("/run/conclave")
+    hal: Path = Path("/etc/conclave/hal.toml")
+    allow_plain_key: bool = False
+    join_countdown_s: float = 10.0
+    bus_address: str | None = None
+    acme: AcmeConfig = field(default_factory=AcmeConfig)
+    service_ca: Path | None = None
+
+    @property
+    def token_directory(self) -> Path:
+        """Where answers to http-01 lie while an order runs; the port-80 helper serves it."""
+        return self.runtime_directory / "acme-challenge"
+
+
+def load(path: Path) -> Config:
+    """Read the file. Raises ConfigError."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    top = _Table(path, "", document)
+    bus = top.table("bus")
+    acme = top.table("acme")
+    service = top.table("service")
+    defaults = Config()
+    config = Config(
+        state_directory=top.path("state_directory") or defaults.state_directory,
+        runtime_directory=top.path("runtime_directory") or defaults.runtime_directory,
+        hal=top.path("hal") or defaults.hal,
+        allow_plain_key=top.take("allow_plain_key", bool, False),
+        join_countdown_s=float(top.take("join_countdown_s", (int, float), defaults.join_countdown_s)),
+        bus_address=bus.take("address", str, "") or None,
+        acme=AcmeConfig(
+            directory_url=acme.take("directory_url", str, ""),
+            agree_terms=acme.take("agree_terms", bool, False),
+            challenge=acme.take("challenge", str, "http-01"),
+            ca_file=acme.path("ca_file"),
+            email=acme.take("email", str, ""),
+            dns_hook=acme.path("dns_hook"),
+        ),
+        service_ca=service.path("ca_file"),
+    )
+    for table in (bus, acme, service, top):
+        table.finish()
+    kinds = [kind.value for kind in ChallengeKind]
+    if config.acme.challenge not in kinds:
+        raise ConfigError(f"{path}: [acme] challenge must be one of: {', '.join(kinds)}")
+    if config.acme.directory_url:
+        try:
+            config.acme.settings(config.token_directory, "", "")
+        except EnrollmentError as error:
+            raise ConfigError(f"{path}: [acme] {error}") from error
+    return config
+
+
+class _Table:
+    """A table of the file; `finish` complains about what nobody took."""
+
+    def __init__(self, file: Path, name: str, content: dict[str, Any]) -> None:
+        self._file = file
+        self._name = name
+        self._left = dict(content)
+
+    def table(self, name: str) -> "_Table":
+        return _Table(self._file, name, self.take(name, dict, {}))
+
+    def take(self, key: str, kind: type[T] | tuple[type, ...], default: T) -> T:
+        value = self._left.pop(key, default)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            wanted = kind.__name__ if isinstance(kind, type) else "number"
+            raise ConfigError(f"{self._where(key)} must be a {wanted}")
+        return value  # type: ignore[return-value]
+
+    def path(self, key: str) -> Path | None:
+        value = self.take(key, str, "")
+        return Path(value) if value else None
+
+    def finish(self) -> None:
+        for key in self._left:
+            raise ConfigError(f"{self._where(key)} is not known")
+
+    def _where(self, key: str) -> str:
+        return f"{self._file}: {f'[{self._name}] ' if self._name else ''}{key}"

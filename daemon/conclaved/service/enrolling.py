@@ -1,0 +1,147 @@
+"""The room's identity: what it is now, and the enrollment that may be under way."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from conclave_provisioning.enrollment import (
+    BadDomainError,
+    Enrollment,
+    EnrollmentError,
+    Progress,
+    SettingsError,
+    check_domain,
+)
+from conclaved.bus.room import EnrollmentRequest, IdentityStatus, RoomError, RoomErrorKind
+from conclaved.identity import IdentityError, KeyStore, NoCertificateError, Protection
+from conclaved.service.config import Config
+
+log = logging.getLogger(__name__)
+
+
+class Enrolling:
+    """Owns the key store and at most one enrollment."""
+
+    def __init__(self, config: Config, keys: KeyStore, changed: Callable[[], None]) -> None:
+        self._config = config
+        self._keys = keys
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._step = ""
+        self._domain = ""
+        self._error: EnrollmentError | IdentityError | None = None
+        self._chain: tuple[bytes, ...] = ()
+        self._protection = Protection.NONE
+        self._reload()
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The device's certificates, DER, leaf first; empty before the first enrollment."""
+        return self._chain
+
+    @property
+    def domain(self) -> str:
+        """The name in the certificate, or empty."""
+        return _dns_name(self._chain[0]) if self._chain else ""
+
+    def status(self) -> IdentityStatus:
+        """For D-Bus."""
+        is_enrolling = self._task is not None and not self._task.done()
+        state = "enrolled" if self._chain else "none"
+        if is_enrolling:
+            state = "enrolling"
+        elif self._error is not None:
+            state = "failed"
+        status = IdentityStatus(
+            state=state,
+            domain=self._domain if is_enrolling or self._error else self.domain,
+            step=self._step if is_enrolling else "",
+            error="" if self._error is None else str(self._error),
+            hint="" if self._error is None else self._error.hint,
+            key_protection=self._protection.value,
+        )
+        if not self._chain:
+            return status
+        leaf = x509.load_der_x509_certificate(self._chain[0])
+        return IdentityStatus(
+            state=status.state,
+            domain=status.domain,
+            step=status.step,
+            error=status.error,
+            hint=status.hint,
+            not_before=int(leaf.not_valid_before_utc.timestamp()),
+            not_after=int(leaf.not_valid_after_utc.timestamp()),
+            issuer=leaf.issuer.rfc4514_string(),
+            fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
+            key_protection=status.key_protection,
+            certificates=self._chain,
+        )
+
+    def start(self, request: EnrollmentRequest) -> None:
+        """Begin. Raises RoomError when it cannot even begin."""
+        if self._task is not None and not self._task.done():
+            raise RoomError(
+                RoomErrorKind.BUSY, "an enrollment is under way", hint="see: conclavectl identity show"
+            )
+        try:
+            domain = check_domain(request.domain)
+            settings = self._config.acme.settings(
+                self._config.token_directory, request.directory_url, request.challenge
+            )
+            enrollment = Enrollment(settings, self._config.state_directory / "acme")
+        except (BadDomainError, SettingsError) as error:
+            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
+        except ValueError as error:
+            raise RoomError(
+                RoomErrorKind.INVALID_ARGUMENT, "an unknown challenge", hint="use http-01 or dns-01"
+            ) from error
+        self._domain, self._error, self._step = domain, None, "starting"
+        self._task = asyncio.create_task(self._run(enrollment, domain))
+        self._changed()
+
+    async def close(self) -> None:
+        """End a running enrollment; its order stays on the disk and is taken up by the next."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self, enrollment: Enrollment, domain: str) -> None:
+        def tell(progress: Progress) -> None:
+            self._step = progress.text
+            self._changed()
+
+        try:
+            signer = await asyncio.to_thread(self._keys.signer)
+            certificate = await enrollment.enroll(domain, signer, progress=tell)
+            await asyncio.to_thread(self._keys.install_chain, certificate.chain)
+            enrollment.confirm()
+        except (EnrollmentError, IdentityError) as error:
+            log.warning("enrollment of %s failed: %s", domain, error)
+            self._error = error
+        else:
+            log.info("enrolled %s", domain)
+        finally:
+            self._step = ""
+            self._reload()
+            # The task itself is still running here: let it end before anybody looks.
+            asyncio.get_running_loop().call_soon(self._changed)
+
+    def _reload(self) -> None:
+        try:
+            self._chain = self._keys.chain()
+        except NoCertificateError:
+            self._chain = ()
+        self._protection = self._keys.info.protection
+
+
+def _dns_name(der: bytes) -> str:
+    try:
+        names = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except x509.ExtensionNotFound:
+        return ""
+    return next(iter(names.value.get_values_for_type(x509.DNSName)), "")

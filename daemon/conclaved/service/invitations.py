@@ -1,0 +1,84 @@
+"""Making an invitation and following a link: the way between a link and a verified invitation."""
+
+import asyncio
+import hashlib
+import os
+import ssl
+
+from conclaved.bus.room import MeetingRequest
+from conclaved.conference.base import InvitationStore
+from conclaved.conference.hub_client import HubInvitations
+from conclaved.identity import Signer
+from conclaved.meeting import Invitation, InvitationError, Level, Link, LinkSecret, SignedInvitation
+from conclaved.meeting.invitation import MEETING_ID_BYTES, SEAL_PURPOSE
+from conclaved.meeting.link import NONCE_BYTES, SECRET_BYTES
+
+DAY_S = 86_400
+
+
+async def create(
+    request: MeetingRequest, signer: Signer, chain: tuple[bytes, ...], now: int, tls: ssl.SSLContext
+) -> str:
+    """Sign an invitation, leave it sealed at the service. Returns the link.
+
+    `now` is seconds since 1970. Raises InvitationError or ConferenceError.
+    """
+    try:
+        level = Level(request.level)
+    except ValueError as error:
+        raise InvitationError("the level is neither locked nor standard", hint="use --level") from error
+    secret = LinkSecret(os.urandom(SECRET_BYTES))
+    not_before = request.not_before or now
+    invitation = Invitation(
+        meeting_id=os.urandom(MEETING_ID_BYTES),
+        serial=1,
+        title=request.title,
+        service=request.service,
+        level=level,
+        invited=tuple(name.lower() for name in request.invited),
+        service_ends=(),
+        is_open=request.is_open,
+        link_public_key=secret.link_key().public_key,
+        not_before=not_before,
+        not_after=request.not_after or not_before + DAY_S,
+    )
+    # The link is made of the service's address: an address that makes none is refused before signing.
+    host, port = _host_and_port(request.service)
+    token = await asyncio.to_thread(invitation.sign, signer, chain)
+    sealed = secret.sealer().seal(token.encode(), SEAL_PURPOSE, os.urandom(NONCE_BYTES))
+    store: InvitationStore = HubInvitations(request.service, tls)
+    digest = await store.store(sealed)
+    if digest != hashlib.sha256(sealed).digest():
+        raise InvitationError("the conference service kept another invitation than it was given")
+    return Link(host, port, digest, secret).encode()
+
+
+async def follow(link: Link, tls: ssl.SSLContext) -> SignedInvitation:
+    """The invitation that a link names: fetched, checked against the hash, opened, signature verified.
+
+    Whether its signer is trusted is the session's to say. Raises InvitationError, SealError or
+    ConferenceError.
+    """
+    store: InvitationStore = HubInvitations(link.service, tls)
+    sealed = await store.fetch(link.invitation_hash)
+    link.check(sealed)
+    token = link.secret.sealer().open(sealed, SEAL_PURPOSE)
+    try:
+        return SignedInvitation.verify(token.decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise InvitationError("the invitation is malformed", hint="ask the host for a new link") from error
+
+
+def _host_and_port(service: str) -> tuple[str, int]:
+    refusal = InvitationError(
+        "the service's address is not of the form wss://HOST[:PORT]", hint="for example wss://hub.example.com"
+    )
+    if not service.startswith("wss://"):
+        raise refusal
+    rest = service.removeprefix("wss://")
+    host, _, port = rest.rpartition(":") if rest.rpartition(":")[2].isdigit() else (rest, "", "443")
+    try:
+        Link.decode(Link(host, int(port), bytes(32), LinkSecret(bytes(32))).encode())
+    except InvitationError as error:
+        raise refusal from error
+    return host, int(port)

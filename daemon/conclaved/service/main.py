@@ -1,0 +1,119 @@
+"""The composition root: configuration to objects, objects to a running daemon."""
+
+import argparse
+import asyncio
+import logging
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from conclave_hal import config as hal_config
+from conclave_hal.errors import HalError
+from conclaved.bus.errors import BusError
+from conclaved.bus.server import run as serve_bus
+from conclaved.identity import BelievedClock, FloorFile, IdentityError, KeyStore, TrustFile, read_wrapping_key
+from conclaved.service.build import BUILT_AT
+from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
+from conclaved.service.hardware import Hardware
+from conclaved.service.notify import notifier, watchdog_interval_s
+from conclaved.service.policy_file import PolicyFile
+from conclaved.service.room import ConclaveRoom
+
+log = logging.getLogger("conclaved")
+
+
+def main() -> None:
+    """The command line of `conclaved`."""
+    parser = argparse.ArgumentParser(
+        prog="conclaved",
+        description="The service of a Conclave room. systemd starts it; admins use conclavectl.",
+    )
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+    parser.add_argument("--verbose", action="store_true", help="log what happens, not only what goes wrong")
+    arguments = parser.parse_args()
+    _log_for_the_journal(verbose=arguments.verbose)
+    # A core dump would hold every key of the meeting.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        asyncio.run(_run(load(arguments.config)))
+    except* (ConfigError, HalError, IdentityError, BusError) as errors:
+        for error in _leaves(errors):
+            hint = getattr(error, "hint", "")
+            print(f"conclaved: {error}{f' ({hint})' if hint else ''}", file=sys.stderr)
+        sys.exit(1)
+
+
+async def _run(config: Config) -> None:
+    notify = notifier()
+    for directory in (config.state_directory, config.runtime_directory):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+    config.token_directory.mkdir(exist_ok=True, mode=0o755)
+    keys = KeyStore(
+        config.state_directory / "identity", read_wrapping_key(), allow_plain=config.allow_plain_key
+    )
+    floor = FloorFile(config.state_directory / "last-seen-time")
+    clock = BelievedClock(time.time, built_at=BUILT_AT, floor=floor.load(), remember=floor.save)
+    devices = hal_config.load(config.hal)
+    room = ConclaveRoom(
+        config,
+        keys,
+        TrustFile(config.state_directory / "trust.json"),
+        PolicyFile(config.state_directory / "policy.json"),
+        clock,
+        lambda changed, drawn: Hardware(devices, changed, drawn),
+    )
+    await devices.open()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            own = [
+                tasks.create_task(room.run()),
+                tasks.create_task(
+                    serve_bus(room, address=config.bus_address, served=lambda: notify("READY=1"))
+                ),
+            ]
+            interval = watchdog_interval_s()
+            if interval is not None:
+                own.append(tasks.create_task(_feed_watchdog(notify, interval)))
+            await _wait_for_a_signal()
+            notify("STOPPING=1")
+            for task in reversed(own):
+                task.cancel()
+    finally:
+        await devices.close()
+
+
+async def _feed_watchdog(notify: Callable[[str], None], interval_s: float) -> None:
+    """A sign of life from the event loop itself: a loop that hangs sends none."""
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(interval_s)
+
+
+async def _wait_for_a_signal() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _log_for_the_journal(*, verbose: bool) -> None:
+    """Lines with the priority prefix that journald reads from a service's standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JournalFormatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+
+
+class _JournalFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        priority = 3 if record.levelno >= logging.ERROR else 4 if record.levelno >= logging.WARNING else 6
+        return f"<{priority}>{super().format(record)}"
+
+
+def _leaves(errors: BaseException) -> list[BaseException]:
+    if isinstance(errors, BaseExceptionGroup):
+        return [leaf for each in errors.exceptions for leaf in _leaves(each)]
+    return [errors]

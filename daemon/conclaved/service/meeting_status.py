@@ -1,0 +1,94 @@
+"""From a session's view, and from the media engine's figures, to what D-Bus shows. Pure."""
+
+from conclave_hal.media import StreamReport
+from conclaved.bus.room import MeetingStatus, ParticipantStatus, RequestStatus, StreamStatus
+from conclaved.media import MediaStats
+from conclaved.meeting import MeetingView, State
+
+_STATES = {
+    State.CONNECTING: "joining",
+    State.FOUNDING: "joining",
+    State.ASKING: "lobby",
+    State.OFFERING: "joining",
+    State.IN_GROUP: "in_meeting",
+    State.ENDED: "left",
+}
+
+
+def lock_of(view: MeetingView) -> str:
+    """The sign on the panel (DESIGN §1, *Lock*)."""
+    if view.state is State.ENDED:
+        return "none"
+    if view.state is not State.IN_GROUP:
+        return "opening"
+    return "broken" if view.behind or view.alarms else "locked"
+
+
+def meeting_status(view: MeetingView) -> MeetingStatus:
+    """A meeting for D-Bus."""
+    notices = view.alarms + ((f"not sending: {view.behind}",) if view.behind else ()) + view.notices
+    return MeetingStatus(
+        state=_STATES[view.state],
+        lock=lock_of(view),
+        meeting_id=view.meeting_id.hex(),
+        title=view.title,
+        level=view.level,
+        service=view.service,
+        epoch=view.epoch,
+        code_epoch=view.code_epoch,
+        code_reason=view.code_reason,
+        security_code=view.security_code,
+        suite=view.suite,
+        is_host=view.is_host,
+        participants=tuple(
+            ParticipantStatus(
+                leaf=p.leaf,
+                name=p.name,
+                assurance=p.assurance.value,
+                role=p.role.word,
+                is_self=p.is_self,
+                is_heard=p.is_heard,
+                reason=p.reason,
+                issuer=p.issuer,
+                admitted_by=p.admitted_by,
+            )
+            for p in view.participants
+        ),
+        lobby=tuple(
+            RequestStatus(w.request_id, w.name, w.verdict.assurance.value, w.verdict.reason)
+            for w in view.lobby
+        ),
+        notices=notices,
+    )
+
+
+def stream_statuses(view: MeetingView, stats: MediaStats) -> tuple[StreamStatus, ...]:
+    """What was sent and received, a line a stream."""
+    streams = []
+    for participant in view.participants:
+        if participant.is_self:
+            for kind, sent in (("audio", stats.microphone), ("video", stats.camera)):
+                streams.append(
+                    StreamStatus(
+                        participant.leaf, participant.name, kind, True, sent.frames_sent, 0, 0, 0, 0, {}
+                    )
+                )
+            continue
+        received = stats.participant(participant.leaf)
+        for kind, stream in (("audio", received.microphone), ("video", received.camera)):
+            report = stream.report or StreamReport()
+            streams.append(
+                StreamStatus(
+                    leaf=participant.leaf,
+                    name=participant.name,
+                    kind=kind,
+                    is_self=False,
+                    frames_sent=0,
+                    frames_received=stream.frames_opened + stream.frames_failed,
+                    frames_decrypted=stream.frames_opened,
+                    frames_refused=stream.frames_failed,
+                    frames_decoded=report.frames_decoded,
+                    detail=report.detail,
+                )
+            )
+    return tuple(streams)

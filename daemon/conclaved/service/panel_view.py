@@ -1,0 +1,45 @@
+"""From snapshots to what the panel shows. Pure."""
+
+from conclave_hal.panel import Lock, MeetingState, PanelParticipant, PanelRequest, PanelView
+from conclaved.bus.room import HardwareStatus, MeetingStatus
+
+SFRAME_SUITE = "AES_128_GCM_SHA256_128"
+
+
+def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: HardwareStatus) -> PanelView:
+    """The complete view."""
+    return PanelView(
+        serial=serial,
+        room=room,
+        state=MeetingState(meeting.state),
+        lock=Lock(meeting.lock),
+        title=meeting.title,
+        level=meeting.level,
+        participants=tuple(
+            PanelParticipant(
+                name=p.name,
+                assurance=p.assurance,
+                role=p.role,
+                is_self=p.is_self,
+                is_heard=p.is_heard,
+                vouched_by=p.admitted_by,
+                reason=p.reason,
+                issuer=p.issuer,
+            )
+            for p in meeting.participants
+        ),
+        lobby=tuple(PanelRequest(r.request_id, r.name, r.assurance, r.reason) for r in meeting.lobby),
+        security_code=meeting.security_code,
+        epoch=meeting.epoch,
+        code_epoch=meeting.code_epoch,
+        code_reason=meeting.code_reason,
+        suite=meeting.suite,
+        sframe_suite=SFRAME_SUITE if meeting.suite else "",
+        camera_muted=hardware.camera_muted,
+        microphone_muted=hardware.microphone_muted,
+        shutter=hardware.shutter,
+        mute_switch=hardware.mute_switch,
+        can_admit=meeting.is_host,
+        notices=meeting.notices if meeting.state != "left" else (meeting.left_reason,),
+        service=meeting.service,
+    )

@@ -1,0 +1,34 @@
+"""The device's own rules on disk: one small JSON file, written atomically."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from conclaved.identity.atomic_file import write_atomically
+from conclaved.meeting import Level, OwnRules
+from conclaved.service.config import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """Where the rules lie."""
+
+    path: Path
+
+    def load(self) -> OwnRules:
+        """The stored rules, or the default ones. Raises ConfigError.
+
+        A file that cannot be understood is never taken for a lax one.
+        """
+        try:
+            content = json.loads(self.path.read_bytes())
+            return OwnRules(Level(content["minimum_level"]))
+        except FileNotFoundError:
+            return OwnRules()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{self.path}: is not a policy; set it anew or remove the file") from error
+
+    def save(self, rules: OwnRules) -> None:
+        """Store the rules. Raises OSError."""
+        content = {"version": 1, "minimum_level": rules.minimum_level.value}
+        write_atomically(self.path, json.dumps(content).encode() + b"\n", mode=0o600)
