@@ -225,7 +225,7 @@ class Pebble:
 
     def _request_blocking(self, url: str, body: bytes | None) -> bytes:
         tls = self._tls if url.startswith("https:") else None
-        with urllib.request.urlopen(url, body, timeout=5, context=tls) as response:  # noqa: S310
+        with urllib.request.urlopen(url, body, timeout=5, context=tls) as response:
             content: bytes = response.read()
             return content
 

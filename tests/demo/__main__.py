@@ -1,0 +1,67 @@
+"""`make demo`: three simulated rooms meet, end to end, on the real protocols."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.demo import story
+from tests.demo.stage import StageError, stage
+
+
+async def _play(folder: Path, *, once: bool) -> None:
+    begun = time.monotonic()
+
+    def tell(line: str) -> None:
+        print(f"{time.monotonic() - begun:6.1f} s  {line}", flush=True)
+
+    async with stage(folder) as it:
+        tell(f"started    two ACME servers, the hub at {it.hub_url}; starting three rooms")
+        rooms = await story.enroll(it, tell)
+        link, code = await story.meet(it, rooms, tell)
+        await story.media(rooms, tell)
+        await story.one_leaves(rooms, code, tell)
+        guest = await story.guest_comes(it, rooms[:-1], link, code, tell)
+        await story.media([*rooms[:-1], guest], tell)
+        story.relay_saw(it, [room.name for room in (*rooms, guest)], tell)
+        if once:
+            tell("all of it held")
+            return
+        print("\nThe panels are live; open them in a browser on this machine:")
+        for room in (*rooms, guest):
+            print(f"  {room.name:26s} {room.panel_url}")
+        print(f"\nTalk to a room:  CONCLAVE_BUS='{rooms[0].bus.address}' .venv/bin/conclavectl status")
+        print(f"Let the third room in again:\n  CONCLAVE_BUS='{rooms[2].bus.address}' \\")
+        print(f"    .venv/bin/conclavectl meeting join '{link}'")
+        print("\nCtrl-C ends it.", flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="make demo", description="Three rooms enroll, meet, encrypt, and show the same security code."
+    )
+    parser.add_argument("--once", action="store_true", help="run to the end; exit 0 only if all of it held")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with all logs")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="conclave-demo-"))
+    keep = arguments.keep
+    try:
+        asyncio.run(_play(folder, once=arguments.once))
+    except StageError as error:
+        keep = True
+        print(f"\nIt did not hold: {error}\nEverything the programs said is in {folder}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print()
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
