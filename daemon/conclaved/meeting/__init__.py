@@ -18,9 +18,10 @@ from conclaved.meeting.errors import (
 from conclaved.meeting.invitation import Invitation, Level, SignedInvitation
 from conclaved.meeting.link import Link, LinkSecret
 from conclaved.meeting.own_rules import OwnRules
+from conclaved.meeting.own_side import OwnIdentity
 from conclaved.meeting.roster import Participant
 from conclaved.meeting.security_code import security_code
-from conclaved.meeting.session import OwnIdentity, Session
+from conclaved.meeting.session import Session
 from conclaved.meeting.view import MeetingView, State
 
 __all__ = [

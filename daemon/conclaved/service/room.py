@@ -53,7 +53,7 @@ from conclaved.meeting import (
     SignedInvitation,
     State,
 )
-from conclaved.meeting.session import SFRAME_SUITE
+from conclaved.meeting.membership import SFRAME_SUITE
 from conclaved.service import invitations
 from conclaved.service.config import Config
 from conclaved.service.enrolling import Enrolling

@@ -1,0 +1,341 @@
+"""Epochs: taking commits from the log, and making our own.
+
+The log decides. Others' commits are staged, judged by the group rules, and entered; one that
+breaks a rule is nobody's. Ours waits until the log has it: what stands at the position that it was
+published for is either ours, and is entered, or ours is dead. The service's word on the
+publishing decides nothing.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from conclaved.meeting import lobby
+from conclaved.meeting.agenda import Agenda, Plan
+from conclaved.meeting.errors import MeetingError
+from conclaved.meeting.events import SendLobby
+from conclaved.meeting.log import Log
+from conclaved.meeting.meeting_context import MeetingContext
+from conclaved.meeting.membership import Membership, leaves_of
+from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.own_side import SUITE
+from conclaved.meeting.rules import RemoveReason, check_commit, check_tree
+from conclaved.meeting.welcoming import read_offer
+from conclaved.mls import (
+    Add,
+    AuthenticatedContent,
+    Commit,
+    DecryptionFailed,
+    Group,
+    LeafNode,
+    MlsError,
+    OwnMessage,
+    PendingCommit,
+    Remove,
+    StagedCommit,
+    WrongEpoch,
+)
+
+V = TypeVar("V")
+
+BATCH_S = 0.2
+"""Joins and leaves that come within this time go into one commit."""
+TAKEOVER_S = 2.0
+"""How long the leader may leave work lying before the next in leaf order takes it."""
+PUBLISH_AGAIN_S = 5.0
+MAX_WELCOMES = 256
+MAX_SEEN = 8192
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A commit of ours that the log does not have yet."""
+
+    commit: PendingCommit = field(repr=False)
+    message: bytes = field(repr=False)
+    expected: int
+    published: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `Committing` tells the session. Each field is called with what has happened."""
+
+    entered: Callable[[StagedCommit, dict[int, LeafNode]], None]
+    """A commit was entered; the leaves are those before it."""
+    removed: Callable[[bool], None]
+    """A commit removes this device; True for a kick."""
+    ahead: Callable[[float], None]
+    """The log has an entry of an epoch that this device is not in yet, at this time."""
+    lost: Callable[[str], None]
+    """This device cannot follow the others any more; the text says why."""
+
+
+class Committing:
+    """Owns the agenda and at most one pending commit."""
+
+    def __init__(
+        self, out: Outbox, log: Log, member: Membership, wall: Callable[[], int], outcome: Outcome
+    ) -> None:
+        self._out = out
+        self._log = log
+        self._member = member
+        self._wall = wall
+        self._outcome = outcome
+        self._agenda = Agenda()
+        self._pending: _Pending | None = None
+        self._own_proposals: dict[bytes, AuthenticatedContent] = {}
+        self._welcomes: dict[bytes, bytes] = {}
+        self._seen: dict[bytes, None] = {}
+        self._unopened = ""
+        self.is_leader = False
+
+    def __repr__(self) -> str:
+        return f"Committing({self._agenda!r}, pending={self._pending is not None})"
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something waits to be committed."""
+        return self._agenda.since is not None
+
+    # -- entries of the log ---------------------------------------------------------------------
+
+    def is_own(self, data: bytes) -> bool:
+        """Whether an entry is the commit that we published. One that is not may kill ours."""
+        pending = self._pending
+        if pending is None:
+            return False
+        if data == pending.message:
+            return True
+        if self._log.next_sequence > pending.expected:
+            self.discard_pending()
+        return False
+
+    def enter_own(self, now: float) -> None:
+        """The log has our commit."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        commit, context = pending.commit, self._member.context
+        before = self._member.leaves()
+        after = check_commit(context, before, leaves_of(commit.staged), commit.staged)
+        welcome = commit.welcome
+        references = self._enter(commit, after, before, pending.message, now)
+        if welcome is not None:
+            sealed = self._out.seal(lobby.WelcomeMessage(self._log.next_sequence, welcome))
+            self._out.add(SendLobby(sealed))
+            for reference in references:
+                _keep(self._welcomes, reference, sealed, MAX_WELCOMES)
+
+    def on_entry(self, data: bytes, now: float) -> None:
+        """Somebody else's entry, or an echo of our own proposal."""
+        group = self._member.group
+        if group is None:
+            return
+        content = self._own_proposals.pop(data, None)
+        try:
+            content = content or group.unprotect(data)
+        except OwnMessage:
+            return
+        except WrongEpoch as error:
+            self._on_wrong_epoch(group, data, error.epoch, now)
+            return
+        except MlsError as error:
+            self._out.bad_input(error)
+            return
+        if isinstance(content.body, Commit):
+            self._stage(group, content, data)
+        else:
+            self._agenda.propose(content, now)
+
+    def _on_wrong_epoch(self, group: Group, data: bytes, epoch: int, now: float) -> None:
+        """A late or second commit is recognised with the keys of its own epoch, while they live."""
+        if epoch > group.epoch:
+            self._outcome.ahead(now)
+            if self._unopened:
+                self._outcome.lost(f"{self._unopened} made a commit that this room could not open")
+            return
+        past = self._member.past(epoch)
+        if past is None or hashlib.sha256(data).digest() in self._seen:
+            return
+        try:
+            content = past.unprotect(data)
+        except MlsError:
+            return
+        if isinstance(content.body, Commit):
+            self._out.alarm(
+                f"a second commit for epoch {epoch} is in the log: the service, or a member, "
+                "is playing two sides; compare the security code"
+            )
+
+    def _stage(self, group: Group, content: AuthenticatedContent, data: bytes) -> None:
+        context, before = self._member.context, self._member.leaves()
+        proposals, wall = self._agenda.proposals, self._wall()
+
+        def run() -> tuple[StagedCommit, MeetingContext]:
+            staged = group.stage(content, proposals, now=wall)
+            try:
+                return staged, check_commit(context, before, leaves_of(staged), staged)
+            except MeetingError:
+                staged.discard()
+                raise
+
+        def done(result: tuple[StagedCommit, MeetingContext], now: float) -> None:
+            staged, after = result
+            if self._member.group is not group:
+                staged.discard()
+            elif staged.removes_us:
+                is_kick = any(
+                    isinstance(item.proposal, Remove)
+                    and item.proposal.removed == group.own_leaf_index
+                    and item.authenticated_data == bytes([RemoveReason.KICK])
+                    for item in staged.proposals
+                )
+                staged.discard()
+                self._outcome.removed(is_kick)
+            else:
+                self._enter(staged, after, before, data, now)
+
+        def failed(error: Exception, _now: float) -> None:
+            self._out.bad_input(error)
+            if isinstance(error, DecryptionFailed):
+                self._unopened = self._member.name_of(content.sender)
+
+        self._out.exclusive_job(run, done, failed)
+
+    def _enter(
+        self,
+        commit: StagedCommit | PendingCommit,
+        after: MeetingContext,
+        before: dict[int, LeafNode],
+        data: bytes,
+        now: float,
+    ) -> tuple[bytes, ...]:
+        """Take the next epoch. Returns the KeyPackageRefs of those who came in."""
+        staged = commit.staged if isinstance(commit, PendingCommit) else commit
+        joined = [i.proposal.key_package for i in staged.proposals if isinstance(i.proposal, Add)]
+        references = tuple(key_package.reference(SUITE) for key_package in joined)
+        added_keys = frozenset(key_package.leaf_node.signature_key for key_package in joined)
+        is_code_epoch = bool(staged.added) or any(
+            old.credential != new.credential or old.signature_key != new.signature_key
+            for _, old, new in staged.updated
+        )
+        for digest in (hashlib.sha256(data).digest(), *references):
+            _keep(self._seen, digest, None, MAX_SEEN)
+        removed = frozenset(index for index, _ in staged.removed)
+        group = commit.merge()
+        self._member.enter(
+            group, after, now, added_keys=added_keys, removed=removed, is_code_epoch=is_code_epoch
+        )
+        self._own_proposals.clear()
+        self._unopened = ""
+        self._agenda.next_epoch(added_keys, now)
+        self._outcome.entered(staged, before)
+        return references
+
+    # -- our own commits ------------------------------------------------------------------------
+
+    def on_offer(self, offer: lobby.Offer, now: float) -> None:
+        """Put an admitted one up for the next commit. Raises errors of MLS and of the meeting.
+
+        An offer that was taken before is answered by its Welcome, which may have been lost, and
+        never taken twice: the service could replay it to throw its owner out.
+        """
+        key_package = read_offer(offer.key_package, SUITE, self._wall())
+        reference = key_package.reference(SUITE)
+        if reference in self._welcomes:
+            self._out.add(SendLobby(self._welcomes[reference]))
+        elif reference not in self._seen:
+            check_tree(self._member.context, (key_package.leaf_node,))
+            self._agenda.offer(key_package, now)
+
+    def proposed(self, data: bytes, content: AuthenticatedContent) -> None:
+        """Remember a proposal of ours: its echo cannot be opened (RFC 9420 §9.2)."""
+        self._own_proposals[data] = content
+
+    def commit_if_due(self, now: float) -> None:
+        """Start making a commit if it is our turn and something waits."""
+        group, since = self._member.group, self._agenda.since
+        if group is None or since is None or self._out.is_busy or self._pending is not None:
+            return
+        if not self._log.is_drained or now < since + BATCH_S + TAKEOVER_S * self._rank(group):
+            return
+        plan = self._agenda.plan(self._member.leaves(), self._member.context, group.own_leaf_index)
+        if plan:
+            self._make(group, plan)
+
+    def publish(self, commit: PendingCommit, now: float) -> None:
+        """Protect a commit and send it for the log's next position."""
+        if self._member.group is None:
+            commit.discard()
+            return
+        message = self._member.group.protect(commit.content)
+        self._pending = _Pending(commit, message, self._log.next_sequence, now)
+        self._out.publish(message, self._log.next_sequence)
+
+    def publish_again_if_due(self, now: float) -> None:
+        """The service may have lost it. The position makes a second copy harmless."""
+        pending = self._pending
+        if pending is not None and now - pending.published > PUBLISH_AGAIN_S:
+            pending.published = now
+            self._out.publish(pending.message, pending.expected)
+
+    def discard_pending(self) -> None:
+        """Drop our commit and its secrets; what it was for stays on the agenda."""
+        if self._pending is not None:
+            self._pending.commit.discard()
+            self._pending = None
+
+    def close(self) -> None:
+        """Drop everything."""
+        self.discard_pending()
+        self._agenda = Agenda()
+        self._own_proposals.clear()
+        self._welcomes.clear()
+        self._unopened = ""
+
+    def _rank(self, group: Group) -> int:
+        """0 for the leader; the others take over one after the other, in leaf order."""
+        if self.is_leader:
+            return 0
+        leaving = {c.body.removed for c in self._agenda.proposals if isinstance(c.body, Remove)}
+        staying = (m.leaf_index for m in group.members if m.leaf_index not in leaving)
+        return 1 + sum(1 for index in staying if index < group.own_leaf_index)
+
+    def _make(self, group: Group, plan: Plan) -> None:
+        context, before, wall = self._member.context, self._member.leaves(), self._wall()
+
+        def run() -> PendingCommit:
+            commit = group.commit(
+                by_reference=plan.by_reference,
+                by_value=plan.by_value,
+                authenticated_data=plan.authenticated_data,
+                now=wall,
+            )
+            try:
+                check_commit(context, before, leaves_of(commit.staged), commit.staged)
+            except MeetingError:
+                commit.discard()
+                raise
+            return commit
+
+        def done(commit: PendingCommit, now: float) -> None:
+            if self._member.group is not group or self._pending is not None:
+                commit.discard()
+            else:
+                self.publish(commit, now)
+
+        def failed(error: Exception, _now: float) -> None:
+            # One bad offer or proposal must not hold up the rest: start from what comes next.
+            self._out.bad_input(error)
+            self._agenda = Agenda()
+
+        self._out.exclusive_job(run, done, failed)
+
+
+def _keep(memory: dict[bytes, V], key: bytes, value: V, limit: int) -> None:
+    """Remember the newest `limit` keys."""
+    while len(memory) >= limit:
+        del memory[next(iter(memory))]
+    memory[key] = value

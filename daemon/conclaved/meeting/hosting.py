@@ -1,0 +1,130 @@
+"""What a host does: let in, turn away, throw out.
+
+A host's device acts by itself only for those on the invitation whom it has verified; everybody
+else is a person's decision.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from conclaved.meeting import lobby
+from conclaved.meeting.admission import Admission, IssuerType, Role
+from conclaved.meeting.desk import Desk, Waiting
+from conclaved.meeting.errors import LocalError
+from conclaved.meeting.membership import Membership
+from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.own_side import OwnSide
+from conclaved.meeting.roster import Assess
+from conclaved.meeting.rules import RemoveReason, admission_of
+from conclaved.mls import GroupContextExtensions, Proposal, Remove
+
+Propose = Callable[[Proposal, bytes], None]
+"""(proposal, authenticated data): signs a proposal and publishes it."""
+
+
+class Hosting:
+    """Used only while this device is a host in the group; `Session` sees to that."""
+
+    def __init__(
+        self,
+        out: Outbox,
+        own: OwnSide,
+        member: Membership,
+        assess: Assess,
+        propose: Propose,
+        broke: Callable[[Exception, float], None],
+    ) -> None:
+        self._out = out
+        self._own = own
+        self._member = member
+        self._assess = assess
+        self._propose = propose
+        self._broke = broke
+        self._kicked_names: set[str] = set()
+        self._desk = Desk(own.invitation.content)
+
+    def __repr__(self) -> str:
+        return f"Hosting({self._desk!r})"
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Those in the lobby."""
+        return self._desk.waiting()
+
+    def on_request(self, request: lobby.Request, now: float) -> None:
+        """Somebody asks. Raises RemoteError for a request without its key."""
+        answer = self._desk.answer_to(request)
+        if answer is not None:
+            self._out.say(answer)
+            return
+        lobby.check_request(request, self._own.meeting_id)
+        verdict = self._assess(request.chain, request.signature_key)
+        is_kicked = verdict.name in self._kicked_names or request.signature_key in self._member.context.kicked
+        role = self._desk.role_without_asking(verdict, is_kicked)
+        if role is not None:
+            self._grant(request, role)
+        elif self._desk.arrive(request, verdict, now):
+            self._out.changed()
+
+    def admit(self, name_or_id: str) -> None:
+        """Let in one who waits, as a guest; one who was kicked is forgiven. Raises LocalError."""
+        waiting = self._desk.find(name_or_id)
+        obstacle = waiting.obstacle(self._own.invitation.content.level)
+        if obstacle is not None:
+            raise LocalError(
+                f"{waiting.name} cannot be admitted: {obstacle}", hint="deny it, or trust its CA"
+            )
+        context, key = self._member.context, waiting.request.signature_key
+        if key in context.kicked:
+            forgiven = replace(context, kicked=context.kicked - {key})
+            self._propose(GroupContextExtensions((forgiven.extension(),)), b"")
+        self._kicked_names.discard(waiting.name)
+        self._grant(waiting.request, Role.GUEST)
+
+    def deny(self, name_or_id: str) -> None:
+        """Turn away one who waits. Raises LocalError."""
+        request = self._desk.find(name_or_id).request
+        signer, own, meeting_id = (
+            self._own.identity.signer,
+            self._own.own_admission(),
+            self._own.meeting_id,
+        )
+
+        def signed(denial: lobby.Denial, _now: float) -> None:
+            self._desk.answered(request.request_id, denial)
+            self._out.say(denial)
+            self._out.changed()
+
+        self._out.job(lambda: lobby.deny(signer, own, meeting_id, request.request_id), signed, self._broke)
+
+    def kick(self, leaf: int) -> None:
+        """Throw out a member: its key goes on the kicked list. Raises LocalError."""
+        leaves, group = self._member.leaves(), self._member.group
+        if group is None or leaf not in leaves or leaf == group.own_leaf_index:
+            raise LocalError("there is no such other member", hint="see: conclavectl meeting roster")
+        by_link = frozenset(
+            member.signature_key
+            for member in leaves.values()
+            if admission_of(member).issuer_type is IssuerType.LINK
+        )
+        after = self._member.context.kick(leaves[leaf].signature_key, by_link)
+        reason = bytes([RemoveReason.KICK])
+        self._propose(GroupContextExtensions((after.extension(),)), reason)
+        self._propose(Remove(leaf), reason)
+
+    def kicked(self, name: str) -> None:
+        """A member of this name was thrown out: with a new key it waits in the lobby too."""
+        self._kicked_names.add(name)
+
+    def expire(self, now: float) -> None:
+        """Forget requesters who have gone away."""
+        if self._desk.forget(now):
+            self._out.changed()
+
+    def _grant(self, request: lobby.Request, role: Role) -> None:
+        def signed(admission: Admission, _now: float) -> None:
+            grant = lobby.Grant(request.request_id, admission)
+            self._desk.answered(request.request_id, grant)
+            self._out.say(grant)
+            self._out.changed()
+
+        self._out.job(self._own.admit_job(request.signature_key, role), signed, self._broke)

@@ -1,0 +1,112 @@
+"""On the way in: asking for an admission, offering a KeyPackage, taking the Welcome.
+
+A request or an offer is repeated every two seconds until it is answered: the lobby keeps nothing,
+and any message in it may be lost.
+"""
+
+from collections.abc import Callable
+
+from conclaved.meeting import lobby
+from conclaved.meeting.errors import GroupRuleError, MeetingError
+from conclaved.meeting.events import SendLobby
+from conclaved.meeting.meeting_context import MeetingContext
+from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.own_side import SUITE, OwnSide
+from conclaved.meeting.rules import check_tree
+from conclaved.meeting.welcoming import is_welcome_for
+from conclaved.mls import AcceptAny, Group, KeyPackageBundle
+
+REPEAT_S = 2.0
+
+Joined = Callable[[Group, MeetingContext, int, float], None]
+"""(group, context, the log's next sequence number, now)"""
+
+
+class Joining:
+    """Owns the KeyPackage's private keys until a Welcome takes them."""
+
+    def __init__(self, out: Outbox, own: OwnSide, broke: Callable[[Exception, float], None]) -> None:
+        """`broke` is told when this device cannot sign."""
+        self._out = out
+        self._own = own
+        self._broke = broke
+        self.request_id = out.random(lobby.REQUEST_ID_BYTES)
+        self._bundle: KeyPackageBundle | None = None
+        self._message: bytes | None = None
+        self._repeat_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"Joining({self._bundle!r})"
+
+    def ask(self) -> None:
+        """Ask the hosts for an admission."""
+        signer, chain = self._own.identity.signer, self._own.identity.chain
+        meeting_id, request_id = self._own.meeting_id, self.request_id
+        self._out.job(lambda: lobby.request(signer, chain, meeting_id, request_id), self._repeat, self._broke)
+
+    def offer(self) -> None:
+        """Offer a fresh KeyPackage."""
+
+        def made(bundle: KeyPackageBundle, now: float) -> None:
+            self.close()
+            self._bundle = bundle
+            self._repeat(lobby.Offer(bundle.key_package.encode()), now)
+
+        self._out.job(self._own.key_package_job(), made, self._broke)
+
+    def repeat_if_due(self, now: float) -> None:
+        """Say it again."""
+        if self._message is not None and now >= self._repeat_at:
+            self._repeat_at = now + REPEAT_S
+            self._out.add(SendLobby(self._message))
+
+    def on_welcome(self, message: lobby.WelcomeMessage, joined: Joined, again: Callable[[], None]) -> None:
+        """Join by a Welcome, if it is ours; `again` is called if that fails, for a fresh offer.
+
+        The group is refused if it carries another invitation than ours, or if anybody in it has
+        no valid admission: a joiner believes nobody. Raises errors of MLS and of the meeting.
+        """
+        bundle = self._bundle
+        if (
+            bundle is None
+            or self._out.is_busy
+            or not is_welcome_for(message.welcome, bundle.key_package, SUITE)
+        ):
+            return
+        signer, wall, token = self._own.identity.signer, self._own.wall(), self._own.invitation.token
+
+        def run() -> tuple[Group, MeetingContext]:
+            group = Group.join(message.welcome, bundle, signer, auth=AcceptAny(), now=wall)
+            try:
+                context = MeetingContext.of(group.extensions)
+                if context.invitation.token != token:
+                    raise GroupRuleError(
+                        "the Welcome leads into another meeting than the invitation's",
+                        rule="DESIGN §4 Invitation",
+                    )
+                check_tree(context, (member.leaf_node for member in group.members))
+            except MeetingError:
+                group.close()
+                raise
+            return group, context
+
+        def done(result: tuple[Group, MeetingContext], now: float) -> None:
+            self._bundle = self._message = None
+            joined(*result, message.next_sequence, now)
+
+        def failed(error: Exception, _now: float) -> None:
+            self.close()
+            self._out.bad_input(error)
+            again()
+
+        self._out.exclusive_job(run, done, failed)
+
+    def close(self) -> None:
+        """Stop repeating, and erase the private keys."""
+        if self._bundle is not None:
+            self._bundle.close()
+        self._bundle = self._message = None
+
+    def _repeat(self, message: lobby.LobbyMessage, now: float) -> None:
+        self._message = self._out.seal(message)
+        self._repeat_at = now

@@ -1,0 +1,155 @@
+"""The group that this device is in: the present epoch, the last few, and what follows from them.
+
+`enter` is the one place where an epoch becomes the present one: media keys, roster and security
+code change there together (DESIGN §3).
+"""
+
+from conclaved.meeting.admission import Role
+from conclaved.meeting.alive import Watch, beacons
+from conclaved.meeting.errors import GroupRuleError
+from conclaved.meeting.events import NewEpoch
+from conclaved.meeting.meeting_context import MeetingContext
+from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.roster import Assess, Participant, roster
+from conclaved.meeting.rules import is_host
+from conclaved.meeting.security_code import security_code
+from conclaved.mls import Group, LeafNode, StagedCommit
+from conclaved.sframe import EXPORTER_LABEL, EpochKeys
+from conclaved.sframe import CipherSuite as SframeSuite
+
+SFRAME_SUITE = SframeSuite.AES_128_GCM_SHA256_128
+GRACE_S = 10.0
+"""How long an epoch's handshake keys are kept, to recognise a second commit for it."""
+
+
+class Membership:
+    """Owns the groups, and closes each exactly once."""
+
+    def __init__(self, out: Outbox, watch: Watch, assess: Assess) -> None:
+        self._out = out
+        self._watch = watch
+        self._assess = assess
+        self._past: list[tuple[float, Group]] = []
+        self._heard: frozenset[int] = frozenset()
+        self._context: MeetingContext | None = None
+        self.group: Group | None = None
+        self.code = ""
+        self.code_epoch = 0
+        self.code_reason = ""
+
+    def __repr__(self) -> str:
+        return f"Membership({self.group!r}, {len(self._past)} past)"
+
+    @property
+    def context(self) -> MeetingContext:
+        """The meeting as the group agrees on it. Raises GroupRuleError without a group."""
+        if self._context is None:
+            raise GroupRuleError("there is no group")
+        return self._context
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else is in the group."""
+        return self.group is None or len(self.group.members) < 2
+
+    def leaves(self) -> dict[int, LeafNode]:
+        """The members' leaves by index."""
+        return {} if self.group is None else leaves_of(self.group)
+
+    def hosts(self) -> frozenset[int]:
+        """The leaves with the host role."""
+        return frozenset(index for index, leaf in self.leaves().items() if is_host(leaf))
+
+    def sends_beacons(self) -> bool:
+        """Whether this device is one of those that say every two seconds that they are alive."""
+        own = None if self.group is None else self.group.own_leaf_index
+        return own in beacons(self.hosts(), frozenset(self.leaves()))
+
+    def participants(self) -> tuple[Participant, ...]:
+        """The roster."""
+        if self.group is None or self._context is None:
+            return ()
+        own = self.group.own_leaf_index
+        return roster(self.leaves().items(), self._context, self._assess, own_leaf=own, heard=self._heard)
+
+    def name_of(self, leaf: int) -> str:
+        """The shown name of a member."""
+        return next((p.name for p in self.participants() if p.leaf == leaf), "a member")
+
+    def found(self, group: Group, context: MeetingContext) -> None:
+        """A group of our own that the log does not know yet: nobody is in it, nothing is sent."""
+        self.group, self._context = group, context
+
+    def enter(
+        self,
+        group: Group,
+        context: MeetingContext,
+        now: float,
+        *,
+        added_keys: frozenset[bytes],
+        removed: frozenset[int] = frozenset(),
+        is_code_epoch: bool,
+        code_reason: str = "",
+    ) -> None:
+        """Take `group` as the present epoch; the one before is kept, retired, for the grace."""
+        if self.group is not None:
+            self._past.append((now + GRACE_S, self.group))
+        self.group, self._context = group, context
+        self._heard = frozenset()
+        leaves = self.leaves()
+        self._watch.expect(beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}, now)
+        self._watch.advanced()
+        if is_code_epoch:
+            self.code = security_code(group.epoch_authenticator)
+            self.code_epoch = group.epoch
+            self.code_reason = code_reason or self._who_joined(added_keys)
+        base_key = bytearray(group.export(EXPORTER_LABEL, b"", SFRAME_SUITE.parameters.nk))
+        keys = EpochKeys(
+            epoch=group.epoch,
+            base_key=base_key,
+            leaf_count=group.leaf_count,
+            own_leaf=group.own_leaf_index,
+            members=frozenset(leaves),
+            removed=removed,
+        )
+        self._out.add(NewEpoch(keys))
+        self._out.changed()
+
+    def hear(self, leaf: int) -> None:
+        """Authenticated traffic of a member was seen in this epoch."""
+        if leaf not in self._heard:
+            self._heard |= {leaf}
+            self._out.changed()
+
+    def past(self, epoch: int) -> Group | None:
+        """The retired group of an epoch, while the grace lasts."""
+        return next((group for _, group in self._past if group.epoch == epoch), None)
+
+    def expire(self, now: float) -> None:
+        """Erase what the grace has kept long enough."""
+        for until, group in self._past:
+            if now >= until:
+                group.close()
+        self._past = [(until, group) for until, group in self._past if now < until]
+
+    def close(self) -> None:
+        """Erase everything."""
+        for _, group in self._past:
+            group.close()
+        self._past.clear()
+        if self.group is not None:
+            self.group.close()
+        self.group = self._context = None
+        self._heard = frozenset()
+        self.code = self.code_reason = ""
+        self.code_epoch = 0
+
+    def _who_joined(self, added_keys: frozenset[bytes]) -> str:
+        joined = [p for p in self.participants() if p.signature_key in added_keys]
+        names = [p.name if p.role is Role.MEMBER else f"{p.name} ({p.role.word})" for p in joined]
+        return f"{', '.join(names)} joined" if names else "a member's certificate changed"
+
+
+def leaves_of(state: Group | StagedCommit) -> dict[int, LeafNode]:
+    """The leaves of a group, or of the one that a commit leads to, by index."""
+    return {member.leaf_index: member.leaf_node for member in state.members}
