@@ -15,6 +15,8 @@ from tests.bus.peer import NAME, Peer, PeerError
 POLICY = Path(__file__).parents[2] / "systemd/dbus/org.conclave.Room1.conf"
 NOBODY = 65534
 # Groups that every Debian has, in place of ours that only an installed device has.
+# Any user but root and whoever runs the tests.
+STRANGER = os.getuid() + 1000
 READERS, WRITERS = 60, 12
 PLACED = Permissions(
     reader_gids=frozenset({READERS}), writer_uids=frozenset({os.getuid()}), writer_gids=frozenset({WRITERS})
@@ -35,10 +37,10 @@ def policy_text() -> str:
     ("caller", "reads", "writes"),
     [
         (Caller(os.getuid(), frozenset()), True, True),
-        (Caller(1000, frozenset({WRITERS})), True, True),
-        (Caller(1000, frozenset({READERS, 5})), True, False),
-        (Caller(1000, frozenset({5})), False, False),
-        (Caller(1000, frozenset()), False, False),
+        (Caller(STRANGER, frozenset({WRITERS})), True, True),
+        (Caller(STRANGER, frozenset({READERS, 5})), True, False),
+        (Caller(STRANGER, frozenset({5})), False, False),
+        (Caller(STRANGER, frozenset()), False, False),
     ],
 )
 def test_permission_follows_user_and_groups(caller: Caller, reads: bool, writes: bool) -> None:
