@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo test lint bench lock clean setup-run setup-test
+.PHONY: help demo test e2e lint bench lock clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -14,6 +14,9 @@ demo: setup-run ## three rooms enroll, meet and encrypt; ARGS=--once runs it to 
 
 test: setup-test ## all tests but the end-to-end run; ARGS='-k name' picks some
 	@$(PY) -m pytest -q -m "not e2e" $(ARGS)
+
+e2e: setup-test ## the slow end-to-end tests, on real processes
+	@$(PY) -m pytest -q -m e2e $(ARGS)
 
 lint: setup-test ## ruff and mypy --strict
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
