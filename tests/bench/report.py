@@ -1,0 +1,116 @@
+"""The report: plain tables, each figure beside what it is measured against."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from cryptography.hazmat.backends.openssl import backend
+
+from tests.bench.daemon import DaemonFigures
+from tests.bench.frames import FrameFigures
+from tests.bench.groups import OPERATIONS, GroupFigures
+
+MB = 1_000_000
+
+
+def host() -> str:
+    """What this machine is."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith(("model name", "Model", "Hardware")):
+            model = line.partition(":")[2].strip()
+            break
+    load = os.getloadavg()[0]
+    return (
+        f"{model}, {len(os.sched_getaffinity(0))} cores, load {load:.1f}; {platform.machine()}; "
+        f"Python {platform.python_version()}; cryptography {version('cryptography')}; "
+        f"{backend.openssl_version_text()}"
+    )
+
+
+def primitives(costs: dict[str, float]) -> str:
+    """One line of what the primitives cost."""
+    return "primitives, us: " + ", ".join(f"{name} {seconds * 1e6:.1f}" for name, seconds in costs.items())
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need to be; the first to the left, the others to the right."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        lines.append("  ".join((row[0].ljust(widths[0]), *cells)).rstrip())
+    return "\n".join(lines)
+
+
+def groups(figures: Iterable[GroupFigures]) -> str:
+    """MLS: milliseconds, the floor's milliseconds, and the ratio, for each size of group."""
+    figures = list(figures)
+    head = ["milliseconds"]
+    for each in figures:
+        head += [f"N={each.members}", "floor", "ratio"]
+    rows = [head]
+    for name in OPERATIONS:
+        row = [name]
+        for each in figures:
+            series = each.series[name]
+            row += [f"{series.median_s * 1e3:.2f}", f"{series.floor_s * 1e3:.2f}", f"{series.ratio:.2f}"]
+        rows.append(row)
+    return table(rows)
+
+
+def frames(figures: Iterable[FrameFigures]) -> str:
+    """SFrame: microseconds a frame and the ratio to the bare AEAD."""
+    rows = [["microseconds a frame", "AESGCM", "one key", "ratio", "keyring", "ratio"]]
+    for each in figures:
+        lanes = (each.bare, each.context, each.keyring)
+        for verb, times in (
+            ("protect", [lane.seal_s for lane in lanes]),
+            ("unprotect", [lane.open_s for lane in lanes]),
+        ):
+            bare, context, keyring = times
+            rows.append(
+                [
+                    f"{verb} {each.size_bytes} B",
+                    f"{bare * 1e6:.2f}",
+                    f"{context * 1e6:.2f}",
+                    f"{context / bare:.1f}",
+                    f"{keyring * 1e6:.2f}",
+                    f"{keyring / bare:.1f}",
+                ]
+            )
+    return table(rows)
+
+
+def daemon(figures: DaemonFigures) -> str:
+    """The daemon: start and memory."""
+    rows = [
+        ["", "", "beside a bare interpreter"],
+        [
+            "start to ready",
+            f"{figures.ready_s * 1e3:.0f} ms",
+            f"{figures.ready_s / figures.interpreter_s:.1f}",
+        ],
+        ["  the first time", f"{figures.ready_first_s * 1e3:.0f} ms", ""],
+        [
+            "  importing it and ending",
+            f"{figures.import_s * 1e3:.0f} ms",
+            f"{figures.import_s / figures.interpreter_s:.1f}",
+        ],
+        [
+            "resident when ready",
+            f"{figures.resident_bytes / MB:.1f} MB",
+            f"{figures.resident_bytes / figures.interpreter_bytes:.1f}",
+        ],
+        ["  of it not shared", f"{figures.own_bytes / MB:.1f} MB", ""],
+    ]
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in figures.heaviest)
+    return f"{table(rows)}\nimport time by package: {shares}"
+
+
+def heading(text: str) -> str:
+    """A heading; bold on a terminal."""
+    return f"\x1b[1m{text}\x1b[0m" if sys.stdout.isatty() else text
