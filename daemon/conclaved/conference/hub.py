@@ -16,6 +16,7 @@ import signal
 import ssl
 import struct
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from pathlib import Path
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from conclaved.conference import wire
@@ -43,6 +45,7 @@ FORGET_S = 5.0
 BURST = 200
 MESSAGES_PER_S = 50.0
 HELLO_TIMEOUT_S = 10.0
+_REFUSALS = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG})
 
 Capture = Callable[[bytes], None]
 
@@ -53,7 +56,9 @@ class _Client:
 
     number: int
     connection: ServerConnection
-    queue: "asyncio.Queue[bytes]" = field(default_factory=lambda: asyncio.Queue(MAX_QUEUED))
+    queue: "asyncio.Queue[bytes]"
+    replay_at: int = 0
+    """The next entry of a replay that is under way; at the log's head none is."""
     is_member: bool = False
     has_media: bool = False
     allowance: float = BURST
@@ -92,6 +97,11 @@ class _Meeting:
     def head(self) -> int:
         return self.first + len(self.entries)
 
+    def entry(self, sequence: int) -> wire.LogEntry | None:
+        """An entry that is still kept, or the oldest after it; None at the head."""
+        at = max(sequence, self.first)
+        return wire.LogEntry(at, self.entries[at - self.first]) if at < self.head else None
+
     def append(self, data: bytes) -> int:
         """Add an entry, drop the oldest beyond the limits. Returns its sequence number."""
         self.entries.append(data)
@@ -111,9 +121,23 @@ class _Meeting:
 class Hub:
     """The service. `start` listens, `close` ends everything."""
 
-    def __init__(self, *, capture: Capture | None = None) -> None:
-        """`capture` gets every message and every media packet as the hub sees it: for audits."""
+    def __init__(
+        self,
+        *,
+        capture: Capture | None = None,
+        forget_s: float = FORGET_S,
+        max_queued: int = MAX_QUEUED,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`capture` gets every message and every media packet as the hub sees it: for audits.
+
+        `forget_s` is how long a log outlives its last member, `max_queued` how many messages may wait
+        for one client, `clock` (seconds, never going back) what the clients' allowance grows by.
+        """
         self._capture = capture
+        self._forget_s = forget_s
+        self._max_queued = max_queued
+        self._clock = clock
         self._meetings: dict[bytes, _Meeting] = {}
         self._blobs: OrderedDict[bytes, bytes] = OrderedDict()
         self._server: Server | None = None
@@ -181,7 +205,12 @@ class Hub:
             self.refused += 1
             log.warning("refused %s: %s", connection.remote_address, error)
             await _say_refused(connection, str(error))
-        except (ConnectionClosed, TimeoutError):
+        except ConnectionClosed as error:
+            # What is too long, or no WebSocket at all, is refused one floor below, and closed by us.
+            if not error.rcvd_then_sent and error.sent is not None and error.sent.code in _REFUSALS:
+                self.refused += 1
+                log.warning("refused %s: %s", connection.remote_address, error)
+        except TimeoutError:
             pass
 
     async def _receive(self, connection: ServerConnection) -> wire.Message:
@@ -195,10 +224,10 @@ class Hub:
         if len(meeting.clients) >= MAX_CLIENTS_PER_MEETING:
             raise ProtocolError("the meeting is full")
         self._numbers += 1
-        client = _Client(self._numbers, connection)
+        client = _Client(self._numbers, connection, asyncio.Queue(self._max_queued))
         meeting.clients[client.number] = client
         client.send(wire.Ready(meeting.head))
-        writer = asyncio.create_task(_write(client))
+        writer = asyncio.create_task(_write(meeting, client))
         try:
             while True:
                 self._on_message(meeting, client, await self._receive(connection))
@@ -216,8 +245,7 @@ class Hub:
         self._forget_if_unused(meeting)
 
     def _on_message(self, meeting: _Meeting, client: _Client, message: wire.Message) -> None:
-        now = asyncio.get_running_loop().time()
-        if not client.may_send(now):
+        if not client.may_send(self._clock()):
             self.refused += 1
             return
         match message:
@@ -230,8 +258,11 @@ class Hub:
             case wire.LobbyData() | wire.LiveData():
                 meeting.broadcast(message, but=client)
             case wire.ReplayFrom(sequence):
-                for at in range(max(sequence, meeting.first), meeting.head):
-                    client.send(wire.LogEntry(at, meeting.entries[at - meeting.first]))
+                # The writer goes on from here as fast as the client reads.
+                entry = meeting.entry(sequence)
+                if entry is not None:
+                    client.replay_at = entry.sequence + 1
+                    client.send(entry)
             case wire.AnnounceMember(is_member):
                 client.is_member = is_member
                 if is_member and meeting.leader is None:
@@ -263,7 +294,7 @@ class Hub:
             meeting.forgetting = None
         if not is_used and meeting.forgetting is None:
             loop = asyncio.get_running_loop()
-            meeting.forgetting = loop.call_later(FORGET_S, self._forget, meeting)
+            meeting.forgetting = loop.call_later(self._forget_s, self._forget, meeting)
 
     def _forget(self, meeting: _Meeting) -> None:
         meeting.forgetting = None
@@ -272,6 +303,8 @@ class Hub:
         elif meeting.head:
             meeting.entries.clear()
             meeting.first = meeting.size_bytes = 0
+            for client in meeting.clients.values():
+                client.replay_at = 0
             meeting.broadcast(wire.Ready(0))
 
     # -- invitations ----------------------------------------------------------------------------
@@ -290,7 +323,7 @@ class Hub:
 
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:
         """What a browser sees that follows a meeting's link; the fragment never comes here."""
-        if "upgrade" in request.headers.get("connection", "").lower():
+        if any("upgrade" in value.lower() for value in request.headers.get_all("Connection")):
             return None
         body = (
             b"<!doctype html><meta charset=utf-8><title>Conclave</title>"
@@ -316,9 +349,17 @@ async def _say_refused(connection: ServerConnection, reason: str) -> None:
         return
 
 
-async def _write(client: _Client) -> None:
+async def _write(meeting: _Meeting, client: _Client) -> None:
+    """Send what waits; a replay goes on whenever nothing does, so that a long one fills no queue."""
     try:
         while True:
+            entry = meeting.entry(client.replay_at) if client.replay_at and client.queue.empty() else None
+            if entry is not None:
+                client.replay_at = entry.sequence + 1
+                await client.connection.send(wire.encode(entry))
+                continue
+            if client.queue.empty():
+                client.replay_at = 0
             await client.connection.send(await client.queue.get())
     except ConnectionClosed:
         return

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import SystemRandom
 
@@ -35,20 +35,31 @@ from conclaved.meeting.events import (
     SendLive,
     SendLobby,
 )
+from conclaved.rtp.errors import RtpError
 from conclaved.rtp.offer import MediaOffer
 
 log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 MAX_QUEUED = 1024
 
 
 def client_context(authority: Path | None) -> ssl.SSLContext:
-    """TLS 1.3 towards the service, whose certificate is checked against `authority` (PEM) or the system's."""
-    context = ssl.create_default_context(cafile=None if authority is None else str(authority))
+    """TLS 1.3 towards the service, whose certificate is checked against `authority` (PEM) or the system's.
+
+    Raises UnreachableError when the file cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=None if authority is None else str(authority))
+    except OSError as error:
+        raise UnreachableError(
+            f"{authority} holds no certificate of the conference service's CA: {error.strerror or error}",
+            hint="set it in the configuration: [service] ca_file",
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
@@ -56,8 +67,19 @@ def client_context(authority: Path | None) -> ssl.SSLContext:
 class HubClient:
     """A carrier (see `conference.base`) to the hub, for one meeting."""
 
-    def __init__(self, service: str, address: bytes, tls: ssl.SSLContext) -> None:
-        """`service` is `wss://host:port`, `address` the meeting's address of 32 bytes."""
+    def __init__(
+        self,
+        service: str,
+        address: bytes,
+        tls: ssl.SSLContext,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`service` is `wss://host:port`, `address` the meeting's address of 32 bytes.
+
+        `pause` waits so many seconds between two tries.
+        """
+        self._pause = pause
         self._service = service
         self._address = address
         self._tls = tls
@@ -80,7 +102,7 @@ class HubClient:
             self._queue = asyncio.Queue(MAX_QUEUED)
             self._is_flushed.set()
             on_event(Disconnected())
-            await asyncio.sleep(pause * self._random.uniform(0.5, 1.5))
+            await self._pause(pause * self._random.uniform(0.5, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def perform(self, effect: CarrierEffect) -> None:
@@ -160,8 +182,12 @@ class HubClient:
             case wire.LeaderIs(is_you):
                 return Leader(is_you)
             case wire.MediaPlace(offer):
+                try:
+                    place = MediaOffer.decode(offer)
+                except RtpError as error:
+                    raise ProtocolError(f"it offered no place for media: {error}") from error
                 if self._offer is not None and not self._offer.done():
-                    self._offer.set_result(MediaOffer.decode(offer))
+                    self._offer.set_result(place)
                 return None
             case wire.Refused(reason):
                 raise ProtocolError(f"it refused us: {reason[:200]!r}")
@@ -198,6 +224,8 @@ class HubInvitations:
             raise ServiceTimeoutError(
                 "the conference service did not answer", hint="try again; see: conclavectl status"
             ) from error
+        if isinstance(answer, wire.Refused):
+            raise ProtocolError(f"the conference service refused: {answer.reason[:200]!r}")
         if not isinstance(answer, wire.Blob):
             raise ProtocolError("the conference service did not answer the question")
         return answer
@@ -213,6 +241,7 @@ async def _open(service: str, tls: ssl.SSLContext) -> AsyncIterator[ClientConnec
             max_size=wire.MAX_MESSAGE_BYTES,
             compression=None,
             open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
             proxy=None,
         )
     except ssl.SSLCertVerificationError as error:
@@ -220,7 +249,8 @@ async def _open(service: str, tls: ssl.SSLContext) -> AsyncIterator[ClientConnec
             f"{service} has a certificate that this device does not trust: {error.verify_message}",
             hint="set the service's CA in the configuration: [service] ca_file",
         ) from error
-    except (OSError, InvalidHandshake, InvalidMessage, InvalidURI, TimeoutError) as error:
+    # ValueError: a host name that no resolver takes, such as one with an empty label.
+    except (OSError, InvalidHandshake, InvalidMessage, InvalidURI, ValueError) as error:
         raise UnreachableError(f"{service} cannot be reached: {error}", hint=hint) from error
     try:
         yield connection
@@ -232,11 +262,15 @@ async def _say(connection: ClientConnection, message: wire.ToHub) -> None:
     try:
         await connection.send(wire.encode(message))
     except ConnectionClosed as error:
-        raise UnreachableError("the connection was closed") from error
+        raise UnreachableError(
+            "the conference service closed the connection", hint="try again; see: conclavectl status"
+        ) from error
 
 
 async def _hear(connection: ClientConnection) -> wire.Message:
     try:
         return wire.decode(await connection.recv())
     except ConnectionClosed as error:
-        raise UnreachableError("the connection was closed") from error
+        raise UnreachableError(
+            "the conference service closed the connection", hint="try again; see: conclavectl status"
+        ) from error
