@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -29,6 +30,10 @@ SEAL_PURPOSE = b"invitation"
 T = TypeVar("T")
 
 _NAME = re.compile(r"@?[a-z0-9._+-]+(@[a-z0-9.-]+)?")
+_SERVICE = re.compile(r"wss://[!-~]{1,294}")
+# Control characters and surrogates; the marks that reorder what stands around them.
+_UNSHOWABLE_CATEGORIES = ("Cc", "Cs")
+_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Level(Enum):
@@ -164,7 +169,9 @@ def _check(invitation: Invitation) -> None:
         raise _refuse("validity")
     if len(invitation.title) > 200:
         raise _refuse("the title is longer than 200 characters")
-    if not invitation.service.startswith("wss://") or len(invitation.service) > 300:
+    if any(unicodedata.category(c) in _UNSHOWABLE_CATEGORIES or c in _REORDERING for c in invitation.title):
+        raise _refuse("the title holds what cannot be shown")
+    if not _SERVICE.fullmatch(invitation.service):
         raise _refuse("service address")
     names = (*invitation.invited, *invitation.service_ends)
     if len(names) > MAX_INVITED:
@@ -202,9 +209,12 @@ def _parse(payload: bytes) -> Invitation:
     def octets(name: str) -> bytes:
         text = field(name, str)
         try:
-            return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except (binascii.Error, ValueError) as error:
             raise _refuse(name) from error
+        if _b64(data) != text:
+            raise _refuse(name)
+        return data
 
     try:
         level = Level(field("level", str))
