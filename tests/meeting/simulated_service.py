@@ -24,6 +24,7 @@ from conclaved.meeting import (
     SignedInvitation,
     State,
 )
+from conclaved.meeting.admission import ADMISSION_EXTENSION
 from conclaved.meeting.events import (
     Announce,
     BadInput,
@@ -43,10 +44,13 @@ from conclaved.meeting.events import (
     SendLobby,
     StartJob,
 )
-from conclaved.mls import MlsError
+from conclaved.meeting.meeting_context import MEETING_EXTENSION
+from conclaved.mls import CipherSuite, MlsError
 from conclaved.sframe import EpochKeys
 from tests.pki import TestAuthority
 
+SUITE = CipherSuite.MLS_128_DHKEMP256_AES128GCM_SHA256_P256
+EXTENSION_TYPES = (MEETING_EXTENSION, ADMISSION_EXTENSION)
 WALL = 1_800_000_000
 PUBLIC_CA = TestAuthority("Public CA", not_before=WALL - 10_000_000, not_after=WALL + 100_000_000)
 PROVIDER_CA = TestAuthority("Provider CA", not_before=WALL - 10_000_000, not_after=WALL + 100_000_000)
