@@ -10,7 +10,18 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from conclaved.mls import AcceptAny, Add, Commit, Group, KeyPackage, PendingCommit, Proposal, Remove
+from conclaved.mls import (
+    AcceptAny,
+    Add,
+    Commit,
+    Group,
+    KeyPackage,
+    KeyPackageBundle,
+    PendingCommit,
+    Proposal,
+    Remove,
+    Signer,
+)
 from conclaved.mls.ratchet_tree import RatchetTree
 from conclaved.mls.tree_math import common_ancestor_level
 from tests.bench.floor import Counts, costs_of_primitives, creating, joining, processing
@@ -87,7 +98,8 @@ class _Gathering:
 
     def measure(self, rounds: int, bulk_rounds: int) -> GroupFigures:
         self.tell(f"MLS, {self.members} members: adding them in one Commit")
-        self.assemble(bulk_rounds)
+        with no_collection():
+            self.assemble(bulk_rounds)
         self.tell(f"MLS, {self.members} members: warming the tree")
         self.costs = costs_of_primitives()
         for _ in range(WARMING_COMMITS):
@@ -95,10 +107,12 @@ class _Gathering:
         for each in range(rounds):
             self.tell(f"MLS, {self.members} members: warm commits, round {each + 1} of {rounds}")
             self.costs = costs_of_primitives(rounds=3, sample_s=0.001)
-            self.founder_commits("update")
-            (newcomer,) = self.founder_commits("add", Person("newcomer").bundle().key_package.encode())
-            self.founder_commits("remove", removes=newcomer)
-            self.a_walker_commits()
+            package = Person("newcomer").bundle().key_package.encode()
+            with no_collection():
+                self.founder_commits("update")
+                (newcomer,) = self.founder_commits("add", package)
+                self.founder_commits("remove", removes=newcomer)
+                self.a_walker_commits()
         return GroupFigures(self.members, self.series)
 
     def record(self, name: str, seconds: float, counts: Counts) -> None:
@@ -119,12 +133,11 @@ class _Gathering:
         for count, index in enumerate(sorted(walkers)):
             self.tell(f"MLS, {self.members} members: join {count + 1} of {len(walkers)}")
             bundle, signer = bundles[index - 1], self.people[index].signer
-            with no_collection():
-                seconds, group = timed(
-                    lambda bundle=bundle, signer=signer: Group.join(  # type: ignore[misc]
-                        welcome, bundle, signer, auth=AcceptAny(), now=NOW
-                    )
-                )
+
+            def join(bundle: KeyPackageBundle = bundle, signer: Signer = signer) -> Group:
+                return Group.join(welcome, bundle, signer, auth=AcceptAny(), now=NOW)
+
+            seconds, group = timed(join)
             shared = self.shared_path(group, 0, index)
             self.record("join", seconds, joining(members=self.members, shared=shared))
             self.walkers[index] = group
@@ -142,8 +155,7 @@ class _Gathering:
             pending = group.commit(by_value=proposals, now=NOW)
             return pending, group.protect(pending.content)
 
-        with no_collection():
-            seconds, (pending, message) = timed(work)
+        seconds, (pending, message) = timed(work)
         body = pending.content.body
         assert isinstance(body, Commit)
         assert body.path is not None
@@ -164,8 +176,7 @@ class _Gathering:
         pending, message = self.create(f"{kind}, create", packages, removes)
         receiver = self.members // 2
         group = self.walkers[receiver]
-        with no_collection():
-            seconds, following = timed(lambda: _take_in(group, message))
+        seconds, following = timed(lambda: _take_in(group, message))
         counts = processing(
             depth=_depth(group), shared=self.shared_path(following, 0, receiver), joiners=len(packages)
         )
