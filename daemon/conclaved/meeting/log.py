@@ -36,10 +36,16 @@ class Log:
         """Take an entry in. True when an earlier one is missing and should be asked for again.
 
         What was there first for a sequence number stays: a service that says another thing later
-        does not get a second try.
+        does not get a second try. Where too many wait, those furthest ahead go: they can be asked for
+        again, and what fills the gap must always find room.
         """
-        if sequence < self.next_sequence or len(self._waiting) >= MAX_WAITING_ENTRIES:
+        if sequence < self.next_sequence:
             return False
+        if len(self._waiting) >= MAX_WAITING_ENTRIES and sequence not in self._waiting:
+            furthest = max(self._waiting)
+            if sequence > furthest:
+                return False
+            del self._waiting[furthest]
         is_first_gap = not self._waiting and sequence > self.next_sequence
         self._waiting.setdefault(sequence, data)
         if is_first_gap:

@@ -1,0 +1,101 @@
+"""The log as a member reads it: every entry once, in order, whatever the service does."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conclaved.meeting.log import ASK_AGAIN_S, MAX_WAITING_ENTRIES, Log
+from tests.meeting.cast import PATIENT
+
+
+def drain(log: Log) -> list[bytes]:
+    taken = []
+    while (data := log.take()) is not None:
+        taken.append(data)
+    return taken
+
+
+@PATIENT
+@given(st.integers(1, 40), st.integers(0, 2**32))
+def test_entries_come_out_once_and_in_order_however_they_come_in(count: int, seed: int) -> None:
+    entries = [bytes([i]) for i in range(count)]
+    order = [*range(count), *range(count)]
+    random.Random(seed).shuffle(order)
+    log, taken = Log(), []
+    for sequence in order:
+        log.arrive(sequence, entries[sequence], 0.0)
+        taken += drain(log)
+    assert taken == entries
+    assert log.is_drained
+
+
+def test_the_first_gap_is_asked_for_at_once() -> None:
+    log = Log()
+    assert not log.arrive(0, b"0", 1.0)
+    assert log.take() == b"0"
+    assert log.arrive(2, b"2", 2.0)
+    assert log.gap_since == 2.0
+    assert log.take() is None
+    assert not log.arrive(3, b"3", 2.5)
+
+
+def test_a_gap_that_stays_is_asked_for_again_every_second() -> None:
+    log = Log()
+    log.arrive(1, b"1", 10.0)
+    assert not log.asks_again(10.0 + ASK_AGAIN_S / 2)
+    assert log.asks_again(10.0 + ASK_AGAIN_S)
+    assert not log.asks_again(10.0 + ASK_AGAIN_S * 1.5)
+    assert log.asks_again(10.0 + ASK_AGAIN_S * 2)
+    assert log.gap_since == 10.0
+
+
+def test_a_filled_gap_is_none_any_more() -> None:
+    log = Log()
+    log.arrive(1, b"1", 10.0)
+    log.arrive(0, b"0", 11.0)
+    assert drain(log) == [b"0", b"1"]
+    assert not log.asks_again(20.0)
+    assert log.gap_since is None
+
+
+def test_what_was_said_first_for_a_place_stays() -> None:
+    log = Log()
+    log.arrive(1, b"first", 0.0)
+    log.arrive(1, b"second", 0.0)
+    log.arrive(0, b"0", 0.0)
+    assert drain(log) == [b"0", b"first"]
+    log.arrive(1, b"third", 0.0)
+    assert drain(log) == []
+
+
+def test_a_reader_starts_where_it_is_told() -> None:
+    log = Log()
+    log.arrive(0, b"0", 0.0)
+    log.arrive(5, b"5", 0.0)
+    log.skip_to(5)
+    assert drain(log) == [b"5"]
+    log.start(0)
+    assert log.next_sequence == 0
+
+
+def test_entries_from_far_ahead_do_not_shut_out_the_next_one() -> None:
+    log = Log()
+    for i in range(MAX_WAITING_ENTRIES + 10):
+        log.arrive(10**9 + i, b"far", 0.0)
+    for i in range(20):
+        log.arrive(i, bytes([i]), 1.0)
+    assert drain(log) == [bytes([i]) for i in range(20)]
+
+
+def test_what_waits_is_bounded() -> None:
+    log = Log()
+    for i in range(2 * MAX_WAITING_ENTRIES):
+        log.arrive(10**9 - i, b"far", 0.0)
+    assert repr(log) == f"Log(next=0, {MAX_WAITING_ENTRIES} waiting)"
+
+
+def test_repr_shows_no_entry() -> None:
+    log = Log()
+    log.arrive(1, b"a message", 0.0)
+    assert "message" not in repr(log)
