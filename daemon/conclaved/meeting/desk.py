@@ -64,13 +64,27 @@ class Desk:
         return tuple(self._waiting.values())
 
     def answer_to(self, request: Request) -> Grant | Denial | None:
-        """What this one was already told: an answer may have been lost."""
-        return self._answers.get(request.request_id)
+        """What this one was already told: an answer may have been lost.
+
+        Whoever has the link can see a request's id and repeat it under a key of its own: a Grant is
+        for one key only.
+        """
+        answer = self._answers.get(request.request_id)
+        if isinstance(answer, Grant) and answer.admission.signature_key != request.signature_key:
+            return None
+        return answer
 
     def arrive(self, request: Request, verdict: Verdict, now: float) -> bool:
-        """A checked request. True when it is new; a full lobby ignores it."""
-        is_new = request.request_id not in self._waiting
+        """A checked request. True when it is new; a full lobby ignores it.
+
+        Another key under the id of one who waits is ignored: the host would admit somebody else than
+        the one it was shown, or turn away both.
+        """
+        known = self._waiting.get(request.request_id)
+        is_new = known is None
         if is_new and len(self._waiting) >= MAX_WAITING:
+            return False
+        if known is not None and known.request.signature_key != request.signature_key:
             return False
         self._waiting[request.request_id] = Waiting(request, verdict, now)
         return is_new
