@@ -14,6 +14,8 @@ WINDOW_S = 5.0
 UNKNOWN_EPOCH_S = 2.0
 OFFLINE_S = 2.0
 BEACONS_WITHOUT_HOST = 3
+BEACONS_A_WINDOW = int(WINDOW_S / BEACON_INTERVAL_S)
+"""How many of one sender's beacons fall into a window at least."""
 
 
 def beacons(hosts: frozenset[int], leaves: frozenset[int]) -> frozenset[int]:
@@ -25,23 +27,20 @@ class Watch:
     """One member's view of whether it is behind. Times are monotonic seconds, handed in."""
 
     def __init__(self, now: float) -> None:
-        self._others: frozenset[int] = frozenset()
-        self._heard: deque[float] = deque(maxlen=64)
-        self._expecting_since = now
+        self._expected_since: dict[int, float] = {}
+        self._heard: dict[int, deque[float]] = {}
         self._unknown_since: float | None = None
         self._unknown_last = now
         self._offline_since: float | None = None
         self._gap_since: float | None = None
 
     def __repr__(self) -> str:
-        return f"Watch(beacons={sorted(self._others)})"
+        return f"Watch(beacons={sorted(self._heard)})"
 
     def expect(self, others: frozenset[int], now: float) -> None:
         """From now on beacons of any of `others` are expected; empty where nobody else sends any."""
-        if not self._others and others:
-            self._expecting_since = now
-            self._heard.clear()
-        self._others = others
+        self._expected_since = {leaf: self._expected_since.get(leaf, now) for leaf in others}
+        self._heard = {leaf: self._heard.get(leaf, deque(maxlen=BEACONS_A_WINDOW)) for leaf in others}
 
     def advanced(self) -> None:
         """A new epoch was reached: frames of an unknown one before it mean nothing any more."""
@@ -49,8 +48,8 @@ class Watch:
 
     def heard(self, leaf: int, now: float) -> None:
         """A beacon was opened and its signature held."""
-        if leaf in self._others:
-            self._heard.append(now)
+        if leaf in self._heard:
+            self._heard[leaf].append(now)
 
     def unknown_epoch(self, now: float) -> None:
         """A frame of an epoch that we do not have was seen."""
@@ -77,8 +76,10 @@ class Watch:
             return "the conference service holds back part of the meeting's log"
         if self._unknown_since is not None and self._unknown_last - self._unknown_since >= UNKNOWN_EPOCH_S:
             return "others send under a key that this device was not given"
-        if self._others and now - self._expecting_since >= WINDOW_S:
-            wanted = WINDOW_S / BEACON_INTERVAL_S
-            if sum(1 for at in self._heard if now - at <= WINDOW_S) < wanted / 2:
-                return "the hosts have not been heard for five seconds"
+        # Of all who send, and each for itself: what the service may hold back of several senders it
+        # could hand out later, and one sender could speak for all the others.
+        expected = [leaf for leaf, since in self._expected_since.items() if now - since >= WINDOW_S]
+        heard = sum(1 for leaf in expected for at in self._heard[leaf] if now - at <= WINDOW_S)
+        if 2 * heard < BEACONS_A_WINDOW * len(expected):
+            return "the hosts have not been heard for five seconds"
         return None
