@@ -7,7 +7,7 @@ PY := .venv/bin/python
 .PHONY: help demo test e2e lint bench lock clean setup-run setup-test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 demo: setup-run ## three rooms enroll, meet and encrypt; ARGS=--once runs it to its end and checks it
 	@$(PY) -m tests.demo $(ARGS)

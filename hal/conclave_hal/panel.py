@@ -94,7 +94,9 @@ class PanelView:
     mute_switch: str = "unknown"
     can_admit: bool = False
     notices: tuple[str, ...] = ()
-    """Lines for people: alarms first."""
+    """What is wrong, in lines for people: alarms first."""
+    news: tuple[str, ...] = ()
+    """What has happened in the last minute, the latest last: no alarm."""
     service: str = ""
     """Address of the conference service."""
 

@@ -20,6 +20,7 @@ def panel_document(view: PanelView) -> dict[str, object]:
         document[key] = display_text(document[key])
     document["participants"] = [_participant(participant) for participant in view.participants]
     document["lobby"] = [_request(request) for request in view.lobby]
+    document["news"] = [display_text(line, max_length=400) for line in view.news]
     document["notices"] = [display_text(notice, max_length=400) for notice in view.notices]
     return document
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -10,6 +11,17 @@ from pathlib import Path
 
 from tests.demo import story
 from tests.demo.stage import StageError, stage
+
+
+async def _until_stopped(folder: Path, *, once: bool) -> None:
+    """Play, and end in order on Ctrl-C and on SIGTERM: everything that was started is stopped."""
+    play = asyncio.create_task(_play(folder, once=once))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, play.cancel)
+    try:
+        await play
+    except asyncio.CancelledError:
+        print()
 
 
 async def _play(folder: Path, *, once: bool) -> None:
@@ -51,13 +63,11 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="conclave-demo-"))
     keep = arguments.keep
     try:
-        asyncio.run(_play(folder, once=arguments.once))
+        asyncio.run(_until_stopped(folder, once=arguments.once))
     except StageError as error:
         keep = True
         print(f"\nIt did not hold: {error}\nEverything the programs said is in {folder}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print()
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)

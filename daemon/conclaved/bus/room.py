@@ -150,6 +150,9 @@ class MeetingStatus:
     participants: tuple[ParticipantStatus, ...] = ()
     lobby: tuple[RequestStatus, ...] = ()
     notices: tuple[str, ...] = ()
+    """What is wrong, alarms first."""
+    news: tuple[str, ...] = ()
+    """What has happened in the last minute, the latest last."""
     left_reason: str = ""
 
 

@@ -17,6 +17,8 @@ from conclaved.meeting.welcoming import is_welcome_for
 from conclaved.mls import AcceptAny, Group, KeyPackageBundle
 
 REPEAT_S = 2.0
+KEPT_WAITING_AFTER = 2
+"""A request that was repeated so often waits for a person."""
 
 Joined = Callable[[Group, MeetingContext, int, float], None]
 """(group, context, the log's next sequence number, now)"""
@@ -34,6 +36,7 @@ class Joining:
         self._bundle: KeyPackageBundle | None = None
         self._message: bytes | None = None
         self._repeat_at = 0.0
+        self._times_said = 0
 
     def __repr__(self) -> str:
         return f"Joining({self._bundle!r})"
@@ -59,6 +62,9 @@ class Joining:
         if self._message is not None and now >= self._repeat_at:
             self._repeat_at = now + REPEAT_S
             self._out.add(SendLobby(self._message))
+            self._times_said += 1
+            if self._times_said == KEPT_WAITING_AFTER:
+                self._out.changed()
 
     def on_welcome(self, message: lobby.WelcomeMessage, joined: Joined, again: Callable[[], None]) -> None:
         """Join by a Welcome, if it is ours; `again` is called if that fails, for a fresh offer.
@@ -106,7 +112,14 @@ class Joining:
         if self._bundle is not None:
             self._bundle.close()
         self._bundle = self._message = None
+        self._times_said = 0
+
+    @property
+    def is_kept_waiting(self) -> bool:
+        """Whether what was asked for has not been answered for some seconds."""
+        return self._times_said >= KEPT_WAITING_AFTER
 
     def _repeat(self, message: lobby.LobbyMessage, now: float) -> None:
         self._message = self._out.seal(message)
+        self._times_said = 0
         self._repeat_at = now

@@ -13,7 +13,9 @@ from conclaved.meeting.events import BadInput, Changed, Effect, Publish, SendLob
 from conclaved.meeting.link import NONCE_BYTES, Sealer
 from conclaved.mls import Group, KeyPackageBundle, MlsError, PendingCommit, StagedCommit
 
-MAX_NOTICES = 8
+MAX_WORDS = 8
+NEWS_S = 60.0
+"""How long something that has happened is news."""
 
 Done = Callable[[Any, float], None]
 """(result, now)"""
@@ -29,8 +31,8 @@ class Outbox:
         self.random = random
         self.is_busy = False
         """Whether a job on the group runs: entries and commits wait until it is over."""
-        self.notices: tuple[str, ...] = ()
         self.alarms: tuple[str, ...] = ()
+        self._news: tuple[tuple[str, float | None], ...] = ()
         self._effects: list[Effect] = []
         self._jobs: dict[int, tuple[Done, Failed]] = {}
         self._jobs_started = 0
@@ -109,15 +111,27 @@ class Outbox:
         if not any(isinstance(effect, Changed) for effect in self._effects):
             self.add(Changed())
 
-    def notice(self, text: str) -> None:
-        """Something that people may want to know."""
-        self.notices = (*self.notices, text)[-MAX_NOTICES:]
+    @property
+    def news(self) -> tuple[str, ...]:
+        """What has happened lately, the latest last."""
+        return tuple(text for text, _ in self._news)
+
+    def tell(self, text: str) -> None:
+        """Something has happened that people may want to know: news for a minute."""
+        self._news = (*self._news, (text, None))[-MAX_WORDS:]
         self.changed()
+
+    def expire(self, now: float) -> None:
+        """Forget what is no news any more."""
+        dated = tuple((text, now if at is None else at) for text, at in self._news)
+        self._news = tuple((text, at) for text, at in dated if now - at < NEWS_S)
+        if len(self._news) < len(dated):
+            self.changed()
 
     def alarm(self, text: str) -> None:
         """Something that no honest one does. It stays."""
         if text not in self.alarms:
-            self.alarms = (*self.alarms, text)[-MAX_NOTICES:]
+            self.alarms = (*self.alarms, text)[-MAX_WORDS:]
             self.changed()
 
     def bad_input(self, error: Exception) -> None:

@@ -146,7 +146,8 @@ class Session:
             lobby=self._hosting.waiting() if self._is_host() else (),
             is_host=self._is_host(),
             behind=self._behind,
-            notices=self._out.notices,
+            is_kept_waiting=self._joining.is_kept_waiting,
+            news=self._out.news,
             alarms=self._out.alarms,
         )
 
@@ -389,7 +390,7 @@ class Session:
             if isinstance(item.proposal, Remove):
                 leaf = {item.proposal.removed: before[item.proposal.removed]}
                 gone = roster(leaf.items(), self._member.context, self._assess, own_leaf=-1)[0]
-                self._out.notice(f"{gone.name} {_WORDS.get(item.authenticated_data, 'left')}")
+                self._out.tell(f"{gone.name} {_WORDS.get(item.authenticated_data, 'left')}")
                 if item.authenticated_data == bytes([RemoveReason.KICK]):
                     self._hosting.kicked(gone.name)
         self._in_group()
@@ -406,7 +407,7 @@ class Session:
         self._found_or_offer()
 
     def _restart(self, why: str) -> None:
-        self._out.notice(f"{why}; joining anew")
+        self._out.tell(f"{why}; joining anew")
         self._drop_group()
         self._set_state(State.CONNECTING)
 
@@ -420,6 +421,7 @@ class Session:
                 self._out.add(Replay(self._log.next_sequence))
             self._watch.gap(self._log.gap_since)
             self._member.expire(now)
+            self._out.expire(now)
             if self._is_connected:
                 self._commits.publish_again_if_due(now)
             if self._state in (State.ASKING, State.OFFERING) and self._is_connected:

@@ -38,8 +38,10 @@ class MeetingView:
     is_host: bool = False
     behind: str = ""
     """Why the device takes itself to be behind; empty when it is not."""
-    notices: tuple[str, ...] = ()
-    """For people, the latest last."""
+    is_kept_waiting: bool = False
+    """ASKING, and nobody has answered for some seconds: a person has to decide."""
+    news: tuple[str, ...] = ()
+    """What has happened in the last minute, the latest last."""
     alarms: tuple[str, ...] = ()
     """What somebody did that no honest one does."""
 

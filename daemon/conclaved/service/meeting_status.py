@@ -8,7 +8,7 @@ from conclaved.meeting import MeetingView, State
 _STATES = {
     State.CONNECTING: "joining",
     State.FOUNDING: "joining",
-    State.ASKING: "lobby",
+    State.ASKING: "joining",
     State.OFFERING: "joining",
     State.IN_GROUP: "in_meeting",
     State.ENDED: "left",
@@ -26,9 +26,10 @@ def lock_of(view: MeetingView) -> str:
 
 def meeting_status(view: MeetingView) -> MeetingStatus:
     """A meeting for D-Bus."""
-    notices = view.alarms + ((f"not sending: {view.behind}",) if view.behind else ()) + view.notices
+    notices = view.alarms + ((f"not sending: {view.behind}",) if view.behind else ())
+    waits_for_a_person = view.state is State.ASKING and view.is_kept_waiting
     return MeetingStatus(
-        state=_STATES[view.state],
+        state="lobby" if waits_for_a_person else _STATES[view.state],
         lock=lock_of(view),
         meeting_id=view.meeting_id.hex(),
         title=view.title,
@@ -59,6 +60,7 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
             for w in view.lobby
         ),
         notices=notices,
+        news=view.news,
     )
 
 

@@ -41,5 +41,6 @@ def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: Hardwar
         mute_switch=hardware.mute_switch,
         can_admit=meeting.is_host,
         notices=meeting.notices if meeting.state != "left" else (meeting.left_reason,),
+        news=meeting.news,
         service=meeting.service,
     )

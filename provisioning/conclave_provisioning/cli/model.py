@@ -118,6 +118,7 @@ class Meeting:
     participants: tuple[Participant, ...] = field(default=(), metadata={"of": Participant})
     lobby: tuple[Request, ...] = field(default=(), metadata={"of": Request})
     notices: tuple[str, ...] = ()
+    news: tuple[str, ...] = ()
     left_reason: str = ""
 
 

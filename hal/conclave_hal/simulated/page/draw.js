@@ -106,6 +106,7 @@ function drawPeople(view) {
   const safeLast = (p) => (words.assurance(p.assurance).isSafe ? 1 : 0);
   const sorted = [...view.participants].sort((a, b) => safeLast(a) - safeLast(b));
   byId("people-name").textContent = sorted.length > 1 ? `In the meeting: ${sorted.length}` : "In the meeting";
+  setText("news", view.news.length ? view.news[view.news.length - 1] : "");
   byId("people").replaceChildren(...sorted.map(person));
 }
 
