@@ -17,6 +17,8 @@ from conclaved.meeting.welcoming import is_welcome_for
 from conclaved.mls import AcceptAny, Group, KeyPackageBundle
 
 REPEAT_S = 2.0
+OFFER_ANEW_S = 240.0
+"""An offer that was not taken by then is replaced by a fresh one (`welcoming.OFFER_LIFETIME_S`)."""
 KEPT_WAITING_AFTER = 2
 """A request that was repeated so often waits for a person."""
 
@@ -37,6 +39,7 @@ class Joining:
         self._message: bytes | None = None
         self._repeat_at = 0.0
         self._times_said = 0
+        self._offered_at = 0.0
 
     def __repr__(self) -> str:
         return f"Joining({self._bundle!r})"
@@ -53,12 +56,16 @@ class Joining:
         def made(bundle: KeyPackageBundle, now: float) -> None:
             self.close()
             self._bundle = bundle
+            self._offered_at = now
             self._repeat(lobby.Offer(bundle.key_package.encode()), now)
 
         self._out.job(self._own.key_package_job(), made, self._broke)
 
     def repeat_if_due(self, now: float) -> None:
-        """Say it again."""
+        """Say it again; an offer that grows old, anew."""
+        if self._bundle is not None and now - self._offered_at > OFFER_ANEW_S:
+            self._offered_at = now
+            self.offer()
         if self._message is not None and now >= self._repeat_at:
             self._repeat_at = now + REPEAT_S
             self._out.add(SendLobby(self._message))

@@ -12,6 +12,7 @@ from conclaved.meeting.errors import LocalError
 from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.meeting.link import LinkKey
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
+from conclaved.meeting.welcoming import CLOCK_SLACK_S
 from conclaved.mls import (
     AcceptAny,
     CipherSuite,
@@ -26,7 +27,6 @@ from conclaved.mls import (
 SUITE = CipherSuite.MLS_128_DHKEMP256_AES128GCM_SHA256_P256
 EXTENSION_TYPES = (MEETING_EXTENSION, ADMISSION_EXTENSION)
 KEY_PACKAGE_LIFETIME_S = 24 * 3600
-CLOCK_SLACK_S = 3600
 GROUP_ID_BYTES = 32
 
 
