@@ -314,7 +314,7 @@ def check_tree_validation(case: Case) -> None:
     assert tree.encode() == h(case["tree"])
     assert len(case["resolutions"]) == 2 * tree.n_leaves - 1
     for index, expected in enumerate(case["resolutions"]):
-        assert [each.index for each in tree.node(index).resolution()] == expected
+        assert [each.index for each in tree.node(index).resolution] == expected
     for index, expected_hash in enumerate(case["tree_hashes"]):
         assert tree_hash(crypto, tree.node(index)) == h(expected_hash)
     check_parent_hashes(crypto, tree)

@@ -13,6 +13,7 @@ from conclaved.mls.errors import DecodeError, LocalError
 T = TypeVar("T")
 
 MAX_LENGTH = 2**30 - 1
+_ONE_BYTE = tuple(value.to_bytes(1, "big") for value in range(0x40))
 
 
 def uint8(value: int) -> bytes:
@@ -38,7 +39,7 @@ def uint64(value: int) -> bytes:
 def vector_length(length: int) -> bytes:
     """The header of a variable-size vector of `length` bytes (RFC 9420 §2.1.2): 1, 2 or 4 bytes."""
     if length < 0x40:
-        return length.to_bytes(1, "big")
+        return _ONE_BYTE[length]
     if length < 0x4000:
         return (length | 0x4000).to_bytes(2, "big")
     if length <= MAX_LENGTH:
@@ -48,7 +49,7 @@ def vector_length(length: int) -> bytes:
 
 def opaque(data: bytes | bytearray) -> bytes:
     """`opaque data<V>`: the bytes behind their length."""
-    return vector_length(len(data)) + bytes(data)
+    return vector_length(len(data)) + data
 
 
 def vector(encoded: Iterable[bytes]) -> bytes:
@@ -107,16 +108,19 @@ class Reader:
 
     def vector_length(self) -> int:
         """The length in a vector's header, in its shortest form only (RFC 9420 §2.1.2)."""
-        first = self.uint8()
-        prefix = first >> 6
-        if prefix == 3:
+        at = self._at
+        if at >= self._end:
+            raise DecodeError("a vector length wanted, nothing left")
+        first = self._data[at]
+        if first < 0x40:
+            self._at = at + 1
+            return first
+        size = 1 << (first >> 6)
+        if size == 8:
             raise DecodeError("invalid vector length prefix", rule="RFC 9420 §2.1.2")
-        length = first & 0x3F
-        if prefix:
-            extra = (1 << prefix) - 1
-            length = (length << (8 * extra)) | int.from_bytes(self.fixed(extra), "big")
-            if length < (0x40 if prefix == 1 else 0x4000):
-                raise DecodeError("vector length not in its shortest form", rule="RFC 9420 §2.1.2")
+        length = int.from_bytes(self.fixed(size), "big") & ((1 << (8 * size - 2)) - 1)
+        if length < (0x40 if size == 2 else 0x4000):
+            raise DecodeError("vector length not in its shortest form", rule="RFC 9420 §2.1.2")
         return length
 
     def opaque(self) -> bytes:
@@ -130,7 +134,7 @@ class Reader:
             raise DecodeError(f"a vector of {length} bytes wanted, {self.remaining} left")
         inner = Reader(self._data, self._at, self._at + length)
         items = []
-        while inner.remaining:
+        while inner._at < inner._end:
             items.append(item(inner))
         self._at += length
         return tuple(items)

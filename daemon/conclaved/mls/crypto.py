@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from cryptography import x509
@@ -249,8 +249,13 @@ _REGISTRY = {
     6: _Parameters(0x21, _X448, _SHA512, 3, _SHA512, 3, ChaCha20Poly1305, 32, _ED448),
     7: _Parameters(0x11, _P384, _SHA384, 2, _SHA384, 2, AESGCM, 32, _Ecdsa(_P384, _SHA384)),
 }
-_LABEL = b"MLS 1.0 "
 NONCE_SIZE = 12
+
+
+@lru_cache(maxsize=256)
+def _label(label: str) -> bytes:
+    """The `label` field of the structures that go into a signature or KDF (RFC 9420 §5.1.2, §8)."""
+    return opaque(b"MLS 1.0 " + label.encode())
 
 
 class Crypto:
@@ -268,6 +273,9 @@ class Crypto:
             b"HPKE" + uint16(self._p.kem_id) + uint16(self._p.kdf_id) + uint16(self._p.aead_id)
         )
         self.zero = bytes(self.hash_size)
+        self._longest = min(255 * self.hash_size, 0xFFFF)
+        # A member's key is used again and again, and a KeyPackage is signed twice with one.
+        self._signature_key = lru_cache(maxsize=1024)(self._p.signature.from_public)
 
     def __repr__(self) -> str:
         return f"Crypto({self.suite.name})"
@@ -302,11 +310,11 @@ class Crypto:
 
     def expand_with_label(self, secret: Secret, label: str, context: bytes, length: int) -> bytes:
         """ExpandWithLabel (RFC 9420 §8)."""
-        if not 0 <= length <= min(255 * self.hash_size, 0xFFFF):
+        if not 0 <= length <= self._longest:
             raise LocalError(f"cannot expand to {length} bytes")
         if length == 0:
             return b""
-        info = uint16(length) + opaque(_LABEL + label.encode()) + opaque(context)
+        info = uint16(length) + _label(label) + opaque(context)
         return HKDFExpand(self._p.hash, length, info).derive(secret)
 
     def derive_secret(self, secret: Secret, label: str) -> bytes:
@@ -340,13 +348,13 @@ class Crypto:
 
     def sign_with_label(self, signer: Signer, label: str, content: bytes) -> bytes:
         """SignWithLabel (RFC 9420 §5.1.2)."""
-        return signer.sign(opaque(_LABEL + label.encode()) + opaque(content))
+        return signer.sign(_label(label) + opaque(content))
 
     def verify_with_label(self, public_key: bytes, label: str, content: bytes, signature: bytes) -> None:
         """VerifyWithLabel (RFC 9420 §5.1.2); InvalidSignature where it does not hold."""
         try:
-            key = self._p.signature.from_public(public_key)
-            self._p.signature.verify(key, opaque(_LABEL + label.encode()) + opaque(content), signature)
+            key = self._signature_key(public_key)
+            self._p.signature.verify(key, _label(label) + opaque(content), signature)
         except (BadSignature, ValueError):
             raise InvalidSignature(f"invalid {label} signature", rule="RFC 9420 §5.1.2") from None
 
@@ -355,7 +363,7 @@ class Crypto:
         try:
             key = x509.load_der_x509_certificate(certificate).public_key()
             encoded = self._p.signature.public_bytes(key)
-            self._p.signature.from_public(encoded)
+            self._signature_key(encoded)
         except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
             raise RemoteError(
                 "the certificate has no key of this cipher suite", rule="RFC 9420 §5.3"
@@ -405,7 +413,7 @@ class Crypto:
 
     def label_context(self, label: str, context: bytes) -> "HpkeContext":
         """The HPKE context of EncryptWithLabel and DecryptWithLabel (RFC 9420 §5.1.3)."""
-        return HpkeContext(self, opaque(_LABEL + label.encode()) + opaque(context))
+        return HpkeContext(self, _label(label) + opaque(context))
 
     def encapsulate(self, public: HpkePublicKey) -> tuple[bytes, bytes]:
         """Encap (RFC 9180 §4.1): the shared secret and what carries it."""

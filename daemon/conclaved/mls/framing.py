@@ -98,20 +98,31 @@ class FramedContent:
     def content_type(self) -> ContentType:
         return content_type_of(self.body)
 
+    def _head(self) -> bytes:
+        return (
+            opaque(self.group_id)
+            + uint64(self.epoch)
+            + self.sender.encode()
+            + opaque(self.authenticated_data)
+            + uint8(self.content_type)
+        )
+
     def encode(self) -> bytes:
         """The TLS encoding, cached."""
         encoded = self._encoded
         if encoded is None:
-            encoded = (
-                opaque(self.group_id)
-                + uint64(self.epoch)
-                + self.sender.encode()
-                + opaque(self.authenticated_data)
-                + uint8(self.content_type)
-                + encode_body(self.body)
-            )
+            encoded = self._head() + encode_body(self.body)
             object.__setattr__(self, "_encoded", encoded)
         return encoded
+
+    @classmethod
+    def of_encoded_body(
+        cls, group_id: bytes, epoch: int, sender: Sender, authenticated_data: bytes, body: Body, data: bytes
+    ) -> "FramedContent":
+        """The content with a body that was read from `data`: the only bytes that it can be encoded as."""
+        content = cls(group_id, epoch, sender, authenticated_data, body)
+        object.__setattr__(content, "_encoded", content._head() + data)
+        return content
 
     @classmethod
     def read(cls, reader: Reader) -> "FramedContent":

@@ -33,10 +33,16 @@ class Capabilities:
     extensions: tuple[int, ...]
     proposals: tuple[int, ...]
     credentials: tuple[int, ...]
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def encode(self) -> bytes:
-        fields = (self.versions, self.cipher_suites, self.extensions, self.proposals, self.credentials)
-        return b"".join(vector(uint16(value) for value in field) for field in fields)
+        """The TLS encoding, cached."""
+        encoded = self._encoded
+        if encoded is None:
+            fields = (self.versions, self.cipher_suites, self.extensions, self.proposals, self.credentials)
+            encoded = b"".join(vector(uint16(value) for value in each) for each in fields)
+            object.__setattr__(self, "_encoded", encoded)
+        return encoded
 
     @classmethod
     def read(cls, reader: Reader) -> "Capabilities":

@@ -159,10 +159,13 @@ def open_private(
     plaintext = crypto.aead_open(key.key, nonce, message.ciphertext, message.content_aad())
     reader = Reader(plaintext)
     body = read_body(reader, message.content_type)
+    encoded_body = reader.since(0)
     signature, tag = read_auth(reader, message.content_type)
     if any(reader.fixed(reader.remaining)):
         raise DecodeError("padding is not all zero", rule="RFC 9420 §6.3.1")
     sender = Sender(SenderType.MEMBER, sender_data.leaf_index)
-    content = FramedContent(message.group_id, message.epoch, sender, message.authenticated_data, body)
+    content = FramedContent.of_encoded_body(
+        message.group_id, message.epoch, sender, message.authenticated_data, body, encoded_body
+    )
     opened = AuthenticatedContent(WireFormat.PRIVATE_MESSAGE, content, signature, tag)
     return Opened(opened, ratchet, key)

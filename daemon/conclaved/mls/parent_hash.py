@@ -43,7 +43,7 @@ def _is_valid_through(crypto: Crypto, parent: Subtree, child: Subtree, sibling: 
     unmerged = frozenset(node.unmerged_leaves)
     end = child.first + (1 << child.level)
     unmerged_below = {leaf for leaf in unmerged if child.first <= leaf < end}
-    resolution = child.resolution()
+    resolution = child.resolution
     # All of the resolution but one node must be unmerged at the parent.
     if len(resolution) != len(unmerged_below) + 1:
         return 0

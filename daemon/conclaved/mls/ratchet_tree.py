@@ -97,7 +97,18 @@ class Summary:
 class Subtree:
     """A node and everything below it. `node` is None where it is blank. Never changed once made."""
 
-    __slots__ = ("_summary", "first", "is_blank", "left", "level", "n_members", "node", "right", "tree_hash")
+    __slots__ = (
+        "_resolution",
+        "_summary",
+        "first",
+        "is_blank",
+        "left",
+        "level",
+        "n_members",
+        "node",
+        "right",
+        "tree_hash",
+    )
 
     def __init__(
         self,
@@ -126,6 +137,7 @@ class Subtree:
         self.tree_hash: bytes | None = None
         """Cache of `tree_hash.tree_hash`."""
         self._summary: Summary | None = None
+        self._resolution: tuple[Subtree, ...] | None = None
 
     @classmethod
     def blank(cls, first: int, level: int) -> "Subtree":
@@ -189,9 +201,14 @@ class Subtree:
             if subtree.level:
                 stack += reversed(subtree.children)
 
-    def resolution(self) -> list["Subtree"]:
-        """The nodes that together reach all members below (RFC 9420 §4.1.1)."""
-        found: list[Subtree] = []
+    @property
+    def resolution(self) -> "tuple[Subtree, ...]":
+        """The nodes that together reach all members below (RFC 9420 §4.1.1), cached."""
+        if self._resolution is None:
+            self._resolution = tuple(self._resolve())
+        return self._resolution
+
+    def _resolve(self) -> "Iterator[Subtree]":
         stack = [self]
         while stack:
             subtree = stack.pop()
@@ -200,10 +217,9 @@ class Subtree:
             if subtree.node is None:
                 stack += reversed(subtree.children)
                 continue
-            found.append(subtree)
+            yield subtree
             if isinstance(subtree.node, ParentNode):
-                found += (subtree.leaf(leaf) for leaf in subtree.node.unmerged_leaves)
-        return found
+                yield from (subtree.leaf(leaf) for leaf in subtree.node.unmerged_leaves)
 
     def __repr__(self) -> str:
         return f"Subtree(node {self.index}, {self.n_members} members)"
@@ -379,15 +395,20 @@ def _read_node(reader: Reader) -> Node:
 class TreeEditor:
     """Changes strung together; `freeze` gives the next tree. The tree that it began with stays."""
 
-    __slots__ = ("_encryption_keys", "_signature_keys", "root")
+    __slots__ = ("_are_shared", "_encryption_keys", "_signature_keys", "root")
 
     def __init__(self, tree: RatchetTree) -> None:
         self.root = tree.root
-        self._encryption_keys = tree.encryption_keys.copy()
-        self._signature_keys = tree.signature_keys.copy()
+        self._encryption_keys = tree.encryption_keys
+        self._signature_keys = tree.signature_keys
+        self._are_shared = True
 
     def _count(self, node: Node | None, change: int) -> None:
         if node is not None:
+            if self._are_shared:
+                self._encryption_keys = self._encryption_keys.copy()
+                self._signature_keys = self._signature_keys.copy()
+                self._are_shared = False
             counts = [(self._encryption_keys, node.encryption_key)]
             if isinstance(node, LeafNode):
                 counts.append((self._signature_keys, node.signature_key))

@@ -1,6 +1,6 @@
 """TreeKEM: making an UpdatePath, and taking one in (RFC 9420 §7.4 to §7.6)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conclaved.mls.crypto import Crypto, HpkeContext, HpkePrivateKey, Secret
@@ -73,12 +73,11 @@ def new_path(
     return NewPath(editor.freeze(), leaf_node, steps, path_secrets, private_keys, secret)
 
 
-def _recipients(copath: Subtree, excluded: frozenset[int]) -> list[Subtree]:
+def _recipients(copath: Subtree, excluded: frozenset[int]) -> Sequence[Subtree]:
     """The resolution of a copath node without the leaves that the same Commit adds."""
-    resolution = copath.resolution()
     if not excluded:
-        return resolution
-    return [each for each in resolution if each.level or each.first not in excluded]
+        return copath.resolution
+    return [each for each in copath.resolution if each.level or each.first not in excluded]
 
 
 def encrypt_path(
