@@ -76,7 +76,7 @@ def _mls(arguments: argparse.Namespace, progress: Progress) -> None:
     progress("MLS, the primitives")
     costs = costs_of_primitives()
     figures = [
-        measure_group(size, rounds=rounds, bulk_rounds=max(1, min(rounds, 3)), tell=progress)
+        measure_group(size, rounds=rounds, bulk_rounds=min(rounds, max(3, 1000 // size)), tell=progress)
         for size in sizes
     ]
     progress.done()
