@@ -37,13 +37,15 @@ def main() -> None:
     _log_for_the_journal(verbose=arguments.verbose)
     # A core dump would hold every key of the meeting.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    failures: list[BaseException] = []
     try:
         asyncio.run(_run(load(arguments.config)))
     except* (ConfigError, HalError, IdentityError, BusError) as errors:
-        for error in _leaves(errors):
-            hint = getattr(error, "hint", "")
-            print(f"conclaved: {error}{f' ({hint})' if hint else ''}", file=sys.stderr)
-        sys.exit(1)
+        failures = _leaves(errors)
+    for error in failures:
+        hint = getattr(error, "hint", "")
+        print(f"conclaved: {error}{f' ({hint})' if hint else ''}", file=sys.stderr)
+    sys.exit(1 if failures else 0)
 
 
 async def _run(config: Config) -> None:

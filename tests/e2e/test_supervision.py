@@ -1,0 +1,85 @@
+"""The daemon as systemd sees it: what it says on the notify socket, and how it refuses to start."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from tests.bus.bus import PrivateBus
+
+DEADLINE_S = 30.0
+
+
+def configure(folder: Path, bus: str, *, extra: str = "") -> dict[str, str]:
+    """A room without hardware. Returns the environment that systemd would give."""
+    credentials = folder / "credentials"
+    credentials.mkdir()
+    (credentials / "wrapping-key").write_bytes(secrets.token_bytes(32))
+    (folder / "hal.toml").write_text("")
+    (folder / "conclave.toml").write_text(
+        f'state_directory = "{folder}/state"\nruntime_directory = "{folder}/run"\n'
+        f'hal = "{folder}/hal.toml"\n{extra}\n[bus]\naddress = "{bus}"\n'
+    )
+    return {**os.environ, "CREDENTIALS_DIRECTORY": str(credentials)}
+
+
+async def start(folder: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "conclaved.service",
+        "--config",
+        str(folder / "conclave.toml"),
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_the_daemon_is_ready_on_the_bus_feeds_the_watchdog_and_stops_in_order(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.setblocking(False)
+        async with PrivateBus() as bus:
+            environment = configure(tmp_path, bus.address)
+            environment |= {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+            process = await start(tmp_path, environment)
+            try:
+                async with asyncio.timeout(DEADLINE_S):
+                    said: list[bytes] = []
+                    while said.count(b"WATCHDOG=1") < 3 or b"READY=1" not in said:
+                        said.append(await loop.sock_recv(listener, 4096))
+                    process.send_signal(signal.SIGTERM)
+                    while b"STOPPING=1" not in said:
+                        said.append(await loop.sock_recv(listener, 4096))
+                    _, words = await process.communicate()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+    assert process.returncode == 0, words.decode()
+    assert words == b""
+
+
+async def test_a_daemon_without_a_bus_says_so_in_one_line(tmp_path: Path) -> None:
+    process = await start(tmp_path, configure(tmp_path, "unix:path=/nonexistent/bus"))
+    async with asyncio.timeout(DEADLINE_S):
+        _, words = await process.communicate()
+    assert process.returncode == 1
+    assert len(words.decode().splitlines()) == 1, words.decode()
+
+
+async def test_a_daemon_with_unreadable_trust_does_not_start_with_none(tmp_path: Path) -> None:
+    async with PrivateBus() as bus:
+        environment = configure(tmp_path, bus.address)
+        (tmp_path / "state").mkdir()
+        (tmp_path / "state/trust.json").write_text("{")
+        process = await start(tmp_path, environment)
+        async with asyncio.timeout(DEADLINE_S):
+            _, words = await process.communicate()
+    assert process.returncode == 1
+    assert "trust.json" in words.decode()
+    assert len(words.decode().splitlines()) == 1
