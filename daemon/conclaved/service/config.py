@@ -29,6 +29,7 @@ from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, Enroll
 T = TypeVar("T")
 
 DEFAULT_PATH = Path("/etc/conclave/conclave.toml")
+LONGEST_COUNTDOWN_S = 300.0
 
 
 class ConfigError(Exception):
@@ -110,6 +111,9 @@ def load(path: Path) -> Config:
     )
     for table in (bus, acme, service, top):
         table.finish()
+    # Written so that "nan" is refused too.
+    if not 0 <= config.join_countdown_s <= LONGEST_COUNTDOWN_S:
+        raise ConfigError(f"{path}: join_countdown_s must be from 0 to {LONGEST_COUNTDOWN_S:g}")
     kinds = [kind.value for kind in ChallengeKind]
     if config.acme.challenge not in kinds:
         raise ConfigError(f"{path}: [acme] challenge must be one of: {', '.join(kinds)}")

@@ -121,6 +121,12 @@ class Enrolling:
         except (EnrollmentError, IdentityError) as error:
             log.warning("enrollment of %s failed: %s", domain, error)
             self._error = error
+        except Exception as error:  # the task's root: nobody must take the old certificate for success
+            log.exception("enrollment of %s failed", domain)
+            self._error = EnrollmentError(
+                f"this device could not do its part: {type(error).__name__}",
+                hint="see: journalctl -u conclaved",
+            )
         else:
             log.info("enrolled %s", domain)
         finally:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import re
 import ssl
 
 from conclaved.bus.room import MeetingRequest
@@ -14,6 +15,7 @@ from conclaved.meeting.invitation import MEETING_ID_BYTES, SEAL_PURPOSE
 from conclaved.meeting.link import NONCE_BYTES, SECRET_BYTES
 
 DAY_S = 86_400
+_PORT = re.compile("[0-9]{1,5}")
 
 
 async def create(
@@ -64,9 +66,15 @@ async def follow(link: Link, tls: ssl.SSLContext) -> SignedInvitation:
     link.check(sealed)
     token = link.secret.sealer().open(sealed, SEAL_PURPOSE)
     try:
-        return SignedInvitation.verify(token.decode("ascii"))
+        invitation = SignedInvitation.verify(token.decode("ascii"))
     except UnicodeDecodeError as error:
         raise InvitationError("the invitation is malformed", hint="ask the host for a new link") from error
+    if _host_and_port(invitation.content.service) != (link.host, link.port):
+        raise InvitationError(
+            "the invitation is for another conference service than the link leads to",
+            hint="do not join; ask the host for the link again",
+        )
+    return invitation
 
 
 def _host_and_port(service: str) -> tuple[str, int]:
@@ -76,7 +84,8 @@ def _host_and_port(service: str) -> tuple[str, int]:
     if not service.startswith("wss://"):
         raise refusal
     rest = service.removeprefix("wss://")
-    host, _, port = rest.rpartition(":") if rest.rpartition(":")[2].isdigit() else (rest, "", "443")
+    before, _, last = rest.rpartition(":")
+    host, port = (before, last) if _PORT.fullmatch(last) else (rest, "443")
     try:
         Link.decode(Link(host, int(port), bytes(32), LinkSecret(bytes(32))).encode())
     except InvitationError as error:

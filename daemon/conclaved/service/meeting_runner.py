@@ -13,6 +13,7 @@ from typing import Protocol
 
 from conclaved.conference.base import Carrier
 from conclaved.conference.errors import ConferenceError
+from conclaved.media import MediaError
 from conclaved.meeting import MeetingView, Session, State
 from conclaved.meeting.events import (
     Announce,
@@ -36,6 +37,8 @@ from conclaved.sframe import EpochKeys
 log = logging.getLogger(__name__)
 
 JOB_THREADS = 2
+MEDIA_RETRY_S = 5.0
+"""Between two tries to get a way to the relay; the meeting itself goes on without."""
 
 
 class Media(Protocol):
@@ -60,7 +63,8 @@ class MeetingRunner:
         self._changed = changed
         self._tasks: asyncio.TaskGroup | None = None
         self._executor = ThreadPoolExecutor(JOB_THREADS, thread_name_prefix="meeting")
-        self._ended: asyncio.Future[Ended] | None = None
+        self._ended: Ended | None = None
+        self._has_ended = asyncio.Event()
         self._wake = asyncio.Event()
         self._view = session.view()
         self._wants_media = asyncio.Event()
@@ -70,9 +74,13 @@ class MeetingRunner:
         """The session's view, as it was after the last event."""
         return self._view
 
+    @property
+    def ended(self) -> Ended | None:
+        """How the session ended, as soon as it has."""
+        return self._ended
+
     async def run(self) -> Ended:
         """Run until the session ends, or until cancelled: then every key is dropped all the same."""
-        self._ended = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -81,7 +89,7 @@ class MeetingRunner:
                     tasks.create_task(self._tick()),
                     tasks.create_task(self._keep_media()),
                 ]
-                ended = await self._ended
+                await self._has_ended.wait()
                 await self._carrier.flush()
                 for task in own:
                     task.cancel()
@@ -89,7 +97,8 @@ class MeetingRunner:
             self._tasks = None
             await self._media.stop()
             self._executor.shutdown(wait=False, cancel_futures=True)
-        return ended
+        assert self._ended is not None  # noqa: S101 -- `_has_ended` says so
+        return self._ended
 
     def leave(self) -> None:
         """Leave the meeting; `run` returns soon after."""
@@ -139,8 +148,10 @@ class MeetingRunner:
                 continue
             try:
                 await self._media.start(await self._carrier.open_media())
-            except ConferenceError as error:
+            except (ConferenceError, MediaError) as error:
                 log.warning("no media: %s", error)
+                await asyncio.sleep(MEDIA_RETRY_S)
+                self._wants_media.set()
 
     def _apply(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -155,9 +166,10 @@ class MeetingRunner:
                     self._update()
                 case BadInput(error):
                     self._note(error)
-                case Ended() if self._ended is not None and not self._ended.done():
+                case Ended() if self._ended is None:
+                    self._ended = effect
                     self._update()
-                    self._ended.set_result(effect)
+                    self._has_ended.set()
                 case _:
                     pass
 

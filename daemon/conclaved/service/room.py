@@ -53,6 +53,7 @@ from conclaved.meeting import (
     SignedInvitation,
     State,
 )
+from conclaved.meeting.events import Ended
 from conclaved.meeting.membership import SFRAME_SUITE
 from conclaved.service import invitations
 from conclaved.service.config import Config
@@ -69,6 +70,7 @@ log = logging.getLogger(__name__)
 IDLE = MeetingStatus(state="idle")
 VERDICT_LIFETIME_S = 60.0
 STREAMS_EVERY_S = 1.0
+PUT_AWAY_S = 5.0
 
 
 class ConclaveRoom:
@@ -236,6 +238,9 @@ class ConclaveRoom:
 
     async def join_meeting(self, link: str) -> None:
         """See `Room`. Asked from outside: announced, refusable, muted."""
+        if self._meeting_task is not None and self._meeting.state == "left":
+            # The last one is still being put away: its farewell goes out, its media stops.
+            await asyncio.wait({self._meeting_task}, timeout=PUT_AWAY_S)
         if self._is_busy():
             raise RoomError(
                 RoomErrorKind.ALREADY_IN_MEETING, "the room is in a meeting", hint="conclavectl meeting leave"
@@ -259,7 +264,14 @@ class ConclaveRoom:
         if self._is_busy():
             raise RoomError(RoomErrorKind.ALREADY_IN_MEETING, "the room has just joined a meeting")
         carrier = HubClient(parsed.service, parsed.secret.address, tls)
-        self._meeting_task = asyncio.create_task(self._attend(session, carrier, invitation))
+        content = invitation.content
+        announced = replace(
+            IDLE, state="joining", lock="opening", title=content.title, level=content.level.value
+        )
+        # Muted and announced before anybody can ask: what was before this join is no longer true.
+        self._hardware.camera_muted = self._hardware.microphone_muted = True
+        self._set_meeting(announced)
+        self._meeting_task = asyncio.create_task(self._attend(session, carrier, announced))
 
     async def leave_meeting(self) -> None:
         """See `Room`."""
@@ -319,14 +331,10 @@ class ConclaveRoom:
                 self._meeting_task.cancel()
                 await asyncio.gather(self._meeting_task, return_exceptions=True)
 
-    async def _attend(self, session: Session, carrier: HubClient, invitation: SignedInvitation) -> None:
+    async def _attend(self, session: Session, carrier: HubClient, announced: MeetingStatus) -> None:
         """One meeting from its announcement on the panel to its end."""
-        self._hardware.camera_muted = self._hardware.microphone_muted = True
-        content = invitation.content
-        announced = replace(
-            IDLE, state="joining", lock="opening", title=content.title, level=content.level.value
-        )
         runner: MeetingRunner | None = None
+        reason = "left the meeting"
         try:
             for left in range(round(self._config.join_countdown_s), 0, -1):
                 notice = f"joining in {left} s, as asked from outside the room; press Leave to refuse"
@@ -346,21 +354,25 @@ class ConclaveRoom:
             self._runner, self._engine = runner, engine
             await self._apply_switches()
             ended = await runner.run()
-            reason = f"{ended.reason}; {ended.hint}" if ended.hint else ended.reason
+            reason = _why(ended)
             log.info("meeting ended: %s", ended.reason)
-        except asyncio.CancelledError:
-            reason = "left the meeting"
-            raise
+        except Exception:  # the task's root: a room must not look as if it were still in
+            log.exception("the meeting ended by a fault of this device")
+            reason = "this device could not go on; join again, and see: journalctl -u conclaved"
         finally:
             self._runner = self._engine = None
             self._hardware.camera_muted = self._hardware.microphone_muted = True
-            self._set_meeting(replace(IDLE, state="left", title=content.title, left_reason=reason))
+            self._set_meeting(replace(IDLE, state="left", title=announced.title, left_reason=reason))
 
     def _leave(self) -> None:
         if self._runner is not None:
             self._runner.leave()
         elif self._meeting_task is not None and not self._meeting_task.done():
             self._meeting_task.cancel()
+            # A task that is cancelled before its first step runs no line of its own.
+            self._set_meeting(
+                replace(IDLE, state="left", title=self._meeting.title, left_reason="left the meeting")
+            )
 
     def _ask_runner(self, ask: Callable[[MeetingRunner], None]) -> None:
         if self._runner is None:
@@ -377,8 +389,16 @@ class ConclaveRoom:
             raise RoomError(kind, str(error), hint=error.hint) from error
 
     def _on_meeting(self) -> None:
-        if self._runner is not None:
-            self._set_meeting(meeting_status(self._runner.view()))
+        runner = self._runner
+        if runner is None:
+            return
+        view, ended = runner.view(), runner.ended
+        if view.state is not State.ENDED:
+            self._set_meeting(meeting_status(view))
+        elif ended is not None:
+            # Whoever waits for "left" looks once: the reason must be there with it.
+            self._hardware.camera_muted = self._hardware.microphone_muted = True
+            self._set_meeting(replace(IDLE, state="left", title=view.title, left_reason=_why(ended)))
 
     def _set_meeting(self, status: MeetingStatus) -> None:
         if status != self._meeting:
@@ -465,3 +485,7 @@ class ConclaveRoom:
         for waiting, event in self._subscribers:
             waiting |= topics
             event.set()
+
+
+def _why(ended: Ended) -> str:
+    return f"{ended.reason}; {ended.hint}" if ended.hint else ended.reason

@@ -1,0 +1,108 @@
+"""A whole room in this process: real key store, simulated hardware, no bus."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from conclave_hal import config as hal_config
+from conclave_hal.panel import PanelView
+from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
+from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
+from conclaved.identity import BelievedClock, KeyStore, TrustFile
+from conclaved.service.config import Config
+from conclaved.service.hardware import Hardware
+from conclaved.service.policy_file import PolicyFile
+from conclaved.service.room import ConclaveRoom
+from tests.pki import TestAuthority
+
+DEADLINE_S = 20
+PUBLIC_CA = TestAuthority("Public CA")
+
+HAL = """
+[panel]
+driver = "simulated"
+
+[privacy_switch]
+driver = "simulated"
+
+[mute_switch]
+driver = "simulated"
+"""
+
+
+class TestRoom:
+    """A running room and the hands in it."""
+
+    __test__ = False  # pytest would take the name for a test class
+
+    def __init__(self, room: ConclaveRoom, hardware: Hardware, keys: KeyStore) -> None:
+        self.room = room
+        self.hardware = hardware
+        self.keys = keys
+
+    @property
+    def shutter(self) -> SimulatedPrivacySwitch:
+        switch = self.hardware.devices.privacy_switch
+        assert isinstance(switch, SimulatedPrivacySwitch)
+        return switch
+
+    @property
+    def mute_switch(self) -> SimulatedMuteSwitch:
+        switch = self.hardware.devices.mute_switch
+        assert isinstance(switch, SimulatedMuteSwitch)
+        return switch
+
+    async def panel(self) -> PanelView:
+        """What the glass shows once it shows the room as it is now."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                drawn = self.hardware.devices.panel.drawn()
+                if drawn is not None and self.room.panel(drawn.serial) == drawn:
+                    return drawn
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running_room(
+    folder: Path, *, service_ca: Path | None = None, domain: str = "room.example.com", countdown_s: float = 60
+) -> AsyncIterator[TestRoom]:
+    """A room with a certificate (an empty `domain`: without), which trusts the CA that issued it."""
+    config = Config(
+        state_directory=folder / "state",
+        runtime_directory=folder / "run",
+        join_countdown_s=countdown_s,
+        service_ca=service_ca,
+    )
+    for directory in (config.state_directory, config.runtime_directory, config.token_directory):
+        directory.mkdir(parents=True)
+    (folder / "hal.toml").write_text(HAL)
+    devices = hal_config.load(folder / "hal.toml")
+    keys = KeyStore(config.state_directory / "identity", bytes(range(32)))
+    if domain:
+        signer = keys.signer()
+        keys.install_chain(PUBLIC_CA.issue(signer.certificate_public_key, dns=[domain]))
+    made: list[Hardware] = []
+
+    def hardware(changed: object, drawn: object) -> Hardware:
+        made.append(Hardware(devices, changed, drawn))  # type: ignore[arg-type]
+        return made[0]
+
+    room = ConclaveRoom(
+        config,
+        keys,
+        TrustFile(config.state_directory / "trust.json"),
+        PolicyFile(config.state_directory / "policy.json"),
+        BelievedClock(time.time, built_at=0),
+        hardware,
+    )
+    await room.add_anchor(PUBLIC_CA.root_pem, "public", "verified", ())
+    await devices.open()
+    running = asyncio.create_task(room.run())
+    try:
+        yield TestRoom(room, made[0], keys)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await devices.close()

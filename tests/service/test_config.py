@@ -1,0 +1,92 @@
+"""The configuration file: what is wrong is named by file, table and key."""
+
+from pathlib import Path
+
+import pytest
+
+from conclaved.service.config import Config, ConfigError, load
+
+GOOD = """
+state_directory = "/srv/state"
+runtime_directory = "/srv/run"
+hal = "/srv/hal.toml"
+allow_plain_key = true
+join_countdown_s = 3
+
+[bus]
+address = "unix:path=/srv/bus"
+
+[acme]
+directory_url = "https://ca.example/dir"
+agree_terms = true
+challenge = "dns-01"
+dns_hook = "/bin/true"
+email = "it@example.com"
+
+[service]
+ca_file = "/srv/ca.pem"
+"""
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "conclave.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_every_key_of_the_file_is_taken(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD))
+    assert config.state_directory == Path("/srv/state")
+    assert config.token_directory == Path("/srv/run/acme-challenge")
+    assert config.hal == Path("/srv/hal.toml")
+    assert config.allow_plain_key is True
+    assert config.join_countdown_s == 3.0
+    assert config.bus_address == "unix:path=/srv/bus"
+    assert config.acme.challenge == "dns-01"
+    assert config.acme.dns_hook == Path("/bin/true")
+    assert config.service_ca == Path("/srv/ca.pem")
+
+
+def test_an_empty_file_means_the_defaults_and_the_system_bus(tmp_path: Path) -> None:
+    config = load(written(tmp_path, ""))
+    assert config == Config()
+    assert config.bus_address is None
+    assert config.allow_plain_key is False
+
+
+WRONG: dict[str, tuple[str | bytes, str]] = {
+    "not TOML": ("state_directory = ", "is not TOML"),
+    "not UTF-8": (b'hal = "\xff"', "is not TOML"),
+    "unknown key": ('state_dir = "/x"', "state_dir is not known"),
+    "unknown key in a table": ("[acme]\nurl = 1", "[acme] url is not known"),
+    "unknown table": ("[media]\nx = 1", "media is not known"),
+    "number for a path": ("hal = 3", "hal must be a str"),
+    "text for a flag": ('allow_plain_key = "yes"', "allow_plain_key must be a bool"),
+    "number for a flag": ("[acme]\nagree_terms = 1", "[acme] agree_terms must be a bool"),
+    "flag for a number": ("join_countdown_s = true", "join_countdown_s must be a number"),
+    "text for a table": ('bus = "unix:"', "bus must be a dict"),
+    "negative countdown": ("join_countdown_s = -1", "join_countdown_s must be from 0 to 300"),
+    "endless countdown": ("join_countdown_s = inf", "join_countdown_s must be from 0 to 300"),
+    "countdown that is no number": ("join_countdown_s = nan", "join_countdown_s must be from 0 to 300"),
+    "unknown challenge": ('[acme]\nchallenge = "tls-alpn-01"', "[acme] challenge must be one of: http-01, "),
+    "ACME without TLS": ('[acme]\ndirectory_url = "http://ca.example/dir"', "[acme] "),
+    "dns-01 without a hook": (
+        '[acme]\ndirectory_url = "https://ca.example/dir"\nchallenge = "dns-01"',
+        "[acme] ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_named_by_file_and_key(tmp_path: Path, text: str | bytes, says: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert says in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "conclave.toml"
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load(path)

@@ -1,0 +1,88 @@
+"""Who may mute and unmute, and what a switch that nobody can read counts for."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from conclave_hal.panel import ActionKind, PanelAction
+from conclave_hal.switches import SwitchPosition
+from conclaved.bus.room import Topic
+from tests.service.rooms import TestRoom, running_room
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[TestRoom]:
+    async with running_room(tmp_path) as room:
+        yield room
+
+
+async def test_from_outside_a_room_can_be_muted_and_never_unmuted(here: TestRoom) -> None:
+    await here.room.mute(camera=True, microphone=True)
+    await here.room.mute(camera=False, microphone=False)
+    status = here.room.hardware()
+    assert (status.camera_muted, status.microphone_muted) == (True, True)
+
+
+async def test_muting_one_leaves_the_other(here: TestRoom) -> None:
+    await here.room.mute(camera=True, microphone=False)
+    status = here.room.hardware()
+    assert (status.camera_muted, status.microphone_muted) == (True, False)
+
+
+async def test_a_press_on_the_panel_unmutes_what_was_muted_from_outside(here: TestRoom) -> None:
+    await here.room.mute(camera=True, microphone=True)
+    here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
+    here.room.act(PanelAction(ActionKind.UNMUTE_MICROPHONE))
+    status = here.room.hardware()
+    assert (status.camera_muted, status.microphone_muted) == (False, False)
+
+
+async def test_a_closed_shutter_switches_the_camera_off_whatever_software_says(here: TestRoom) -> None:
+    await here.shutter.move(SwitchPosition.BLOCKING)
+    here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
+    assert here.hardware.is_camera_off
+    assert not here.hardware.is_microphone_off
+    assert (await here.panel()).shutter == "blocking"
+
+
+async def test_an_open_shutter_does_not_unmute(here: TestRoom) -> None:
+    await here.room.mute(camera=True, microphone=False)
+    await here.shutter.move(SwitchPosition.BLOCKING)
+    await here.shutter.move(SwitchPosition.PASSING)
+    assert here.hardware.is_camera_off
+    view = await here.panel()
+    assert (view.camera_muted, view.shutter) == (True, "passing")
+
+
+@pytest.mark.parametrize(("position", "is_off"), [("blocking", True), ("passing", False), ("unknown", False)])
+async def test_only_a_switch_that_is_known_to_block_counts_as_blocking(
+    here: TestRoom, position: str, is_off: bool
+) -> None:
+    await here.shutter.move(SwitchPosition(position))
+    await here.mute_switch.move(SwitchPosition(position))
+    assert here.hardware.is_camera_off is is_off
+    assert here.hardware.is_microphone_off is is_off
+    view = await here.panel()
+    assert (view.shutter, view.mute_switch) == (position, position)
+    assert (view.camera_muted, view.microphone_muted) == (False, False)
+
+
+async def test_a_switch_that_was_unplugged_is_told_to_who_listens(here: TestRoom) -> None:
+    changes = here.room.changes()
+    await here.panel()
+    first = anext(changes)
+    await here.shutter.move(SwitchPosition.UNKNOWN)
+    view = await here.panel()
+    assert view.shutter == "unknown"
+    await here.room.mute(camera=True, microphone=False)
+    assert Topic.HARDWARE in await first
+    await changes.aclose()  # type: ignore[attr-defined]
+
+
+async def test_the_glass_is_at_the_newest_view_and_says_its_serial(here: TestRoom) -> None:
+    before = (await here.panel()).serial
+    await here.room.mute(camera=True, microphone=False)
+    view = await here.panel()
+    assert view.serial > before
+    assert here.room.hardware().panel_serial == view.serial
