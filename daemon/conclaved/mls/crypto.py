@@ -5,6 +5,7 @@ DeriveKeyPair (§7.1.3), the exporter (§5.3), X448, and a sealing context that 
 recipients, which makes a Welcome for N joiners linear in N. HPKE's aad is empty in MLS throughout.
 """
 
+import hashlib
 import hmac
 import os
 from collections.abc import Sequence
@@ -268,6 +269,7 @@ class Crypto:
         self.key_size = self._p.key_size
         self.nonce_size = NONCE_SIZE
         self._hash_name = self._p.hash.name
+        self._hash = getattr(hashlib, self._hash_name)
         self._kem_suite_id = b"KEM" + uint16(self._p.kem_id)
         self.hpke_suite_id = (
             b"HPKE" + uint16(self._p.kem_id) + uint16(self._p.kdf_id) + uint16(self._p.aead_id)
@@ -288,9 +290,8 @@ class Crypto:
 
     def hash(self, data: bytes) -> bytes:
         """Hash of the suite, `hash_size` bytes."""
-        digest = hashes.Hash(self._p.hash)
-        digest.update(data)
-        return digest.finalize()
+        digest: bytes = self._hash(data).digest()
+        return digest
 
     def mac(self, key: Secret, data: bytes) -> bytes:
         """HMAC with the suite's hash."""

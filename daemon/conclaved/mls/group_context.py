@@ -1,6 +1,6 @@
 """GroupContext: the summary of the group that its members agree on (RFC 9420 §8.1)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, uint16, uint64
 from conclaved.mls.errors import RemoteError
@@ -56,8 +56,18 @@ class GroupContext:
 
     def provisional(self, tree_hash: bytes, extensions: tuple[Extension, ...]) -> "GroupContext":
         """The next epoch's context with the old transcript hash (RFC 9420 §12.4.1)."""
-        return replace(self, epoch=self.epoch + 1, tree_hash=tree_hash, extensions=extensions)
+        confirmed = self.confirmed_transcript_hash
+        return GroupContext(
+            self.cipher_suite, self.group_id, self.epoch + 1, tree_hash, confirmed, extensions
+        )
 
     def confirmed(self, confirmed_transcript_hash: bytes) -> "GroupContext":
         """The same with its transcript hash."""
-        return replace(self, confirmed_transcript_hash=confirmed_transcript_hash)
+        return GroupContext(
+            self.cipher_suite,
+            self.group_id,
+            self.epoch,
+            self.tree_hash,
+            confirmed_transcript_hash,
+            self.extensions,
+        )
