@@ -109,10 +109,11 @@ class _Gathering:
             self.costs = costs_of_primitives(rounds=3, sample_s=0.001)
             package = Person("newcomer").bundle().key_package.encode()
             with no_collection():
+                # First, so that the collection's cold caches are nobody's.
+                self.a_walker_commits()
                 self.founder_commits("update")
                 (newcomer,) = self.founder_commits("add", package)
                 self.founder_commits("remove", removes=newcomer)
-                self.a_walker_commits()
         return GroupFigures(self.members, self.series)
 
     def record(self, name: str, seconds: float, counts: Counts) -> None:

@@ -36,4 +36,4 @@ def test_every_primitive_that_is_counted_has_a_cost() -> None:
 def test_the_floor_of_a_join_grows_with_the_members_and_that_of_a_warm_commit_with_the_depth() -> None:
     assert joining(members=100, shared=2).verify == 101
     assert processing(depth=7, shared=2, joiners=0).verify == 2
-    assert creating(depth=7, path=7, seals=9, joiners=0).agree == 9
+    assert creating(depth=7, path=7, seals=9, joiners=0).ephemeral == 9
