@@ -83,7 +83,7 @@ class Aead(Protocol):
     def seal(self, nonce: bytes, aad: bytes, plaintext: bytes) -> bytes:
         """Ciphertext followed by the tag of Nt bytes."""
 
-    def open(self, nonce: bytes, aad: bytes, ciphertext: bytes | memoryview) -> bytes:
+    def open(self, nonce: bytes, aad: bytes, ciphertext: bytes) -> bytes:
         """The plaintext. Raises AuthenticationError, or MalformedError when shorter than a tag."""
 
     def erase(self) -> None:
@@ -117,7 +117,7 @@ class Gcm:
         """See Aead."""
         return self._live().encrypt(nonce, plaintext, aad)
 
-    def open(self, nonce: bytes, aad: bytes, ciphertext: bytes | memoryview) -> bytes:
+    def open(self, nonce: bytes, aad: bytes, ciphertext: bytes) -> bytes:
         """See Aead."""
         if len(ciphertext) < 16:
             raise MalformedError("shorter than a tag")
@@ -148,13 +148,13 @@ class CtrHmac:
         ciphertext = self._ctr(nonce, plaintext)
         return ciphertext + self._tag(nonce, aad, ciphertext)
 
-    def open(self, nonce: bytes, aad: bytes, ciphertext: bytes | memoryview) -> bytes:
+    def open(self, nonce: bytes, aad: bytes, ciphertext: bytes) -> bytes:
         """See Aead."""
         size = len(ciphertext) - self._nt
         if size < 0:
             raise MalformedError("shorter than a tag")
-        inner = bytes(ciphertext[:size])
-        if not hmac.compare_digest(self._tag(nonce, aad, inner), bytes(ciphertext[size:])):
+        inner = ciphertext[:size]
+        if not hmac.compare_digest(self._tag(nonce, aad, inner), ciphertext[size:]):
             raise AuthenticationError("tag does not match")
         return self._ctr(nonce, inner)
 

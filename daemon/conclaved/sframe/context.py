@@ -18,7 +18,7 @@ from conclaved.sframe.errors import (
     SframeUsageError,
     UnknownKeyError,
 )
-from conclaved.sframe.header import Header, decode
+from conclaved.sframe.header import encode, parse
 from conclaved.sframe.key_schedule import derive_key_salt
 from conclaved.sframe.replay_window import ReplayWindow
 
@@ -80,11 +80,12 @@ class _Context:
 class SenderContext(_Context):
     """Protects frames under one KID. Not for use by two threads."""
 
-    __slots__ = ("_next_ctr",)
+    __slots__ = ("_limit", "_next_ctr")
 
     def __init__(self, suite: CipherSuite, kid: int, base_key: bytes | bytearray) -> None:
         """`base_key` is at least one byte; the MLS binding gives Nk bytes (RFC 9605 §5.2)."""
         super().__init__(suite, kid, base_key)
+        self._limit = suite.parameters.counter_limit
         self._next_ctr = 0
 
     @property
@@ -102,11 +103,11 @@ class SenderContext(_Context):
         if len(plaintext) > MAX_FRAME_BYTES:
             raise SframeUsageError("frame is too long")
         ctr = self._next_ctr
-        if ctr >= self.suite.parameters.counter_limit:
+        if ctr >= self._limit:
             raise CounterExhaustedError(f"KID {self.kid:#x} has encrypted its limit of frames")
         # Before encrypting: an exception on the way must burn the counter, not offer it again.
         self._next_ctr = ctr + 1
-        header = Header(self.kid, ctr).encode()
+        header = encode(self.kid, ctr)
         return header + aead.seal(self._nonce(ctr), header + metadata, plaintext)
 
 
@@ -131,19 +132,20 @@ class ReceiverContext(_Context):
         Raises MalformedError, UnknownKeyError (another KID), ReplayError, AuthenticationError;
         none of them changes the context. KeyGoneError after `close`.
         """
-        header, size = decode(ciphertext)
-        return self.unprotect_parsed(header, size, ciphertext, metadata)
+        kid, ctr, size = parse(ciphertext)
+        if kid != self.kid:
+            self._live()
+            raise UnknownKeyError(kid, Refusal.UNKNOWN_STREAM)
+        return self.unprotect_parsed(ctr, size, ciphertext, metadata)
 
-    def unprotect_parsed(self, header: Header, size: int, ciphertext: bytes, metadata: bytes) -> bytes:
-        """Like `unprotect`, for a caller that has decoded the header (`size` bytes) already."""
+    def unprotect_parsed(self, ctr: int, size: int, ciphertext: bytes, metadata: bytes) -> bytes:
+        """Like `unprotect`, for a caller that has parsed the header (`size` bytes) and chosen by its KID."""
         aead = self._live()
-        if header.kid != self.kid:
-            raise UnknownKeyError(header.kid, Refusal.UNKNOWN_STREAM)
         if len(ciphertext) > MAX_FRAME_BYTES + 64:
             raise MalformedError("frame is too long")
-        if not self._window.check(header.ctr):
-            raise ReplayError(f"counter {header.ctr} of KID {self.kid:#x} was seen or is too old")
+        if not self._window.check(ctr):
+            raise ReplayError(f"counter {ctr} of KID {self.kid:#x} was seen or is too old")
         aad = ciphertext[:size] + metadata
-        plaintext = aead.open(self._nonce(header.ctr), aad, memoryview(ciphertext)[size:])
-        self._window.commit(header.ctr)
+        plaintext = aead.open(self._nonce(ctr), aad, ciphertext[size:])
+        self._window.commit(ctr)
         return plaintext

@@ -27,23 +27,28 @@ class Header:
 
     def encode(self) -> bytes:
         """1 to 17 bytes. Raises SframeUsageError when a value is out of range (RFC 9605 §4.3)."""
-        if not (0 <= self.kid <= MAX_VALUE and 0 <= self.ctr <= MAX_VALUE):
-            raise SframeUsageError("KID and CTR are unsigned 64-bit numbers")
-        config = 0
-        tail = b""
-        if self.kid < 8:
-            config |= self.kid << 4
-        else:
-            size = (self.kid.bit_length() + 7) // 8
-            config |= 0x80 | (size - 1) << 4
-            tail = self.kid.to_bytes(size, "big")
-        if self.ctr < 8:
-            config |= self.ctr
-        else:
-            size = (self.ctr.bit_length() + 7) // 8
-            config |= 0x08 | (size - 1)
-            tail += self.ctr.to_bytes(size, "big")
-        return bytes((config,)) + tail
+        return encode(self.kid, self.ctr)
+
+
+def encode(kid: int, ctr: int) -> bytes:
+    """The header of these two numbers; see `Header.encode`."""
+    if not (0 <= kid <= MAX_VALUE and 0 <= ctr <= MAX_VALUE):
+        raise SframeUsageError("KID and CTR are unsigned 64-bit numbers")
+    config = 0
+    tail = b""
+    if kid < 8:
+        config |= kid << 4
+    else:
+        size = (kid.bit_length() + 7) // 8
+        config |= 0x80 | (size - 1) << 4
+        tail = kid.to_bytes(size, "big")
+    if ctr < 8:
+        config |= ctr
+    else:
+        size = (ctr.bit_length() + 7) // 8
+        config |= 0x08 | (size - 1)
+        tail += ctr.to_bytes(size, "big")
+    return bytes((config,)) + tail
 
 
 def decode(data: bytes) -> tuple[Header, int]:
@@ -51,12 +56,18 @@ def decode(data: bytes) -> tuple[Header, int]:
 
     Raises MalformedError when it is cut short or not encoded in the fewest bytes.
     """
+    kid, ctr, size = parse(data)
+    return Header(kid, ctr), size
+
+
+def parse(data: bytes) -> tuple[int, int, int]:
+    """KID, CTR and length in bytes of the header at the start of `data`; see `decode`."""
     if not data:
         raise MalformedError("an empty frame has no SFrame header")
     config = data[0]
     kid, at = _field(data, 1, config >> 4)
     ctr, at = _field(data, at, config & 0x0F)
-    return Header(kid, ctr), at
+    return kid, ctr, at
 
 
 def _field(data: bytes, at: int, nibble: int) -> tuple[int, int]:

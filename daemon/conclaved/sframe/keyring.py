@@ -23,6 +23,7 @@ The origin of a frame is its authenticated KID. Members can forge each other's K
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from types import MappingProxyType
 
 from conclaved.sframe.cipher_suite import CipherSuite
@@ -35,7 +36,7 @@ from conclaved.sframe.errors import (
     SframeUsageError,
     UnknownKeyError,
 )
-from conclaved.sframe.header import Header, decode
+from conclaved.sframe.header import parse
 from conclaved.sframe.mls_kid import EPOCH_BITS, KidLayout
 
 GRACE_S = 10.0
@@ -84,6 +85,20 @@ class KeyringCounts:
     frames_waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A member's stream in one epoch. It is there only while its frames may be opened."""
+
+    leaf_index: int
+    context_id: int
+    receiver: ReceiverContext
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """What it is called in every epoch: leaf and context."""
+        return self.leaf_index, self.context_id
+
+
 class _Epoch:
     """Keys of one epoch. Erased exactly once."""
 
@@ -95,8 +110,8 @@ class _Epoch:
         "keys",
         "layout",
         "moved",
-        "receivers",
         "senders",
+        "streams",
     )
 
     def __init__(self, suite: CipherSuite, keys: EpochKeys) -> None:
@@ -107,7 +122,10 @@ class _Epoch:
         self.expires_at: float | None = None
         self.closed: set[int] = set()
         self.moved: dict[tuple[int, int], float] = {}
-        self.receivers: dict[tuple[int, int], ReceiverContext] = {}
+        """When the streams that have gone on to a newer epoch are closed here, by their origin."""
+        self.streams: dict[int, _Stream] = {}
+        """By KID, whether a frame has been authenticated or not: members times contexts bound their number,
+        and deriving anew for every forged frame would be work for the asking."""
         self.senders: dict[int, SenderContext] = {}
 
     def sender(self, context_id: int) -> SenderContext:
@@ -117,24 +135,26 @@ class _Epoch:
             found = self.senders[context_id] = SenderContext(self._suite, kid, self._base_key)
         return found
 
-    def receiver(self, leaf_index: int, context_id: int, kid: int) -> ReceiverContext:
-        # Kept even before a frame has authenticated: members times contexts bound their number,
-        # and deriving anew for every forged frame would be work for the asking.
-        stream = leaf_index, context_id
-        found = self.receivers.get(stream)
-        if found is None:
-            found = self.receivers[stream] = ReceiverContext(self._suite, kid, self._base_key, REPLAY_WINDOW)
-        return found
+    def open_stream(self, leaf_index: int, context_id: int, kid: int) -> _Stream:
+        receiver = ReceiverContext(self._suite, kid, self._base_key, REPLAY_WINDOW)
+        opened = self.streams[kid] = _Stream(leaf_index, context_id, receiver)
+        return opened
 
-    def close_stream(self, stream: tuple[int, int]) -> None:
-        receiver = self.receivers.pop(stream, None)
-        if receiver is not None:
-            receiver.close()
+    def close_stream(self, kid: int) -> None:
+        stream = self.streams.pop(kid, None)
+        if stream is not None:
+            stream.receiver.close()
 
     def close_leaf(self, leaf_index: int) -> None:
         self.closed.add(leaf_index)
-        for stream in [s for s in self.receivers if s[0] == leaf_index]:
-            self.close_stream(stream)
+        for kid in [kid for kid, stream in self.streams.items() if stream.leaf_index == leaf_index]:
+            self.close_stream(kid)
+
+    def close_moved(self, now: float) -> None:
+        if self.moved:
+            for kid, stream in list(self.streams.items()):
+                if now >= self.moved.get(stream.origin, inf):
+                    self.close_stream(kid)
 
     def close_senders(self) -> None:
         for sender in self.senders.values():
@@ -143,8 +163,8 @@ class _Epoch:
 
     def erase(self) -> None:
         self.close_senders()
-        for stream in list(self.receivers):
-            self.close_stream(stream)
+        for kid in list(self.streams):
+            self.close_stream(kid)
         self._base_key[:] = bytes(len(self._base_key))
 
 
@@ -245,7 +265,8 @@ class MediaKeyring:
         self._check_open()
         self._erase_due(now)
         due = [e.expires_at for e in self._epochs.values() if e.expires_at is not None]
-        due += [at for e in self._epochs.values() for stream, at in e.moved.items() if stream in e.receivers]
+        for epoch in self._epochs.values():
+            due += [epoch.moved[s.origin] for s in epoch.streams.values() if s.origin in epoch.moved]
         if self._waiting:
             due.append(self._waiting[0].deadline)
         return min(due, default=None)
@@ -291,29 +312,32 @@ class MediaKeyring:
     def _open_or_hold(
         self, ciphertext: bytes, metadata: bytes, now: float, waiting: _Waiting | None = None
     ) -> Opened | Held:
-        header, size = decode(ciphertext)
-        bits = header.kid % (1 << EPOCH_BITS)
-        epoch = self._epochs.get(bits)
+        kid, ctr, size = parse(ciphertext)
+        epoch = self._epochs.get(kid % (1 << EPOCH_BITS))
         if epoch is None:
             return self._hold(
-                header, waiting or _Waiting(ciphertext, metadata, now + HOLD_S), is_new=not waiting
+                kid, waiting or _Waiting(ciphertext, metadata, now + HOLD_S), is_new=not waiting
             )
-        parts = epoch.layout.split(header.kid)
-        stream = parts.leaf_index, parts.context_id
-        refusal = self._refusal(epoch, stream, now)
-        if refusal is not None:
-            raise UnknownKeyError(header.kid, refusal)
-        receiver = epoch.receiver(parts.leaf_index, parts.context_id, header.kid)
-        is_first = receiver.is_unused
-        plaintext = receiver.unprotect_parsed(header, size, ciphertext, metadata)
+        stream = epoch.streams.get(kid) or self._new_stream(epoch, kid, now)
+        is_first = stream.receiver.is_unused
+        plaintext = stream.receiver.unprotect_parsed(ctr, size, ciphertext, metadata)
         if is_first:
             self._close_older(epoch, stream, now)
         self._opened += 1
-        return Opened(parts.context_id, parts.leaf_index, epoch.keys.epoch, header.ctr, plaintext, metadata)
+        return Opened(stream.context_id, stream.leaf_index, epoch.keys.epoch, ctr, plaintext, metadata)
 
-    def _refusal(self, epoch: _Epoch, stream: tuple[int, int], now: float) -> Refusal | None:
-        """Why a frame of this stream may not be opened in this epoch, or None."""
-        leaf_index, context_id = stream
+    def _new_stream(self, epoch: _Epoch, kid: int, now: float) -> _Stream:
+        """Begin to receive a stream. What ends one later closes it: `_refusal` need not look again."""
+        parts = epoch.layout.split(kid)
+        origin = parts.leaf_index, parts.context_id
+        refusal = self._refusal(epoch, origin, now)
+        if refusal is not None:
+            raise UnknownKeyError(kid, refusal)
+        return epoch.open_stream(*origin, kid)
+
+    def _refusal(self, epoch: _Epoch, origin: tuple[int, int], now: float) -> Refusal | None:
+        """Why frames of this stream may not be opened in this epoch, or None."""
+        leaf_index, context_id = origin
         if context_id > MAX_CONTEXT_ID:
             return Refusal.UNKNOWN_STREAM
         if leaf_index == epoch.keys.own_leaf:
@@ -322,42 +346,45 @@ class MediaKeyring:
             return Refusal.UNKNOWN_SENDER
         if leaf_index in epoch.closed:
             return Refusal.REMOVED_SENDER
-        moved_at = epoch.moved.get(stream)
-        if moved_at is not None and now >= moved_at:
+        if now >= epoch.moved.get(origin, inf):
             return Refusal.STREAM_MOVED
         return None
 
-    def _close_older(self, epoch: _Epoch, stream: tuple[int, int], now: float) -> None:
+    def _close_older(self, epoch: _Epoch, stream: _Stream, now: float) -> None:
         for other in self._epochs.values():
             if other.keys.epoch < epoch.keys.epoch:
-                other.moved.setdefault(stream, now + STRAGGLER_S)
+                other.moved.setdefault(stream.origin, now + STRAGGLER_S)
 
-    def _hold(self, header: Header, frame: _Waiting, *, is_new: bool) -> Held:
-        bits = header.kid % (1 << EPOCH_BITS)
+    def _hold(self, kid: int, frame: _Waiting, *, is_new: bool) -> Held:
+        bits = kid % (1 << EPOCH_BITS)
         current = self._current
         if current is not None:
             ahead = (bits - current.keys.epoch) % (1 << EPOCH_BITS)
             if ahead >= 1 << (EPOCH_BITS - 1):
-                raise UnknownKeyError(header.kid, Refusal.EPOCH_GONE)
+                raise UnknownKeyError(kid, Refusal.EPOCH_GONE)
         size = len(frame.ciphertext) + len(frame.metadata)
         # The oldest stay: a new epoch tends to begin with the keyframe that the others need.
         if len(self._waiting) >= HOLD_MAX_FRAMES or self._waiting_bytes + size > HOLD_MAX_BYTES:
-            raise UnknownKeyError(header.kid, Refusal.UNKNOWN_EPOCH)
+            raise UnknownKeyError(kid, Refusal.UNKNOWN_EPOCH)
         self._waiting.append(frame)
         self._waiting_bytes += size
         self._held += is_new
         return Held(bits)
 
     def _erase_due(self, now: float) -> None:
-        for bits, epoch in list(self._epochs.items()):
-            if epoch.expires_at is not None and now >= epoch.expires_at:
-                epoch.erase()
-                del self._epochs[bits]
-                continue
-            for stream, at in epoch.moved.items():
-                if now >= at:
-                    epoch.close_stream(stream)
+        is_over = False
+        for epoch in self._epochs.values():
+            epoch.close_moved(now)
+            is_over = is_over or (epoch.expires_at is not None and now >= epoch.expires_at)
+        if is_over:
+            self._erase_expired(now)
         while self._waiting and now >= self._waiting[0].deadline:
             frame = self._waiting.popleft()
             self._waiting_bytes -= len(frame.ciphertext) + len(frame.metadata)
             self._expired += 1
+
+    def _erase_expired(self, now: float) -> None:
+        for bits, epoch in list(self._epochs.items()):
+            if epoch.expires_at is not None and now >= epoch.expires_at:
+                epoch.erase()
+                del self._epochs[bits]

@@ -35,8 +35,6 @@ class ReplayWindow:
 
     def commit(self, ctr: int) -> None:
         """Mark `ctr` as seen. Raises SframeUsageError unless `check` allows it."""
-        if not self.check(ctr):
-            raise SframeUsageError("counter was committed before")
         age = self._newest - ctr
         if age < 0:
             # A jump longer than the window leaves nothing of it; never shift by 2^64.
@@ -44,5 +42,7 @@ class ReplayWindow:
             self._seen = (self._seen << shift) & self._mask if shift < self._size else 0
             self._newest = ctr
             self._seen |= 1
-        else:
+        elif age < self._size and not self._seen >> age & 1:
             self._seen |= 1 << age
+        else:
+            raise SframeUsageError("counter was committed before")
