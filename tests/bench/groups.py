@@ -104,6 +104,9 @@ class _Gathering:
         self.costs = costs_of_primitives()
         for _ in range(WARMING_COMMITS):
             self.a_walker_commits()
+        # A device holds one group, not twenty: the others would only sweep its caches.
+        kept = {self.members // 2, *self.dice.sample(sorted(self.walkers), min(3, len(self.walkers)))}
+        self.walkers = {index: self.walkers[index] for index in sorted(kept)}
         for each in range(rounds):
             self.tell(f"MLS, {self.members} members: warm commits, round {each + 1} of {rounds}")
             self.costs = costs_of_primitives(rounds=3, sample_s=0.001)
