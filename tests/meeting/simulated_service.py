@@ -6,13 +6,16 @@ the hub carries, in order, and can be told to drop, repeat, reorder and lie.
 
 import hashlib
 import os
+import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from conclaved.identity import Anchor, Assurance, SoftwareSigner, TrustStore, Verdict, parse_anchor_pem
 from conclaved.meeting import (
+    Admission,
     Invitation,
     Level,
     LinkSecret,
@@ -20,16 +23,18 @@ from conclaved.meeting import (
     MeetingView,
     OwnIdentity,
     OwnRules,
+    Role,
     Session,
     SignedInvitation,
     State,
 )
-from conclaved.meeting.admission import ADMISSION_EXTENSION
+from conclaved.meeting.admission import ADMISSION_EXTENSION, IssuerType, issue
 from conclaved.meeting.events import (
     Announce,
     BadInput,
     CarrierEvent,
     Connected,
+    Disconnected,
     Effect,
     Ended,
     Entry,
@@ -87,6 +92,40 @@ class Clock:
         return WALL + int(self.now - 1000)
 
 
+class Client(Protocol):
+    """Who is connected to the service: a `Room`, or somebody who keeps to no rule."""
+
+    is_connected: bool
+    is_member: bool
+
+    def hear(self, event: CarrierEvent) -> None:
+        """An event from the service."""
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+
+
+@dataclass
+class Faults:
+    """What a bad service does to each event, by probability. Connections and verdicts it leaves alone."""
+
+    rng: random.Random
+    drop: float = 0.2
+    repeat: float = 0.2
+    delay: float = 0.3
+    longest_s: float = 1.5
+
+    def schedule(self, event: CarrierEvent) -> list[float]:
+        """After how many seconds to deliver it, once for each delivery."""
+        if not isinstance(event, Entry | Lobby | Live):
+            return [0.0]
+        times = 0 if self.rng.random() < self.drop else 2 if self.rng.random() < self.repeat else 1
+        return [
+            self.rng.uniform(0, self.longest_s) if self.rng.random() < self.delay else 0.0
+            for _ in range(times)
+        ]
+
+
 @dataclass(eq=False)
 class Room:
     """A device in the simulation."""
@@ -99,6 +138,9 @@ class Room:
     ended: Ended | None = None
     keys: list[EpochKeys] = field(default_factory=list)
     bad_inputs: list[Exception] = field(default_factory=list)
+    holds_jobs: bool = False
+    """Whether jobs wait in `jobs` until `work` is called: a device with a slow key store."""
+    jobs: list[StartJob] = field(default_factory=list)
 
     @property
     def view(self) -> MeetingView:
@@ -110,9 +152,45 @@ class Room:
     def hear(self, event: CarrierEvent) -> None:
         self.perform(self.session.handle(event, self.service.clock.now))
 
+    def tick(self, now: float) -> None:
+        self.perform(self.session.tick(now))
+
+    def leaf(self, name: str) -> int:
+        """The leaf of the participant with that name."""
+        return next(p.leaf for p in self.view.participants if p.name == name)
+
+    def kick(self, name: str) -> None:
+        self.perform(self.session.kick(self.leaf(name), self.service.clock.now))
+
+    def admit(self, name: str) -> None:
+        self.perform(self.session.admit(name, self.service.clock.now))
+
+    def leave(self) -> None:
+        self.perform(self.session.leave(self.service.clock.now))
+
+    def state(self) -> tuple[object, ...]:
+        """What nothing that is refused may change."""
+        view = self.view
+        return (
+            view.state,
+            view.epoch,
+            view.security_code,
+            view.code_epoch,
+            view.participants,
+            len(self.keys),
+        )
+
+    def work(self) -> None:
+        """Do the jobs that wait."""
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            self._work(job)
+
     def perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
+                case StartJob() if self.holds_jobs:
+                    self.jobs.append(effect)
                 case StartJob():
                     self.service.queue.append(partial(self._work, effect))
                 case NewEpoch(keys):
@@ -143,20 +221,38 @@ class SimulatedService:
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self.log: list[bytes] = []
-        self.rooms: list[Room] = []
+        self.rooms: list[Client] = []
         self.queue: deque[Callable[[], None]] = deque()
-        self.leader: Room | None = None
+        self.leader: Client | None = None
         self.seen: list[bytes] = []
-        self.filter: Callable[[Room, CarrierEvent], list[CarrierEvent]] = lambda room, event: [event]
+        self.filter: Callable[[Client, CarrierEvent], list[CarrierEvent]] = lambda room, event: [event]
+        self.faults: Faults | None = None
+        self.names_leaders = True
         self.checks_expected = True
+        self._delayed: list[tuple[float, Client, CarrierEvent]] = []
 
-    def connect(self, room: Room) -> None:
+    def connect(self, room: Client) -> None:
         room.is_connected = True
         if room not in self.rooms:
             self.rooms.append(room)
         self.deliver(room, Connected(len(self.log)))
 
-    def depart(self, room: Room) -> None:
+    def disconnect(self, room: Client) -> None:
+        self.hand_over(room, Disconnected())
+        room.is_connected = False
+        self.depart(room)
+
+    def lose_log(self) -> None:
+        """Forget the meeting, as after a crash: everybody connects anew."""
+        self.settle()
+        clients = list(self.rooms)
+        self.log.clear()
+        self.leader = None
+        for room in clients:
+            self.hand_over(room, Disconnected())
+            self.connect(room)
+
+    def depart(self, room: Client) -> None:
         def gone() -> None:
             if room in self.rooms:
                 self.rooms.remove(room)
@@ -166,15 +262,19 @@ class SimulatedService:
 
         self.queue.append(gone)
 
-    def deliver(self, room: Room, event: CarrierEvent) -> None:
+    def deliver(self, room: Client, event: CarrierEvent) -> None:
         for each in self.filter(room, event):
-            self.queue.append(partial(self.hand_over, room, each))
+            for delay in (0.0,) if self.faults is None else self.faults.schedule(each):
+                if delay:
+                    self._delayed.append((self.clock.now + delay, room, each))
+                else:
+                    self.queue.append(partial(self.hand_over, room, each))
 
-    def hand_over(self, room: Room, event: CarrierEvent) -> None:
+    def hand_over(self, room: Client, event: CarrierEvent) -> None:
         if room.is_connected:
             room.hear(event)
 
-    def take(self, room: Room, effect: Effect) -> None:
+    def take(self, room: Client, effect: Effect) -> None:
         match effect:
             case Publish(token, data, expected):
                 self.seen.append(data)
@@ -201,6 +301,8 @@ class SimulatedService:
                 raise AssertionError(effect)
 
     def name_leader(self) -> None:
+        if not self.names_leaders:
+            return
         self.leader = next((room for room in self.rooms if room.is_member), None)
         for room in self.rooms:
             self.deliver(room, Leader(room is self.leader))
@@ -219,8 +321,12 @@ class SimulatedService:
         self.settle()
         while self.clock.now < until:
             self.clock.now += step
+            due = [(room, event) for at, room, event in self._delayed if at <= self.clock.now]
+            self._delayed = [each for each in self._delayed if each[0] > self.clock.now]
+            for room, event in due:
+                self.hand_over(room, event)
             for room in list(self.rooms):
-                room.perform(room.session.tick(self.clock.now))
+                room.tick(self.clock.now)
             self.settle()
 
 
@@ -262,6 +368,17 @@ class Meeting:
         token = content.sign(host.signer, host.chain)
         return cls(host, link, SignedInvitation.verify(token), service or SimulatedService())
 
+    def admission(self, who: OwnIdentity, role: Role = Role.MEMBER) -> Admission:
+        """An admission by the invitation's signer."""
+        content = self.invitation.content
+        return issue(self.host.signer, content.meeting_id, who.signer.public_key, role)
+
+    def link_admission(self, who: OwnIdentity) -> Admission:
+        """An admission by the link alone."""
+        content = self.invitation.content
+        key = who.signer.public_key
+        return issue(self.link.link_key(), content.meeting_id, key, Role.GUEST, issuer_type=IssuerType.LINK)
+
     def room(
         self,
         who: OwnIdentity,
@@ -294,6 +411,15 @@ class Meeting:
             service.connect(room)
             service.settle()
         return room
+
+
+def agree(*rooms: Room) -> None:
+    """All are in one epoch of one group, with one roster, one key and one code."""
+    assert in_group(*rooms), [room.view.state for room in rooms]
+    assert len({room.view.epoch for room in rooms}) == 1, [room.view.epoch for room in rooms]
+    assert len({bytes(room.keys[-1].base_key) for room in rooms}) == 1
+    assert len({room.view.security_code for room in rooms}) == 1
+    assert len({frozenset(room.names()) for room in rooms}) == 1
 
 
 def in_group(*rooms: Room) -> bool:

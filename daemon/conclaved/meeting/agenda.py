@@ -1,17 +1,23 @@
 """What waits to be committed, and which of it goes into the next commit.
 
 All waiting joins and leaves go in one commit (DESIGN §4). Proposals by reference belong to an
-epoch and are forgotten with it; offers stay until their key is in the tree.
+epoch and are forgotten with it, not before: another member's commit may name any of them. Offers
+stay until their key is in the tree.
+
+Nobody may hold up the rest with an offer or a proposal that spoils every commit it is in. What
+can be seen to do so is left out of the plan; when a commit fails all the same, `failed` narrows
+down on what it was: first proposals and offers go apart, then the offers one by one.
 """
 
 from dataclasses import dataclass
 
 from conclaved.meeting.errors import GroupRuleError
-from conclaved.meeting.meeting_context import MeetingContext
-from conclaved.meeting.rules import RemoveReason, is_host
+from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
+from conclaved.meeting.rules import RemoveReason, check_newcomer, check_tree, is_host
 from conclaved.mls import (
     Add,
     AuthenticatedContent,
+    Commit,
     GroupContextExtensions,
     KeyPackage,
     LeafNode,
@@ -20,7 +26,9 @@ from conclaved.mls import (
 )
 
 MAX_OFFERS = 1024
-MAX_PROPOSALS = 1024
+MAX_REFUSED = 1024
+MAX_PROPOSALS_OF_ONE = 256
+"""In an epoch, of one member: nobody's flood keeps another's proposal out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,11 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.by_reference or self.by_value)
 
+    @property
+    def offers(self) -> tuple[KeyPackage, ...]:
+        """The KeyPackages that it adds."""
+        return tuple(proposal.key_package for proposal in self.by_value if isinstance(proposal, Add))
+
 
 class Agenda:
     """Offers and proposals. `since` is when the oldest of them came (monotonic seconds)."""
@@ -41,6 +54,10 @@ class Agenda:
     def __init__(self) -> None:
         self._offers: dict[bytes, KeyPackage] = {}
         self._proposals: list[AuthenticatedContent] = []
+        self._set_aside: list[AuthenticatedContent] = []
+        self._is_apart = False
+        self._suspects: set[bytes] = set()
+        self._refused: dict[bytes, None] = {}
         self.since: float | None = None
 
     def __repr__(self) -> str:
@@ -54,7 +71,7 @@ class Agenda:
     def offer(self, key_package: KeyPackage, now: float) -> bool:
         """Take a checked KeyPackage; a newer one of the same key replaces it. True when it is new."""
         key = key_package.leaf_node.signature_key
-        if self._offers.get(key) == key_package:
+        if self._offers.get(key) == key_package or key_package.encode() in self._refused:
             return False
         if key not in self._offers and len(self._offers) >= MAX_OFFERS:
             return False
@@ -68,75 +85,133 @@ class Agenda:
         self._unstamp()
 
     def propose(self, content: AuthenticatedContent, now: float) -> None:
-        """Take a proposal that was opened and verified."""
-        if len(self._proposals) < MAX_PROPOSALS and content not in self._proposals:
+        """Take a proposal that was opened and verified; all members take the same ones, in log order."""
+        if isinstance(content.body, bytes | Commit) or content in self._proposals:
+            return
+        if sum(1 for each in self._proposals if each.sender == content.sender) < MAX_PROPOSALS_OF_ONE:
             self._proposals.append(content)
             self._stamp(now)
 
     def next_epoch(self, added_keys: frozenset[bytes], now: float) -> None:
         """Proposals die with their epoch; offers whose key has just come in are done."""
         self._proposals.clear()
+        self._set_aside.clear()
+        self._is_apart = False
+        self._suspects -= added_keys
         for key in added_keys & self._offers.keys():
             del self._offers[key]
         self.since = now if self._offers else None
 
+    def failed(self, plan: Plan) -> None:
+        """A commit of this plan cannot be made: find out what spoils it, and leave that out."""
+        offers = plan.offers
+        if plan.by_reference and offers:
+            self._is_apart = True
+        elif plan.by_reference:
+            self._set_aside.extend(plan.by_reference)
+        else:
+            self._suspects |= {each.leaf_node.signature_key for each in offers}
+            if len(offers) == 1:
+                self._refuse(offers[0])
+        self._unstamp()
+
     def plan(self, leaves: dict[int, LeafNode], context: MeetingContext, own_leaf: int) -> Plan:
         """What the next commit holds: everything that the group rules let in together."""
-        removes, extensions = self._removes(leaves, context, own_leaf)
-        gone = {content.body.removed for content in removes if isinstance(content.body, Remove)}
+        by_reference, after = self._references(leaves, context, own_leaf)
+        gone = {content.body.removed for content in by_reference if isinstance(content.body, Remove)}
+        if self._is_apart and by_reference:
+            return Plan(by_reference, (), b"")
         by_value: list[Proposal] = []
         leaf_of_key = {leaf.signature_key: index for index, leaf in leaves.items()}
+        encryption_keys = {leaf.encryption_key for index, leaf in leaves.items() if index not in gone}
         is_rejoin = False
-        for key, key_package in self._offers.items():
-            if key in context.kicked:
+        for key_package in self._offers_by_trust():
+            new = key_package.leaf_node
+            if by_value and new.signature_key in self._suspects:
+                break
+            old = leaf_of_key.get(new.signature_key)
+            if old == own_leaf or (old is not None and leaves[old] == new):
                 continue
-            old = leaf_of_key.get(key)
-            if old == own_leaf:
+            if new.encryption_key in encryption_keys or not _may_come(new, after, leaves):
                 continue
+            encryption_keys.add(new.encryption_key)
             if old is not None and old not in gone:
                 by_value.append(Remove(old))
                 is_rejoin = True
             by_value.append(Add(key_package))
         data = bytes([RemoveReason.VANISHED]) if is_rejoin else b""
-        by_reference = (*removes, *(() if extensions is None else (extensions,)))
         return Plan(by_reference, tuple(by_value), data)
 
-    def _removes(
+    def _offers_by_trust(self) -> list[KeyPackage]:
+        """Those that nothing is held against first; the others come one to a commit, after them."""
+        return sorted(self._offers.values(), key=lambda o: o.leaf_node.signature_key in self._suspects)
+
+    def _refuse(self, key_package: KeyPackage) -> None:
+        while len(self._refused) >= MAX_REFUSED:
+            del self._refused[next(iter(self._refused))]
+        self._refused[key_package.encode()] = None
+        self._offers.pop(key_package.leaf_node.signature_key, None)
+
+    def _references(
         self, leaves: dict[int, LeafNode], context: MeetingContext, own_leaf: int
-    ) -> tuple[list[AuthenticatedContent], AuthenticatedContent | None]:
-        """Removes with authority, one a leaf, and the one context change that goes with them."""
-        extensions = next(
-            (
-                c
-                for c in self._proposals
-                if isinstance(c.body, GroupContextExtensions) and is_host(leaves.get(c.sender))
-            ),
-            None,
-        )
-        kicked = context.kicked
-        if extensions is not None and isinstance(extensions.body, GroupContextExtensions):
+    ) -> tuple[tuple[AuthenticatedContent, ...], MeetingContext]:
+        """Removes with authority, one a leaf, the context change that goes with them, and its outcome.
+
+        Of several changes the latest counts that all who stay can stay under: a host that kicks two
+        lists both in its second one.
+        """
+        proposals = [content for content in self._proposals if content not in self._set_aside]
+        for change in reversed(proposals):
+            if not isinstance(change.body, GroupContextExtensions) or not is_host(leaves.get(change.sender)):
+                continue
             try:
-                kicked = MeetingContext.of(extensions.body.extensions).kicked
+                after = MeetingContext.of(change.body.extensions)
+                removes = _removes(proposals, leaves, after.kicked, own_leaf)
+                check_tree(after, (leaf for index, leaf in leaves.items() if index not in removes))
             except GroupRuleError:
-                extensions = None
-        removes: dict[int, AuthenticatedContent] = {}
-        for content in self._proposals:
-            if not isinstance(content.body, Remove):
                 continue
-            leaf = leaves.get(content.body.removed)
-            if leaf is None or content.body.removed == own_leaf:
-                continue
-            is_own_wish = content.sender == content.body.removed
-            is_vanished = content.authenticated_data == bytes([RemoveReason.VANISHED])
-            is_kick = is_host(leaves.get(content.sender)) and leaf.signature_key in kicked
-            if is_own_wish or is_vanished or is_kick:
-                removes.setdefault(content.body.removed, content)
-        return list(removes.values()), extensions
+            return (*removes.values(), change), after
+        return tuple(_removes(proposals, leaves, context.kicked, own_leaf).values()), context
 
     def _stamp(self, now: float) -> None:
         if self.since is None:
             self.since = now
 
     def _unstamp(self) -> None:
-        if not self._offers and not self._proposals:
+        if not self._offers and len(self._proposals) == len(self._set_aside):
             self.since = None
+
+
+def _removes(
+    proposals: list[AuthenticatedContent],
+    leaves: dict[int, LeafNode],
+    kicked: frozenset[bytes],
+    own_leaf: int,
+) -> dict[int, AuthenticatedContent]:
+    """The Removes that the group rules let anybody commit while these keys are kicked, by leaf."""
+    removes: dict[int, AuthenticatedContent] = {}
+    for content in proposals:
+        if not isinstance(content.body, Remove) or content.body.removed == own_leaf:
+            continue
+        leaf, reason = leaves.get(content.body.removed), content.authenticated_data
+        if leaf is None:
+            continue
+        if content.sender == content.body.removed:
+            is_allowed = reason == bytes([RemoveReason.LEAVE])
+        elif reason == bytes([RemoveReason.KICK]):
+            is_allowed = is_host(leaves.get(content.sender)) and leaf.signature_key in kicked
+        else:
+            is_allowed = reason == bytes([RemoveReason.VANISHED])
+        if is_allowed:
+            removes.setdefault(content.body.removed, content)
+    return removes
+
+
+def _may_come(leaf: LeafNode, context: MeetingContext, leaves: dict[int, LeafNode]) -> bool:
+    if MEETING_EXTENSION not in leaf.capabilities.extensions:
+        return False
+    try:
+        check_newcomer(context, leaf, leaves.values())
+    except GroupRuleError:
+        return False
+    return True

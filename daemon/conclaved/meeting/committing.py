@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from conclaved.meeting import lobby
 from conclaved.meeting.agenda import Agenda, Plan
-from conclaved.meeting.errors import MeetingError
+from conclaved.meeting.errors import MeetingError, RemoteError
 from conclaved.meeting.events import SendLobby
 from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
@@ -146,6 +146,8 @@ class Committing:
             return
         if isinstance(content.body, Commit):
             self._stage(group, content, data)
+        elif isinstance(content.body, bytes):
+            self._out.bad_input(RemoteError("an application message in the log", rule="DESIGN §4 Meeting"))
         else:
             self._agenda.propose(content, now)
 
@@ -296,12 +298,16 @@ class Committing:
         self._unopened = ""
 
     def _rank(self, group: Group) -> int:
-        """0 for the leader; the others take over one after the other, in leaf order."""
+        """0 for the leader; the others take over one after the other, in leaf order.
+
+        Which of the others the service has named is not known: the first two take over together, and
+        the log picks one.
+        """
         if self.is_leader:
             return 0
         leaving = {c.body.removed for c in self._agenda.proposals if isinstance(c.body, Remove)}
         staying = (m.leaf_index for m in group.members if m.leaf_index not in leaving)
-        return 1 + sum(1 for index in staying if index < group.own_leaf_index)
+        return max(1, sum(1 for index in staying if index < group.own_leaf_index))
 
     def _make(self, group: Group, plan: Plan) -> None:
         context, before, wall = self._member.context, self._member.leaves(), self._wall()
@@ -327,9 +333,9 @@ class Committing:
                 self.publish(commit, now)
 
         def failed(error: Exception, _now: float) -> None:
-            # One bad offer or proposal must not hold up the rest: start from what comes next.
             self._out.bad_input(error)
-            self._agenda = Agenda()
+            if self._member.group is group:
+                self._agenda.failed(plan)
 
         self._out.exclusive_job(run, done, failed)
 

@@ -75,6 +75,8 @@ def check_commit(
     _context_changes_little(before, after)
     _keys_stay(effect.updated)
     check_tree(after, (leaves_after[i] for i in _touched(effect, leaves_after, before, after)))
+    for index in effect.added:
+        check_newcomer(after, leaves_after[index], leaves_before.values())
     return after
 
 
@@ -99,6 +101,25 @@ def check_tree(context: MeetingContext, leaves: Iterable[LeafNode]) -> None:
             and leaf.signature_key not in context.link_guests
         ):
             raise GroupRuleError("the meeting's link is closed", rule="DESIGN §4 Group rules")
+
+
+def check_newcomer(context: MeetingContext, leaf: LeafNode, members: Iterable[LeafNode]) -> None:
+    """One who comes in now was not let in by one who was thrown out.
+
+    Prevents: a kicked host admitting itself under a new key. Who is among the `members` already may
+    come back; a host among them admits, whoever admitted it once. Raises GroupRuleError.
+    """
+    check_tree(context, (leaf,))
+    members_keys = {member.signature_key for member in members}
+    if leaf.signature_key in members_keys:
+        return
+    admission: Admission | None = admission_of(leaf)
+    while admission is not None:
+        if admission.issuer_key in context.kicked:
+            raise GroupRuleError("an admission by one who was kicked", rule="DESIGN §4 Group rules")
+        if admission.issuer_key in members_keys:
+            return
+        admission = admission.issuer_admission
 
 
 def admission_of(leaf: LeafNode) -> Admission:
@@ -137,13 +158,16 @@ def _remove_has_authority(
 ) -> None:
     """Prevents: a member throwing out another.
 
-    A member leaves by its own proposal; a host kicks, and the same commit lists the key; anyone
-    may clear away one who has vanished, which is shown, and who may come back without the lobby.
+    A member leaves by its own proposal, and cannot make it look like a kick; a host kicks, and the
+    same commit lists the key; anyone may clear away one who has vanished, which is shown, and who may
+    come back without the lobby.
     """
     leaf = leaves.get(removed)
     if leaf is None:
         raise GroupRuleError("a Remove of an empty leaf", rule="RFC 9420 §12.1.3")
     if item.sender == removed:
+        if item.authenticated_data != bytes([RemoveReason.LEAVE]):
+            raise GroupRuleError("a leave under another reason", rule="DESIGN §4 Group rules")
         return
     if item.authenticated_data == bytes([RemoveReason.VANISHED]):
         return

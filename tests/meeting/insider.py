@@ -1,0 +1,211 @@
+"""A member that keeps to no rule: the MLS of a real one, without the meeting above it.
+
+An `Insider` is admitted and joins like any room. Then it does what the test says: commits, proposals,
+offers, Welcomes that no honest device would make, over a real group that it shares with honest rooms.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conclaved.meeting import Admission, OwnIdentity, SealError, lobby
+from conclaved.meeting.admission import Role
+from conclaved.meeting.events import CarrierEvent, Entry, Lobby, Publish, SendLive, SendLobby
+from conclaved.meeting.link import NONCE_BYTES
+from conclaved.meeting.meeting_context import MeetingContext
+from conclaved.meeting.rules import RemoveReason
+from conclaved.mls import (
+    AcceptAny,
+    Add,
+    AuthenticatedContent,
+    Commit,
+    Group,
+    KeyPackage,
+    KeyPackageBundle,
+    MlsError,
+    OwnMessage,
+    PendingCommit,
+    Proposal,
+)
+from conclaved.mls.mls_message import MlsMessage
+from conclaved.mls.welcome import Welcome
+from tests.meeting.cast import bundle_of
+from tests.meeting.simulated_service import Meeting, SimulatedService, identity
+
+KICK = bytes([RemoveReason.KICK])
+LEAVE = bytes([RemoveReason.LEAVE])
+VANISHED = bytes([RemoveReason.VANISHED])
+
+
+@dataclass(eq=False)
+class Insider:
+    """See the file's head. It stands among the service's rooms as a `Room` does."""
+
+    meeting: Meeting
+    who: OwnIdentity
+    admission: Admission
+    service: SimulatedService
+    group: Group | None = None
+    pending: tuple[bytes, PendingCommit] | None = None
+    proposals: list[AuthenticatedContent] = field(default_factory=list)
+    own: dict[bytes, AuthenticatedContent] = field(default_factory=dict)
+    kept: list[Group] = field(default_factory=list)
+    heard: list[CarrierEvent] = field(default_factory=list)
+    bundle: KeyPackageBundle | None = None
+    is_connected: bool = True
+    is_member: bool = False
+    is_following: bool = True
+
+    @classmethod
+    def admit(
+        cls,
+        meeting: Meeting,
+        role: Role = Role.MEMBER,
+        *,
+        who: OwnIdentity | None = None,
+        admission: Admission | None = None,
+        service: SimulatedService | None = None,
+    ) -> "Insider":
+        """One that the invitation's signer has admitted, or who brings its own admission."""
+        who = who or identity("insider.example.com")
+        own = admission or meeting.admission(who, role)
+        made = cls(meeting, who, own, service or meeting.service)
+        made.service.rooms.append(made)
+        return made
+
+    @property
+    def live(self) -> Group:
+        assert self.group is not None, "the insider is not in the group"
+        return self.group
+
+    @property
+    def leaf(self) -> int:
+        return self.live.own_leaf_index
+
+    @property
+    def context(self) -> MeetingContext:
+        return MeetingContext.of(self.live.extensions)
+
+    def leaf_of(self, who: OwnIdentity) -> int:
+        key = who.signer.public_key
+        return next(m.leaf_index for m in self.live.members if m.leaf_node.signature_key == key)
+
+    # -- on the way in --------------------------------------------------------------------------
+
+    def offer(self, **options: Any) -> KeyPackage:
+        """Offer a fresh KeyPackage with the admission in it."""
+        self.bundle = bundle_of(self.who, self.admission, **options)
+        self.say(lobby.Offer(self.bundle.key_package.encode()))
+        return self.bundle.key_package
+
+    def join(self) -> "Insider":
+        """Come in by an honest member's commit."""
+        self.offer()
+        self.service.run(1)
+        if self.group is None:
+            self.service.run(4)
+        assert self.group is not None
+        return self
+
+    # -- as the service's room ------------------------------------------------------------------
+
+    def hear(self, event: CarrierEvent) -> None:
+        self.heard.append(event)
+        if not self.is_following:
+            return
+        match event:
+            case Lobby(data):
+                self._on_lobby(data)
+            case Entry(_, data) if self.group is not None:
+                self._on_entry(data)
+            case _:
+                pass
+
+    def tick(self, now: float) -> None:
+        pass
+
+    def _on_lobby(self, data: bytes) -> None:
+        try:
+            message = lobby.unseal(data, self.meeting.link.sealer())
+        except SealError:
+            return
+        if isinstance(message, lobby.WelcomeMessage) and self.bundle is not None and self.group is None:
+            content = MlsMessage.decode(message.welcome).content
+            reference = self.bundle.key_package.reference(self.bundle_suite)
+            if isinstance(content, Welcome) and any(s.new_member == reference for s in content.secrets):
+                self.group = Group.join(message.welcome, self.bundle, self.who.signer, auth=AcceptAny())
+
+    @property
+    def bundle_suite(self) -> Any:
+        assert self.bundle is not None
+        return self.bundle.key_package.cipher_suite
+
+    def _on_entry(self, data: bytes) -> None:
+        group = self.live
+        if self.pending is not None and data == self.pending[0]:
+            self._enter(self.pending[1].merge())
+            return
+        try:
+            content = self.own.pop(data, None) or group.unprotect(data)
+            if not isinstance(content.body, Commit):
+                self.proposals.append(content)
+                return
+            staged = group.stage(content, self.proposals)
+        except (MlsError, OwnMessage):
+            return
+        if not staged.removes_us:
+            self._enter(staged.merge())
+
+    def _enter(self, group: Group) -> None:
+        self.kept.append(self.live)
+        self.group, self.pending = group, None
+        self.proposals.clear()
+
+    # -- what it does ---------------------------------------------------------------------------
+
+    def say(self, message: lobby.LobbyMessage) -> None:
+        sealed = lobby.seal(message, self.meeting.link.sealer(), os.urandom(NONCE_BYTES))
+        self.service.take(self, SendLobby(sealed))
+
+    def live_message(self, data: bytes) -> None:
+        self.service.take(self, SendLive(data))
+
+    def publish(self, data: bytes, expected: int | None = None) -> None:
+        self.service.take(self, Publish(0, data, expected))
+
+    def propose(self, proposal: Proposal, authenticated_data: bytes = b"") -> AuthenticatedContent:
+        """A proposal into the log."""
+        content = self.live.sign_proposal(proposal, authenticated_data)
+        data = self.live.protect(content)
+        self.own[data] = content
+        self.publish(data)
+        return content
+
+    def make_commit(
+        self,
+        by_value: Sequence[Proposal] = (),
+        *,
+        by_reference: Sequence[AuthenticatedContent] = (),
+        **options: Any,
+    ) -> PendingCommit:
+        return self.live.commit(by_value=by_value, by_reference=by_reference, **options)
+
+    def commit(
+        self,
+        by_value: Sequence[Proposal] = (),
+        *,
+        by_reference: Sequence[AuthenticatedContent] = (),
+        enters: bool = False,
+        **options: Any,
+    ) -> PendingCommit:
+        """A commit into the log. The insider itself enters it if `enters`."""
+        pending = self.make_commit(by_value, by_reference=by_reference, **options)
+        data = self.live.protect(pending.content)
+        if enters:
+            self.pending = (data, pending)
+        self.publish(data)
+        return pending
+
+    def add(self, who: OwnIdentity, *admissions: Admission) -> Add:
+        return Add(bundle_of(who, *admissions).key_package)
