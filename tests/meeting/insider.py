@@ -87,6 +87,9 @@ class Insider:
     def context(self) -> MeetingContext:
         return MeetingContext.of(self.live.extensions)
 
+    def is_in(self) -> bool:
+        return self.group is not None
+
     def leaf_of(self, who: OwnIdentity) -> int:
         key = who.signer.public_key
         return next(m.leaf_index for m in self.live.members if m.leaf_node.signature_key == key)

@@ -146,6 +146,12 @@ class Room:
     def view(self) -> MeetingView:
         return self.session.view()
 
+    def may_send(self) -> bool:
+        return self.view.may_send
+
+    def is_in(self) -> bool:
+        return self.view.state is State.IN_GROUP
+
     def names(self) -> set[str]:
         return {participant.name for participant in self.view.participants}
 
@@ -224,10 +230,11 @@ class SimulatedService:
         self.rooms: list[Client] = []
         self.queue: deque[Callable[[], None]] = deque()
         self.leader: Client | None = None
-        self.seen: list[bytes] = []
         self.filter: Callable[[Client, CarrierEvent], list[CarrierEvent]] = lambda room, event: [event]
         self.faults: Faults | None = None
         self.names_leaders = True
+        self.sent: list[Publish | SendLobby | SendLive] = []
+        self.upstream: Callable[[Client, Effect], bool] = lambda client, effect: True
         self.checks_expected = True
         self._delayed: list[tuple[float, Client, CarrierEvent]] = []
 
@@ -275,9 +282,12 @@ class SimulatedService:
             room.hear(event)
 
     def take(self, room: Client, effect: Effect) -> None:
+        if not self.upstream(room, effect):
+            return
+        if isinstance(effect, Publish | SendLobby | SendLive):
+            self.sent.append(effect)
         match effect:
             case Publish(token, data, expected):
-                self.seen.append(data)
                 accepted = not self.checks_expected or expected in (None, len(self.log))
                 self.deliver(room, PublishResult(token, accepted))
                 if accepted:
@@ -285,7 +295,6 @@ class SimulatedService:
                     for each in list(self.rooms):
                         self.deliver(each, Entry(len(self.log) - 1, data))
             case SendLobby(data) | SendLive(data):
-                self.seen.append(data)
                 event = Lobby(data) if isinstance(effect, SendLobby) else Live(data)
                 for each in list(self.rooms):
                     if each is not room:

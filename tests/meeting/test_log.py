@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conclaved.meeting.log import ASK_AGAIN_S, MAX_WAITING_ENTRIES, Log
+from conclaved.meeting.log import ASK_AGAIN_S, ASK_FOR_MORE_S, MAX_WAITING_ENTRIES, Log
 from tests.meeting.cast import PATIENT
 
 
@@ -55,7 +55,16 @@ def test_a_filled_gap_is_none_any_more() -> None:
     log.arrive(1, b"1", 10.0)
     log.arrive(0, b"0", 11.0)
     assert drain(log) == [b"0", b"1"]
-    assert not log.asks_again(20.0)
+    assert not log.asks_again(10.0 + ASK_AGAIN_S)
+    assert log.gap_since is None
+
+
+def test_now_and_then_more_is_asked_for_though_nothing_is_missing() -> None:
+    log = Log()
+    assert not log.asks_again(10.0)
+    assert not log.asks_again(10.0 + ASK_FOR_MORE_S - 0.1)
+    assert log.asks_again(10.0 + ASK_FOR_MORE_S)
+    assert not log.asks_again(10.0 + ASK_FOR_MORE_S + 0.1)
     assert log.gap_since is None
 
 

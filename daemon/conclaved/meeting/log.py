@@ -2,6 +2,9 @@
 
 MAX_WAITING_ENTRIES = 4096
 ASK_AGAIN_S = 1.0
+ASK_FOR_MORE_S = 5.0
+"""How often to ask for what comes next though nothing is seen to be missing: the last entry may have
+been lost, and nothing that comes after it shows that."""
 
 
 class Log:
@@ -12,7 +15,7 @@ class Log:
         self.next_sequence = 0
         self.gap_since: float | None = None
         """Since when (monotonic seconds) an entry is missing before one that has come."""
-        self._asked = 0.0
+        self._asked: float | None = None
 
     def __repr__(self) -> str:
         return f"Log(next={self.next_sequence}, {len(self._waiting)} waiting)"
@@ -53,13 +56,15 @@ class Log:
         return is_first_gap
 
     def asks_again(self, now: float) -> bool:
-        """Whether to ask once more for an entry that is missing."""
-        if not self._waiting or self.next_sequence in self._waiting:
+        """Whether to ask once more for the next entry."""
+        is_missing = bool(self._waiting) and self.next_sequence not in self._waiting
+        if not is_missing:
             self.gap_since = None
-            return False
-        if self.gap_since is None:
+        elif self.gap_since is None:
             self.gap_since = now
-        if now - self._asked < ASK_AGAIN_S:
+        if self._asked is None:
+            self._asked = now
+        if now - self._asked < (ASK_AGAIN_S if is_missing else ASK_FOR_MORE_S):
             return False
         self._asked = now
         return True
