@@ -91,7 +91,7 @@ class _Gathering:
         self.dice = random.Random(seed)
         self.tell = tell
         self.series = {name: Series() for name in OPERATIONS}
-        self.costs = costs_of_primitives()
+        self.costs: dict[str, float] = {}
         self.people = [Person(f"member {index}") for index in range(members)]
         self.founder = self.people[0].found()
         self.walkers: dict[int, Group] = {}
@@ -101,7 +101,6 @@ class _Gathering:
         with no_collection():
             self.assemble(bulk_rounds)
         self.tell(f"MLS, {self.members} members: warming the tree")
-        self.costs = costs_of_primitives()
         for _ in range(WARMING_COMMITS):
             self.a_walker_commits()
         # A device holds one group, not twenty: the others would only sweep its caches.
@@ -109,7 +108,7 @@ class _Gathering:
         self.walkers = {index: self.walkers[index] for index in sorted(kept)}
         for each in range(rounds):
             self.tell(f"MLS, {self.members} members: warm commits, round {each + 1} of {rounds}")
-            self.costs = costs_of_primitives(rounds=3, sample_s=0.001)
+            self.weigh()
             package = Person("newcomer").bundle().key_package.encode()
             with no_collection():
                 # First, so that the collection's cold caches are nobody's.
@@ -119,6 +118,10 @@ class _Gathering:
                 self.founder_commits("remove", removes=newcomer)
         return GroupFigures(self.members, self.series)
 
+    def weigh(self) -> None:
+        """What the primitives cost at this moment: on a busy machine it is not what it was."""
+        self.costs = costs_of_primitives(rounds=3, sample_s=0.001)
+
     def record(self, name: str, seconds: float, counts: Counts) -> None:
         self.series[name].add(seconds, counts.seconds(self.costs))
 
@@ -127,7 +130,9 @@ class _Gathering:
         bundles = [person.bundle() for person in self.people[1:]]
         packages = [bundle.key_package.encode() for bundle in bundles]
         for _ in range(bulk_rounds - 1):
+            self.weigh()
             self.create("bulk add, create", packages)[0].discard()
+        self.weigh()
         pending, _ = self.create("bulk add, create", packages)
         self.founder = pending.merge()
         welcome = pending.welcome
@@ -141,6 +146,7 @@ class _Gathering:
             def join(bundle: KeyPackageBundle = bundle, signer: Signer = signer) -> Group:
                 return Group.join(welcome, bundle, signer, auth=AcceptAny(), now=NOW)
 
+            self.weigh()
             seconds, group = timed(join)
             shared = self.shared_path(group, 0, index)
             self.record("join", seconds, joining(members=self.members, shared=shared))

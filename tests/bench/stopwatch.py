@@ -19,8 +19,12 @@ T = TypeVar("T")
 def no_collection() -> Iterator[None]:
     """Collect now, and not again before the end: a pause would land on whoever is being measured.
 
-    Not for single calls: a collection sweeps the processor's caches as well.
+    Not for single calls: a collection sweeps the processor's caches as well. Within another one it does
+    nothing.
     """
+    if not gc.isenabled():
+        yield
+        return
     gc.collect()
     gc.disable()
     try:
