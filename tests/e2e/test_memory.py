@@ -68,7 +68,9 @@ async def test_retired_base_keys_leave_the_daemon_s_memory(
     await room.ctl("meeting", "join", link, "--wait-admitted")
     async with member(link, "witness.example.com", public, it.public_ca.root_pem, hub_ca) as witness:
         first = await witness.until(members=2)
-        async with member(link, "second.example.com", public, it.public_ca.root_pem, hub_ca):
+        async with member(link, "second.example.com", public, it.public_ca.root_pem, hub_ca) as other:
+            # It must be in itself, or there is nobody who could leave.
+            await other.until(members=3)
             second = await witness.until(members=3, after_epoch=first)
             await until_with(room, 3)
         current = await witness.until(members=2, after_epoch=second)

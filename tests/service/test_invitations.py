@@ -13,7 +13,7 @@ from conclaved.conference.errors import NotFoundError, UnreachableError
 from conclaved.conference.hub import Hub
 from conclaved.conference.hub_client import HubInvitations
 from conclaved.identity import SoftwareSigner
-from conclaved.meeting import InvitationError, Level, Link, LinkSecret, SealError
+from conclaved.meeting import InvitationError, Level, Link, LinkSecret
 from conclaved.meeting.invitation import SEAL_PURPOSE
 from conclaved.service import invitations
 from tests.conference.hubs import Tls, listening, make_tls
@@ -107,8 +107,9 @@ async def test_a_link_whose_invitation_the_service_lost_says_whom_to_ask(service
 
 async def test_a_link_with_another_secret_does_not_open_the_invitation(service: str, tls: Tls) -> None:
     link = Link.decode(await Host().create(asked(service), tls))
-    with pytest.raises(SealError):
+    with pytest.raises(InvitationError, match="does not open") as caught:
         await invitations.follow(replace(link, secret=LinkSecret(bytes(32))), tls.device)
+    assert "copy the link whole" in caught.value.hint
 
 
 async def test_a_service_that_gives_another_invitation_is_found_out(

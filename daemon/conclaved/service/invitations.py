@@ -10,7 +10,15 @@ from conclaved.bus.room import MeetingRequest
 from conclaved.conference.base import InvitationStore
 from conclaved.conference.hub_client import HubInvitations
 from conclaved.identity import Signer
-from conclaved.meeting import Invitation, InvitationError, Level, Link, LinkSecret, SignedInvitation
+from conclaved.meeting import (
+    Invitation,
+    InvitationError,
+    Level,
+    Link,
+    LinkSecret,
+    SealError,
+    SignedInvitation,
+)
 from conclaved.meeting.invitation import MEETING_ID_BYTES, SEAL_PURPOSE
 from conclaved.meeting.link import NONCE_BYTES, SECRET_BYTES
 
@@ -58,15 +66,20 @@ async def create(
 async def follow(link: Link, tls: ssl.SSLContext) -> SignedInvitation:
     """The invitation that a link names: fetched, checked against the hash, opened, signature verified.
 
-    Whether its signer is trusted is the session's to say. Raises InvitationError, SealError or
+    Whether its signer is trusted is the session's to say. Raises InvitationError or
     ConferenceError.
     """
     store: InvitationStore = HubInvitations(link.service, tls)
     sealed = await store.fetch(link.invitation_hash)
     link.check(sealed)
-    token = link.secret.sealer().open(sealed, SEAL_PURPOSE)
     try:
+        token = link.secret.sealer().open(sealed, SEAL_PURPOSE)
         invitation = SignedInvitation.verify(token.decode("ascii"))
+    except SealError as error:
+        raise InvitationError(
+            "the link does not open the meeting's invitation",
+            hint="copy the link whole, or ask the host for it again",
+        ) from error
     except UnicodeDecodeError as error:
         raise InvitationError("the invitation is malformed", hint="ask the host for a new link") from error
     if _host_and_port(invitation.content.service) != (link.host, link.port):
