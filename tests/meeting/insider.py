@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conclaved.meeting import Admission, OwnIdentity, SealError, lobby
-from conclaved.meeting.admission import Role
+from conclaved.meeting.admission import ADMISSION_EXTENSION, Role
 from conclaved.meeting.events import CarrierEvent, Entry, Lobby, Publish, SendLive, SendLobby
 from conclaved.meeting.link import NONCE_BYTES
 from conclaved.meeting.meeting_context import MeetingContext
@@ -20,18 +20,21 @@ from conclaved.mls import (
     Add,
     AuthenticatedContent,
     Commit,
+    Extension,
     Group,
     KeyPackage,
     KeyPackageBundle,
+    Lifetime,
     MlsError,
     OwnMessage,
     PendingCommit,
     Proposal,
+    X509Credential,
 )
 from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.welcome import Welcome
 from tests.meeting.cast import bundle_of
-from tests.meeting.simulated_service import Meeting, SimulatedService, identity
+from tests.meeting.simulated_service import EXTENSION_TYPES, SUITE, WALL, Meeting, SimulatedService, identity
 
 KICK = bytes([RemoveReason.KICK])
 LEAVE = bytes([RemoveReason.LEAVE])
@@ -52,6 +55,8 @@ class Insider:
     own: dict[bytes, AuthenticatedContent] = field(default_factory=dict)
     kept: list[Group] = field(default_factory=list)
     heard: list[CarrierEvent] = field(default_factory=list)
+    offers: list[KeyPackage] = field(default_factory=list)
+    requests: list[lobby.Request] = field(default_factory=list)
     bundle: KeyPackageBundle | None = None
     is_connected: bool = True
     is_member: bool = False
@@ -111,6 +116,36 @@ class Insider:
         assert self.group is not None
         return self
 
+    def found(self, context: MeetingContext) -> "Insider":
+        """Found a group of its own, with these terms."""
+        group = Group.create(
+            SUITE,
+            os.urandom(32),
+            self.who.signer,
+            X509Credential(self.who.chain),
+            lifetime=Lifetime(WALL - 3600, WALL + 86400),
+            extension_types=EXTENSION_TYPES,
+            leaf_extensions=(Extension(ADMISSION_EXTENSION, self.admission.encode()),),
+            extensions=(context.extension(),),
+            auth=AcceptAny(),
+        )
+        pending = group.commit()
+        data = group.protect(pending.content)
+        self.group, self.pending = group, (data, pending)
+        self.publish(data)
+        self.service.settle()
+        return self
+
+    def welcome(self, *more: Proposal) -> None:
+        """Take in everybody who has offered, and whom else the test wants."""
+        offers = {offer.leaf_node.signature_key: offer for offer in self.offers}
+        self.offers.clear()
+        pending = self.commit([*map(Add, offers.values()), *more], enters=True)
+        self.service.settle()
+        if pending.welcome is not None:
+            self.say(lobby.WelcomeMessage(len(self.service.log), pending.welcome))
+        self.service.settle()
+
     # -- as the service's room ------------------------------------------------------------------
 
     def hear(self, event: CarrierEvent) -> None:
@@ -133,6 +168,10 @@ class Insider:
             message = lobby.unseal(data, self.meeting.link.sealer())
         except SealError:
             return
+        if isinstance(message, lobby.Offer):
+            self.offers.append(KeyPackage.decode(message.key_package))
+        if isinstance(message, lobby.Request):
+            self.requests.append(message)
         if isinstance(message, lobby.WelcomeMessage) and self.bundle is not None and self.group is None:
             content = MlsMessage.decode(message.welcome).content
             reference = self.bundle.key_package.reference(self.bundle_suite)

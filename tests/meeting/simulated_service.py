@@ -58,6 +58,7 @@ SUITE = CipherSuite.MLS_128_DHKEMP256_AES128GCM_SHA256_P256
 EXTENSION_TYPES = (MEETING_EXTENSION, ADMISSION_EXTENSION)
 WALL = 1_800_000_000
 PUBLIC_CA = TestAuthority("Public CA", not_before=WALL - 10_000_000, not_after=WALL + 100_000_000)
+UNKNOWN_CA = TestAuthority("Nobody's CA", not_before=WALL - 10_000_000, not_after=WALL + 100_000_000)
 PROVIDER_CA = TestAuthority("Provider CA", not_before=WALL - 10_000_000, not_after=WALL + 100_000_000)
 
 
@@ -141,6 +142,8 @@ class Room:
     holds_jobs: bool = False
     """Whether jobs wait in `jobs` until `work` is called: a device with a slow key store."""
     jobs: list[StartJob] = field(default_factory=list)
+    anchors: list[TrustStore] = field(default_factory=list)
+    """One: what the room's admin trusts. A test may replace it."""
 
     @property
     def view(self) -> MeetingView:
@@ -400,10 +403,10 @@ class Meeting:
     ) -> Room:
         """A room that follows the invitation."""
         service = service or self.service
-        anchors = store or trust()
+        anchors = [store or trust()]
 
         def assess(chain: tuple[bytes, ...], key: bytes) -> Verdict:
-            return anchors.assess(chain, key, now=service.clock.wall())
+            return anchors[0].assess(chain, key, now=service.clock.wall())
 
         session = Session(
             self.invitation,
@@ -415,7 +418,7 @@ class Meeting:
             wall=service.clock.wall,
             now=service.clock.now,
         )
-        room = Room(name, session, service)
+        room = Room(name, session, service, anchors=anchors)
         if connect:
             service.connect(room)
             service.settle()

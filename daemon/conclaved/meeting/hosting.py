@@ -41,6 +41,9 @@ class Hosting:
         self._propose = propose
         self._broke = broke
         self._kicked_names: set[str] = set()
+        self._to_kick: dict[bytes, None] = {}
+        self._to_forgive: set[bytes] = set()
+        self._proposed_in: int | None = None
         self._desk = Desk(own.invitation.content)
 
     def __repr__(self) -> str:
@@ -73,10 +76,11 @@ class Hosting:
             raise LocalError(
                 f"{waiting.name} cannot be admitted: {obstacle}", hint="deny it, or trust its CA"
             )
-        context, key = self._member.context, waiting.request.signature_key
-        if key in context.kicked:
-            forgiven = replace(context, kicked=context.kicked - {key})
-            self._propose(GroupContextExtensions((forgiven.extension(),)), b"")
+        key = waiting.request.signature_key
+        self._to_kick.pop(key, None)
+        if key in self._member.context.kicked:
+            self._to_forgive.add(key)
+            self._propose_what_is_left()
         self._kicked_names.discard(waiting.name)
         self._grant(waiting.request, Role.GUEST)
 
@@ -101,24 +105,51 @@ class Hosting:
         leaves, group = self._member.leaves(), self._member.group
         if group is None or leaf not in leaves or leaf == group.own_leaf_index:
             raise LocalError("there is no such other member", hint="see: conclavectl meeting roster")
-        by_link = frozenset(
-            member.signature_key
-            for member in leaves.values()
-            if admission_of(member).issuer_type is IssuerType.LINK
-        )
-        after = self._member.context.kick(leaves[leaf].signature_key, by_link)
-        reason = bytes([RemoveReason.KICK])
-        self._propose(GroupContextExtensions((after.extension(),)), reason)
-        self._propose(Remove(leaf), reason)
+        key = leaves[leaf].signature_key
+        self._to_kick[key] = None
+        self._to_forgive.discard(key)
+        self._propose_what_is_left()
 
     def kicked(self, name: str) -> None:
         """A member of this name was thrown out: with a new key it waits in the lobby too."""
         self._kicked_names.add(name)
 
     def expire(self, now: float) -> None:
-        """Forget requesters who have gone away."""
+        """Forget requesters who have gone away; propose again what an epoch has passed over.
+
+        Proposals die with their epoch, and who is to be thrown out may have ended it.
+        """
         if self._desk.forget(now):
             self._out.changed()
+        group = self._member.group
+        if group is not None and self._proposed_in not in (None, group.epoch):
+            self._propose_what_is_left()
+
+    def _propose_what_is_left(self) -> None:
+        """One change of the kicked list for all who are to be thrown out or forgiven, and the Removes."""
+        group, context, leaves = self._member.group, self._member.context, self._member.leaves()
+        if group is None:
+            return
+        leaf_of_key = {leaf.signature_key: index for index, leaf in leaves.items()}
+        self._to_kick = {k: None for k in self._to_kick if k in leaf_of_key or k not in context.kicked}
+        self._to_forgive &= context.kicked
+        if not self._to_kick and not self._to_forgive:
+            self._proposed_in = None
+            return
+        self._proposed_in = group.epoch
+        by_link = frozenset(
+            leaf.signature_key
+            for leaf in leaves.values()
+            if admission_of(leaf).issuer_type is IssuerType.LINK and leaf.signature_key not in self._to_kick
+        )
+        after = replace(context, kicked=context.kicked - self._to_forgive)
+        for key in self._to_kick:
+            after = after.kick(key, by_link)
+        reason = bytes([RemoveReason.KICK])
+        self._propose(GroupContextExtensions((after.extension(),)), reason)
+        for key in self._to_kick:
+            if key in leaf_of_key:
+                self._propose(Remove(leaf_of_key[key]), reason)
 
     def _grant(self, request: lobby.Request, role: Role) -> None:
         def signed(admission: Admission, _now: float) -> None:

@@ -14,7 +14,7 @@ from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import SUITE, OwnSide
 from conclaved.meeting.rules import check_tree
 from conclaved.meeting.welcoming import is_welcome_for
-from conclaved.mls import AcceptAny, Group, KeyPackageBundle
+from conclaved.mls import AcceptAny, GoneError, Group, KeyPackageBundle
 
 REPEAT_S = 2.0
 OFFER_ANEW_S = 240.0
@@ -74,10 +74,12 @@ class Joining:
                 self._out.changed()
 
     def on_welcome(self, message: lobby.WelcomeMessage, joined: Joined, again: Callable[[], None]) -> None:
-        """Join by a Welcome, if it is ours; `again` is called if that fails, for a fresh offer.
+        """Join by a Welcome, if it is ours; `again` is called if our offer is used up.
 
         The group is refused if it carries another invitation than ours, or if anybody in it has
-        no valid admission: a joiner believes nobody. Raises errors of MLS and of the meeting.
+        no valid admission: a joiner believes nobody. The offer outlives that: whoever has the link
+        can make a Welcome for it, and would keep us out if the honest one came too late. Raises
+        errors of MLS and of the meeting.
         """
         bundle = self._bundle
         if (
@@ -89,7 +91,8 @@ class Joining:
         signer, wall, token = self._own.identity.signer, self._own.wall(), self._own.invitation.token
 
         def run() -> tuple[Group, MeetingContext]:
-            group = Group.join(message.welcome, bundle, signer, auth=AcceptAny(), now=wall)
+            attempt = KeyPackageBundle(bundle.key_package, bundle.init_key, bundle.leaf_key)
+            group = Group.join(message.welcome, attempt, signer, auth=AcceptAny(), now=wall)
             try:
                 context = MeetingContext.of(group.extensions)
                 if context.invitation.token != token:
@@ -104,13 +107,14 @@ class Joining:
             return group, context
 
         def done(result: tuple[Group, MeetingContext], now: float) -> None:
-            self._bundle = self._message = None
+            self.close()
             joined(*result, message.next_sequence, now)
 
         def failed(error: Exception, _now: float) -> None:
-            self.close()
             self._out.bad_input(error)
-            again()
+            if isinstance(error, GoneError) and self._bundle is bundle:
+                self.close()
+                again()
 
         self._out.exclusive_job(run, done, failed)
 
