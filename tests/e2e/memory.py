@@ -17,28 +17,13 @@ class Found:
     address: int
     mapping: str
     """`[heap]`, `[stack]`, a file, or empty for anonymous memory."""
-    before: bytes
-    """The 64 bytes in front: they tell a Python object from a bare buffer."""
-
-    @property
-    def kind(self) -> str:
-        """What the bytes in front look like."""
-        head = self.before[-32:]
-        if head[16:24] == len_of(self.what):
-            return "bytes object"
-        return "buffer"
-
-
-def len_of(_: str) -> bytes:
-    """The length word of a 16-byte `bytes` object."""
-    return (16).to_bytes(8, "little")
 
 
 def scan(pid: int, needles: Mapping[str, bytes]) -> tuple[list[Found], int]:
     """Every copy of every needle, and how many bytes were read."""
     found: list[Found] = []
     size = 0
-    overlap = max(len(needle) for needle in needles.values()) + 64
+    overlap = max(map(len, needles.values())) - 1
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             match = _MAPPING.match(line)
@@ -59,8 +44,7 @@ def scan(pid: int, needles: Mapping[str, bytes]) -> tuple[list[Found], int]:
                     where = window.find(needle)
                     while where >= 0:
                         if base + where + len(needle) > at:
-                            before = window[max(0, where - 64) : where]
-                            found.append(Found(what, base + where, match[4], before))
+                            found.append(Found(what, base + where, match[4]))
                         where = window.find(needle, where + 1)
                 size += len(data)
                 at += len(data)

@@ -48,8 +48,7 @@ async def look(room: RoomProcess, wanted: dict[str, bytes]) -> tuple[list[Found]
 
 def told(found: list[Found], epochs: set[int]) -> str:
     """The copies of those epochs' keys, counted."""
-    of = [f for f in found if any(f" epoch {epoch}" in f"{f.what},".replace(",", "") for epoch in epochs)]
-    counts = Counter(f"{f.what.split(' of ')[0]} ({f.kind})" for f in of)
+    counts = Counter(copy.what.split(" of ")[0] for copy in found if epoch_of(copy.what) in epochs)
     return ", ".join(f"{count} x {what}" for what, count in sorted(counts.items())) or "none"
 
 
@@ -80,9 +79,11 @@ async def test_retired_base_keys_leave_the_daemon_s_memory(
         wanted = needles(witness, 3)
         retired = {epoch for epoch in witness.recorder.base_keys if epoch < current}
 
+        of_retired = {what: key for what, key in wanted.items() if epoch_of(what) in retired}
+        before, _ = await look(room, of_retired)
+
         async def grace_is_over() -> bool:
-            found, _ = await look(room, {k: v for k, v in wanted.items() if epoch_of(k) in retired})
-            return not found
+            return not (await look(room, of_retired))[0]
 
         # What is still there after that is reported below.
         with contextlib.suppress(StageError):
@@ -90,26 +91,20 @@ async def test_retired_base_keys_leave_the_daemon_s_memory(
         found, size = await look(room, wanted)
         report.append(f"memory of conclaved scanned: {size >> 20} MiB, {len(wanted)} keys looked for")
         report.append(f"  current epoch {current}, in use: {told(found, {current})}")
-        report.append(f"  epochs {sorted(retired)} after their grace: {told(found, retired)}")
-        for copy in found:
-            if epoch_of(copy.what) in retired:
-                report.append(f"    {copy.what} at {copy.address:#x} {copy.mapping} {copy.before.hex()}")
+        report.append(f"  epochs {sorted(retired)} while their grace ran: {told(before, retired)}")
+        report.append(f"  epochs {sorted(retired)} after it: {told(found, retired)}")
+        left_over = [copy for copy in found if epoch_of(copy.what) in retired]
         in_use = [copy for copy in found if epoch_of(copy.what) == current]
-        left_over = [copy.what for copy in found if epoch_of(copy.what) in retired]
     await room.ctl("meeting", "leave")
     await until_panel(room, "the room to have left", state="left")
-    last = max(witness.recorder.base_keys)
-    wanted = needles(witness, 3)
-    after, size = await look(room, wanted)
-    report.append(
-        f"  all {len(wanted)} keys after the meeting's end (last epoch {last}): "
-        f"{told(after, set(witness.recorder.base_keys))}"
-    )
-    for copy in after:
-        report.append(f"    {copy.what} at {copy.address:#x} {copy.mapping} {copy.before.hex()}")
+    after, _ = await look(room, needles(witness, 3))
+    epochs = set(witness.recorder.base_keys)
+    report.append(f"  all epochs ({sorted(epochs)}) after the meeting's end: {told(after, epochs)}")
+    for copy in (*left_over, *after):
+        report.append(f"    {copy.what} at {copy.address:#x} in {copy.mapping or 'anonymous memory'}")
     assert in_use, "the scan must find the key that is in use: else it proves nothing"
     assert left_over == []
-    assert [copy.what for copy in after] == []
+    assert after == []
 
 
 def epoch_of(what: str) -> int:

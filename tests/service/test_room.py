@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from conclave_hal.panel import ActionKind, MeetingState, PanelAction
+from conclave_hal.panel import ActionKind, Lock, MeetingState, PanelAction
 from conclaved.bus.room import MeetingRequest, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
+from conclaved.media import MediaEngine
 from tests.conference.hubs import Tls, listening, make_tls
 from tests.pki import TestAuthority
 from tests.service.rooms import DEADLINE_S, TestRoom, running_room
@@ -113,6 +114,26 @@ async def test_after_the_countdown_the_room_is_in_and_a_press_on_leave_ends_it(
                 await asyncio.sleep(0)
         assert here.room.meeting().left_reason == "left the meeting"
         assert here.room.hardware().camera_muted
+
+
+async def test_a_fault_of_the_device_ends_the_meeting_visibly_and_the_room_can_join_again(
+    tmp_path: Path, tls: Tls, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(engine: MediaEngine, keys: object) -> None:
+        raise RuntimeError("a bug")
+
+    async with running_room(tmp_path, service_ca=tls.authority, countdown_s=0) as here:
+        link = await here.room.create_meeting(weekly(service))
+        with monkeypatch.context() as patch:
+            patch.setattr(MediaEngine, "advance", broken)
+            await here.room.join_meeting(link)
+            async with asyncio.timeout(DEADLINE_S):
+                while here.room.meeting().state != "left":  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+        assert "this device could not go on" in here.room.meeting().left_reason
+        assert (await here.panel()).lock is Lock.NONE
+        await here.room.join_meeting(link)
+        assert here.room.meeting().state == "joining"
 
 
 # -- what cannot be done ------------------------------------------------------------------------
