@@ -186,7 +186,7 @@ async def play(
             view = runner.view()
             say(side=side, state=view.state.value, code=view.security_code, members=len(view.participants))
 
-        runner = MeetingRunner(session, carrier, engine, changed=tell)
+        runner = MeetingRunner(session, carrier, lambda *_: engine, changed=tell)
         ended = await runner.run()
         say(side=side, state="ended", reason=ended.reason)
 

@@ -49,7 +49,7 @@ class Member:
     def __init__(self, session: Session, carrier: HubClient) -> None:
         self.recorder = Recorder()
         self._news = asyncio.Event()
-        self.runner = MeetingRunner(session, carrier, self.recorder, changed=self._news.set)
+        self.runner = MeetingRunner(session, carrier, lambda *_: self.recorder, changed=self._news.set)
 
     async def until(self, *, members: int, after_epoch: int = -1) -> int:
         """Wait until so many are in, in a later epoch. Returns the epoch."""

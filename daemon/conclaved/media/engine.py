@@ -75,6 +75,8 @@ class MediaEngine:
         on_authenticated: Callable[[int, int], None] = _ignore_authenticated,
         on_unknown_epoch: Callable[[], None] = _ignore_unknown_epoch,
         clock: Callable[[], float] = time.monotonic,
+        is_camera_muted: bool = False,
+        is_microphone_muted: bool = False,
     ) -> None:
         """`on_authenticated(leaf_index, epoch)` is called at a leaf's first authenticated frame in
         each epoch; `on_unknown_epoch()` at each frame of an epoch that we do not have, which the relay
@@ -86,9 +88,11 @@ class MediaEngine:
         if microphone is not None:
             context = StreamContext.MICROPHONE
             self._sending[context] = SendingStream(context, microphone, keyring, clock)
+            self._sending[context].is_muted = is_microphone_muted
         if camera is not None:
             context = StreamContext.CAMERA
             self._sending[context] = SendingStream(context, camera, keyring, clock)
+            self._sending[context].is_muted = is_camera_muted
         self._receiver = Receiver(
             keyring,
             make_player=self._make_player,

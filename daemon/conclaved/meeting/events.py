@@ -126,6 +126,14 @@ class NewEpoch:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLeft:
+    """The group is given up, and another way in is taken: its media keys must go.
+
+    The next `NewEpoch` may be of another group, whose epochs count from the beginning.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """`Session.view()` is new."""
 
@@ -146,4 +154,16 @@ class BadInput:
     error: Exception
 
 
-Effect = Publish | SendLobby | SendLive | Replay | Announce | StartJob | NewEpoch | Changed | BadInput | Ended
+Effect = (
+    Publish
+    | SendLobby
+    | SendLive
+    | Replay
+    | Announce
+    | StartJob
+    | NewEpoch
+    | GroupLeft
+    | Changed
+    | BadInput
+    | Ended
+)

@@ -35,12 +35,17 @@ class Request:
     """Certificates, DER, leaf first."""
     signature_key: bytes
     signature: bytes
-    """By the leaf's key, over label, meeting id and request id."""
+    """By the leaf's key, over label, meeting id, request id and chain."""
 
     @staticmethod
-    def signed_part(meeting_id: bytes, request_id: bytes) -> bytes:
-        """What the requester signs, and a host verifies."""
-        return opaque(_REQUEST_LABEL) + opaque(meeting_id) + opaque(request_id)
+    def signed_part(meeting_id: bytes, request_id: bytes, chain: tuple[bytes, ...]) -> bytes:
+        """What the requester signs, and a host verifies.
+
+        The chain with it: others who have the link could repeat the request with a chain that
+        nobody vouches for, and the host would see that one.
+        """
+        certificates = vector(opaque(certificate) for certificate in chain)
+        return opaque(_REQUEST_LABEL) + opaque(meeting_id) + opaque(request_id) + certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ def request(
     signer: AdmissionSigner, chain: tuple[bytes, ...], meeting_id: bytes, request_id: bytes
 ) -> Request:
     """A signed request. Slow where the key is in a TPM."""
-    signature = signer.sign(Request.signed_part(meeting_id, request_id))
+    signature = signer.sign(Request.signed_part(meeting_id, request_id, chain))
     return Request(request_id, chain, signer.public_key, signature)
 
 
@@ -167,4 +172,5 @@ def check_denial(denial: Denial, invitation: SignedInvitation) -> None:
 
 def check_request(message: Request, meeting_id: bytes) -> None:
     """Raise RemoteError unless the requester has the key that it asks for."""
-    verify(message.signature_key, message.signature, Request.signed_part(meeting_id, message.request_id))
+    signed = Request.signed_part(meeting_id, message.request_id, message.chain)
+    verify(message.signature_key, message.signature, signed)

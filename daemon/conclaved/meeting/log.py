@@ -5,6 +5,11 @@ ASK_AGAIN_S = 1.0
 ASK_FOR_MORE_S = 5.0
 """How often to ask for what comes next though nothing is seen to be missing: the last entry may have
 been lost, and nothing that comes after it shows that."""
+GIVE_UP_S = 10.0
+"""How long entries wait for one that is missing. They are dropped then, and come again if they are real:
+a replay begins with the missing one."""
+DOUBT_S = 3.0
+"""How long the gap counts after that: if it is still there, it shows again by then."""
 
 
 class Log:
@@ -15,6 +20,7 @@ class Log:
         self.next_sequence = 0
         self.gap_since: float | None = None
         """Since when (monotonic seconds) an entry is missing before one that has come."""
+        self._gave_up_at: float | None = None
         self._asked: float | None = None
 
     def __repr__(self) -> str:
@@ -39,35 +45,39 @@ class Log:
         """Take an entry in. True when an earlier one is missing and should be asked for again.
 
         What was there first for a sequence number stays: a service that says another thing later
-        does not get a second try. Where too many wait, those furthest ahead go: they can be asked for
-        again, and what fills the gap must always find room.
+        does not get a second try. What is too far ahead is left for a later replay.
         """
-        if sequence < self.next_sequence:
+        if not self.next_sequence <= sequence < self.next_sequence + MAX_WAITING_ENTRIES:
             return False
-        if len(self._waiting) >= MAX_WAITING_ENTRIES and sequence not in self._waiting:
-            furthest = max(self._waiting)
-            if sequence > furthest:
-                return False
-            del self._waiting[furthest]
         is_first_gap = not self._waiting and sequence > self.next_sequence
         self._waiting.setdefault(sequence, data)
         if is_first_gap:
-            self.gap_since = self._asked = now
+            self._asked = now
+            if self.gap_since is None:
+                self.gap_since = now
         return is_first_gap
 
     def asks_again(self, now: float) -> bool:
         """Whether to ask once more for the next entry."""
         is_missing = bool(self._waiting) and self.next_sequence not in self._waiting
-        if not is_missing:
-            self.gap_since = None
-        elif self.gap_since is None:
-            self.gap_since = now
+        if is_missing:
+            self._give_up_if_due(now)
+        elif self._gave_up_at is None or now - self._gave_up_at >= DOUBT_S:
+            self.gap_since = self._gave_up_at = None
         if self._asked is None:
             self._asked = now
         if now - self._asked < (ASK_AGAIN_S if is_missing else ASK_FOR_MORE_S):
             return False
         self._asked = now
         return True
+
+    def _give_up_if_due(self, now: float) -> None:
+        if self.gap_since is None:
+            self.gap_since = now
+        since = self.gap_since if self._gave_up_at is None else self._gave_up_at
+        if now - since >= GIVE_UP_S:
+            self._waiting.clear()
+            self._gave_up_at = now
 
     def take(self) -> bytes | None:
         """The next entry, or None while it has not come."""

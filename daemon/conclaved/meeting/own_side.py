@@ -3,12 +3,13 @@
 What a device needs to speak for itself, before it is in a group and while it is.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from conclaved.identity import Signer
-from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, IssuerType, Role, issue
-from conclaved.meeting.errors import LocalError
+from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, IssuerType, Role, check, issue
+from conclaved.meeting.errors import AdmissionError, LocalError
 from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.meeting.link import LinkKey
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
@@ -69,6 +70,13 @@ class OwnSide:
         """Whether this device may make the group: a host; in `standard` whoever has an admission."""
         is_standard = self.invitation.content.level is Level.STANDARD
         return self.admission is not None and (self.is_host or is_standard)
+
+    def take_admission(self, admission: Admission | None) -> None:
+        """Use an admission that was given before, if it holds."""
+        with contextlib.suppress(AdmissionError):
+            if admission is not None:
+                check(admission, self.key, self.invitation)
+                self.admission = admission
 
     def own_admission(self) -> Admission:
         """The admission. Raises LocalError before there is one."""

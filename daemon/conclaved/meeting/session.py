@@ -39,6 +39,7 @@ from conclaved.meeting.events import (
     Effect,
     Ended,
     Entry,
+    GroupLeft,
     Leader,
     Live,
     Lobby,
@@ -97,9 +98,12 @@ class Session:
         random: Callable[[int], bytes],
         wall: Callable[[], int],
         now: float,
+        admission: Admission | None = None,
     ) -> None:
         """`random` gives that many random bytes, `wall` seconds since 1970, `now` is monotonic.
 
+        `admission` is one that this device was given before, in the same meeting: with it the
+        device comes back without the lobby. One that does not hold is ignored.
         Raises InvitationError when the invitation is not valid now, or breaks an own rule.
         """
         invitation.check_time(wall())
@@ -111,6 +115,7 @@ class Session:
         self._watch = Watch(now)
         self._out = Outbox(link.sealer(), random)
         self._own = OwnSide(invitation, identity, link.link_key(), wall)
+        self._own.take_admission(admission)
         self._member = Membership(self._out, self._watch, assess)
         self._joining = Joining(self._out, self._own, self._broke)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
@@ -150,6 +155,11 @@ class Session:
             news=self._out.news,
             alarms=self._out.alarms,
         )
+
+    @property
+    def admission(self) -> Admission | None:
+        """This device's admission, once it has one."""
+        return self._own.admission
 
     def leave(self, now: float) -> list[Effect]:
         """Leave. Where others remain, they get a proposal to remove us (RFC 9420 §12.1.3)."""
@@ -408,6 +418,7 @@ class Session:
 
     def _restart(self, why: str) -> None:
         self._out.tell(f"{why}; joining anew")
+        self._out.add(GroupLeft())
         self._drop_group()
         self._set_state(State.CONNECTING)
 

@@ -24,6 +24,7 @@ from conclaved.meeting.events import (
     Disconnected,
     Effect,
     Ended,
+    GroupLeft,
     NewEpoch,
     Publish,
     Replay,
@@ -50,16 +51,22 @@ class Media(Protocol):
     async def stop(self) -> None: ...
 
 
+MakeMedia = Callable[[Callable[[int, int], None], Callable[[], None]], Media]
+"""From (on_authenticated(leaf, epoch), on_unknown_epoch()) to a media engine."""
+
+
 class MeetingRunner:
     """Runs a session until it ends."""
 
     def __init__(
-        self, session: Session, carrier: Carrier, media: Media, *, changed: Callable[[], None]
+        self, session: Session, carrier: Carrier, make_media: MakeMedia, *, changed: Callable[[], None]
     ) -> None:
-        """`changed` is called whenever `view()` is new."""
+        """`make_media` gives a media engine for one group; `changed` is called when `view()` is new."""
         self._session = session
         self._carrier = carrier
-        self._media = media
+        self._make_media = make_media
+        self._media = make_media(self.media_heard, self.unknown_epoch_heard)
+        self._old_media: list[Media] = []
         self._changed = changed
         self._tasks: asyncio.TaskGroup | None = None
         self._executor = ThreadPoolExecutor(JOB_THREADS, thread_name_prefix="meeting")
@@ -95,6 +102,7 @@ class MeetingRunner:
                     task.cancel()
         finally:
             self._tasks = None
+            await self._stop_old_media()
             await self._media.stop()
             self._executor.shutdown(wait=False, cancel_futures=True)
         assert self._ended is not None  # noqa: S101 -- `_has_ended` says so
@@ -144,6 +152,7 @@ class MeetingRunner:
         while True:
             await self._wants_media.wait()
             self._wants_media.clear()
+            await self._stop_old_media()
             if self._view.state is not State.IN_GROUP:
                 continue
             try:
@@ -152,6 +161,10 @@ class MeetingRunner:
                 log.warning("no media: %s", error)
                 await asyncio.sleep(MEDIA_RETRY_S)
                 self._wants_media.set()
+
+    async def _stop_old_media(self) -> None:
+        while self._old_media:
+            await self._old_media.pop().stop()
 
     def _apply(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -162,6 +175,12 @@ class MeetingRunner:
                     self._tasks.create_task(self._work(effect))
                 case NewEpoch(keys):
                     self._media.advance(keys)
+                case GroupLeft():
+                    # A keyring serves one group: epochs of the next one may count from the beginning.
+                    self._media.set_sending(False)
+                    self._old_media.append(self._media)
+                    self._media = self._make_media(self.media_heard, self.unknown_epoch_heard)
+                    self._wants_media.set()
                 case Changed():
                     self._update()
                 case BadInput(error):

@@ -69,7 +69,6 @@ log = logging.getLogger(__name__)
 
 IDLE = MeetingStatus(state="idle")
 VERDICT_LIFETIME_S = 60.0
-STREAMS_EVERY_S = 1.0
 PUT_AWAY_S = 5.0
 
 
@@ -322,7 +321,6 @@ class ConclaveRoom:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hardware.run(self.panel, self._panel_wake, self.act))
                 tasks.create_task(self._follow_switches())
-                tasks.create_task(self._refresh())
         finally:
             await self._enrolling.close()
             if self._meeting_task is not None and not self._meeting_task.done():
@@ -333,26 +331,14 @@ class ConclaveRoom:
 
     async def _attend(self, session: Session, carrier: HubClient, announced: MeetingStatus) -> None:
         """One meeting from its announcement on the panel to its end."""
-        runner: MeetingRunner | None = None
         reason = "left the meeting"
         try:
             for left in range(round(self._config.join_countdown_s), 0, -1):
                 notice = f"joining in {left} s, as asked from outside the room; press Leave to refuse"
                 self._set_meeting(replace(announced, notices=(notice,)))
                 await asyncio.sleep(1.0)
-            devices = self._hardware.devices
-            engine = MediaEngine(
-                MediaKeyring(SFRAME_SUITE),
-                camera=devices.camera,
-                microphone=devices.microphone,
-                screen=devices.screen,
-                speaker=devices.speaker,
-                on_authenticated=lambda leaf, epoch: runner.media_heard(leaf, epoch) if runner else None,
-                on_unknown_epoch=lambda: runner.unknown_epoch_heard() if runner else None,
-            )
-            runner = MeetingRunner(session, carrier, engine, changed=self._on_meeting)
-            self._runner, self._engine = runner, engine
-            await self._apply_switches()
+            runner = MeetingRunner(session, carrier, self._make_media, changed=self._on_meeting)
+            self._runner = runner
             ended = await runner.run()
             reason = _why(ended)
             log.info("meeting ended: %s", ended.reason)
@@ -363,6 +349,24 @@ class ConclaveRoom:
             self._runner = self._engine = None
             self._hardware.camera_muted = self._hardware.microphone_muted = True
             self._set_meeting(replace(IDLE, state="left", title=announced.title, left_reason=reason))
+
+    def _make_media(
+        self, on_authenticated: Callable[[int, int], None], on_unknown_epoch: Callable[[], None]
+    ) -> MediaEngine:
+        """Media for one group, muted from its first moment if the room is."""
+        devices = self._hardware.devices
+        self._engine = MediaEngine(
+            MediaKeyring(SFRAME_SUITE),
+            camera=devices.camera,
+            microphone=devices.microphone,
+            screen=devices.screen,
+            speaker=devices.speaker,
+            on_authenticated=on_authenticated,
+            on_unknown_epoch=on_unknown_epoch,
+            is_camera_muted=self._hardware.is_camera_off,
+            is_microphone_muted=self._hardware.is_microphone_off,
+        )
+        return self._engine
 
     def _leave(self) -> None:
         if self._runner is not None:
@@ -469,13 +473,6 @@ class ConclaveRoom:
         if self._engine is not None:
             await self._engine.set_camera_muted(self._hardware.is_camera_off)
             await self._engine.set_microphone_muted(self._hardware.is_microphone_off)
-
-    async def _refresh(self) -> None:
-        """The streams' figures move by themselves."""
-        while True:
-            await asyncio.sleep(STREAMS_EVERY_S)
-            if self._runner is not None and self._runner.view().state is State.IN_GROUP:
-                self._tell({Topic.HARDWARE})
 
     def _changed(self, topic: Topic) -> None:
         self._panel_wake.set()
