@@ -107,6 +107,12 @@ def test_a_request_to_another_meeting_or_under_another_id_is_refused() -> None:
         lobby.check_request(renamed, MEETING_ID)
 
 
+def test_a_request_with_another_chain_is_refused() -> None:
+    for chain in ((), B.chain, (*A.chain, b"more")):
+        with pytest.raises(RemoteError):
+            lobby.check_request(lobby.Request(ID, chain, A.signer.public_key, REQUEST.signature), MEETING_ID)
+
+
 def test_a_host_turns_away() -> None:
     lobby.check_denial(DENIAL, CLOSED)
 
