@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conclaved.meeting.log import ASK_AGAIN_S, ASK_FOR_MORE_S, MAX_WAITING_ENTRIES, Log
+from conclaved.meeting.log import ASK_AGAIN_S, ASK_FOR_MORE_S, DOUBT_S, MAX_WAITING_ENTRIES, Log
 from tests.meeting.cast import PATIENT
 
 
@@ -100,8 +100,41 @@ def test_entries_from_far_ahead_do_not_shut_out_the_next_one() -> None:
 def test_what_waits_is_bounded() -> None:
     log = Log()
     for i in range(2 * MAX_WAITING_ENTRIES):
-        log.arrive(10**9 - i, b"far", 0.0)
-    assert repr(log) == f"Log(next=0, {MAX_WAITING_ENTRIES} waiting)"
+        log.arrive(1 + i, b"ahead", 0.0)
+    assert repr(log) == f"Log(next=0, {MAX_WAITING_ENTRIES - 1} waiting)"
+
+
+def has_gap(log: Log) -> bool:
+    return log.gap_since is not None
+
+
+def ask_until(log: Log, start: float, end: float) -> int:
+    """Tick ten times a second; how often it asked."""
+    return sum(log.asks_again(start + i / 10) for i in range(round((end - start) * 10)))
+
+
+def test_an_entry_that_the_service_made_up_is_given_up_and_the_gap_with_it() -> None:
+    log = Log()
+    log.arrive(7, b"made up", 100.0)
+    assert ask_until(log, 100.0, 110.0) >= 9
+    assert has_gap(log)
+    assert not log.is_drained
+    ask_until(log, 110.0, 110.0 + DOUBT_S)
+    assert log.is_drained
+    assert has_gap(log)
+    ask_until(log, 110.0 + DOUBT_S, 120.0)
+    assert not has_gap(log)
+    log.arrive(0, b"0", 121.0)
+    assert log.take() == b"0"
+
+
+def test_a_gap_that_stays_counts_from_its_beginning_however_long_it_lasts() -> None:
+    log = Log()
+    for tenth in range(1000):
+        now = 100.0 + tenth / 10
+        if log.asks_again(now) or not tenth:
+            log.arrive(1, b"after the hidden one", now)
+        assert log.gap_since == 100.0
 
 
 def test_repr_shows_no_entry() -> None:
