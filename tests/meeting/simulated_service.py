@@ -174,6 +174,9 @@ class Room:
     def admit(self, name: str) -> None:
         self.perform(self.session.admit(name, self.service.clock.now))
 
+    def deny(self, name: str) -> None:
+        self.perform(self.session.deny(name, self.service.clock.now))
+
     def leave(self) -> None:
         self.perform(self.session.leave(self.service.clock.now))
 
@@ -193,7 +196,7 @@ class Room:
         """Do the jobs that wait."""
         jobs, self.jobs = self.jobs, []
         for job in jobs:
-            self._work(job)
+            self.work_on(job)
 
     def perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -201,7 +204,7 @@ class Room:
                 case StartJob() if self.holds_jobs:
                     self.jobs.append(effect)
                 case StartJob():
-                    self.service.queue.append(partial(self._work, effect))
+                    self.service.queue.append(partial(self.work_on, effect))
                 case NewEpoch(keys):
                     self.keys.append(keys)
                 case Ended():
@@ -215,7 +218,7 @@ class Room:
                 case _:
                     pass
 
-    def _work(self, job: StartJob) -> None:
+    def work_on(self, job: StartJob) -> None:
         try:
             result = job.run()
         except (MlsError, MeetingError) as error:
@@ -400,6 +403,7 @@ class Meeting:
         rules: OwnRules | None = None,
         service: SimulatedService | None = None,
         connect: bool = True,
+        admission: Admission | None = None,
     ) -> Room:
         """A room that follows the invitation."""
         service = service or self.service
@@ -417,6 +421,7 @@ class Meeting:
             random=os.urandom,
             wall=service.clock.wall,
             now=service.clock.now,
+            admission=admission,
         )
         room = Room(name, session, service, anchors=anchors)
         if connect:

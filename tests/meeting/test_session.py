@@ -1,9 +1,15 @@
 """What a meeting does when everybody is honest."""
 
-from conclaved.identity import Assurance
-from conclaved.meeting import State
+import base64
+
+import pytest
+
+from conclaved.identity import Assurance, TrustStore
+from conclaved.meeting import InvitationError, Level, Link, LocalError, OwnRules, State, security_code
 from conclaved.meeting.admission import Role
-from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, identity, in_group
+from conclaved.meeting.events import Connected, Disconnected, Entry, Leader, Live, Lobby
+from tests.meeting.insider import Insider
+from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, agree, identity, in_group
 
 
 def three_rooms() -> tuple[Meeting, Room, Room, Room]:
@@ -128,3 +134,276 @@ def test_a_kicked_key_comes_back_when_a_host_says_so() -> None:
     meeting.service.run(8)
     assert in_group(back, a)
     assert "b.example.com" in a.names()
+
+
+# -- coming back ---------------------------------------------------------------------------------------
+
+
+def test_a_member_that_lost_its_state_comes_back_without_the_lobby() -> None:
+    meeting = Meeting.invite(())
+    own = identity("guest.provider.example", PROVIDER_CA)
+    host, guest = meeting.room(meeting.host), meeting.room(own)
+    meeting.service.run(3)
+    host.admit("guest.provider.example")
+    meeting.service.run(3)
+    agree(host, guest)
+    epoch, admission = host.view.epoch, guest.session.admission
+    meeting.service.disconnect(guest)
+    meeting.service.settle()
+    again = meeting.room(own, admission=admission)
+    meeting.service.run(4)
+    agree(host, again)
+    assert host.view.lobby == ()
+    assert host.view.epoch == epoch + 1
+    assert sorted(p.name for p in host.view.participants) == ["guest.provider.example", "host.example.com"]
+
+
+def test_another_key_of_the_same_name_goes_through_the_lobby() -> None:
+    meeting = Meeting.invite(())
+    host = meeting.room(meeting.host)
+    guest = meeting.room(identity("guest.provider.example", PROVIDER_CA))
+    meeting.service.run(3)
+    host.admit("guest.provider.example")
+    meeting.service.run(3)
+    other = meeting.room(identity("guest.provider.example", PROVIDER_CA), admission=guest.session.admission)
+    meeting.service.run(4)
+    assert other.view.state is State.ASKING
+    assert [w.name for w in host.view.lobby] == ["guest.provider.example"]
+
+
+def test_the_host_itself_comes_back_after_a_restart() -> None:
+    meeting, host, a, b = three_rooms()
+    meeting.service.disconnect(host)
+    meeting.service.settle()
+    again = meeting.room(meeting.host)
+    meeting.service.run(8)
+    agree(again, a, b)
+    assert len(a.names()) == 3
+
+
+# -- the host's part -----------------------------------------------------------------------------------
+
+
+def test_only_a_host_admits_denies_and_kicks() -> None:
+    _, _, a, _ = three_rooms()
+    for act in (lambda: a.admit("x"), lambda: a.kick("host.example.com"), lambda: a.deny("x")):
+        with pytest.raises(LocalError) as caught:
+            act()
+        assert caught.value.hint
+
+
+def test_a_host_kicks_neither_itself_nor_nobody() -> None:
+    _, host, _, _ = three_rooms()
+    for leaf in (host.leaf("host.example.com"), 3, 99, -1):
+        with pytest.raises(LocalError):
+            host.session.kick(leaf, host.service.clock.now)
+
+
+def test_whoever_is_not_in_the_lobby_cannot_be_admitted() -> None:
+    _, host, _, _ = three_rooms()
+    with pytest.raises(LocalError):
+        host.admit("nobody.example.com")
+
+
+def test_one_who_stops_asking_is_gone_from_the_lobby() -> None:
+    meeting, host, _, _ = three_rooms()
+    guest = meeting.room(identity("guest.provider.example", PROVIDER_CA))
+    meeting.service.run(3)
+    assert host.view.lobby
+    guest.leave()
+    meeting.service.run(20)
+    assert host.view.lobby == ()
+
+
+# -- own rules, trust and time -------------------------------------------------------------------------
+
+
+def test_a_room_that_joins_locked_meetings_only_refuses_others() -> None:
+    meeting = Meeting.invite(("a.example.com",))
+    with pytest.raises(InvitationError):
+        meeting.room(identity("a.example.com"), rules=OwnRules(Level.LOCKED))
+
+
+def test_a_locked_meeting_is_met_by_verified_rooms() -> None:
+    meeting = Meeting.invite(("a.example.com",), level=Level.LOCKED)
+    host = meeting.room(meeting.host)
+    a = meeting.room(identity("a.example.com"), rules=OwnRules(Level.LOCKED))
+    meeting.service.run(4)
+    agree(host, a)
+
+
+def test_a_room_leaves_a_locked_meeting_when_its_admin_stops_trusting_somebody() -> None:
+    meeting = Meeting.invite(("a.example.com",), level=Level.LOCKED)
+    host, a = meeting.room(meeting.host), meeting.room(identity("a.example.com"))
+    meeting.service.run(4)
+    a.anchors[0] = TrustStore()
+    a.perform(a.session.trust_changed(meeting.service.clock.now))
+    meeting.service.settle()
+    assert a.ended is not None
+    assert "not verified" in a.ended.reason
+    assert a.ended.hint
+    assert host.is_in()
+
+
+def test_a_room_in_a_standard_meeting_shows_at_once_that_it_trusts_somebody_no_more() -> None:
+    meeting, _, a, _ = three_rooms()
+    a.anchors[0] = TrustStore()
+    a.perform(a.session.trust_changed(meeting.service.clock.now))
+    assert {p.assurance for p in a.view.participants} == {Assurance.UNKNOWN}
+    assert a.is_in()
+
+
+def test_a_meeting_ends_with_its_invitation() -> None:
+    meeting, host, a, b = three_rooms()
+    meeting.service.clock.now += 3600
+    meeting.service.run(0.2)
+    for room in (host, a, b):
+        assert room.ended is not None
+        assert "over" in room.ended.reason
+
+
+def test_nobody_joins_with_an_invitation_that_has_expired() -> None:
+    meeting = Meeting.invite(())
+    meeting.service.clock.now += 3600
+    with pytest.raises(InvitationError):
+        meeting.room(meeting.host)
+
+
+# -- jobs ----------------------------------------------------------------------------------------------
+
+
+def test_a_signature_that_comes_after_its_epoch_has_gone_does_no_harm() -> None:
+    meeting, host, a, b = three_rooms()
+    host.holds_jobs = True
+    meeting.service.run(2.5)
+    assert host.jobs
+    slow, host.jobs, host.holds_jobs = host.jobs, [], False
+    late = Insider.admit(meeting).join()
+    host.jobs = slow
+    host.work()
+    meeting.service.run(6)
+    agree(host, a, b)
+    assert host.view.epoch == late.live.epoch
+    assert [room.view.behind for room in (host, a, b)] == [""] * 3
+
+
+def test_entries_wait_while_a_commit_is_being_worked_out() -> None:
+    meeting, host, a, b = three_rooms()
+    a.holds_jobs = True
+    c, d = Insider.admit(meeting).join(), Insider.admit(meeting, who=identity("d.example.com")).join()
+    assert host.view.epoch == d.live.epoch > a.view.epoch
+    a.holds_jobs = False
+    while a.jobs:
+        a.work()
+    meeting.service.run(1)
+    agree(host, a, b)
+    assert c.live.epoch == a.view.epoch
+
+
+def test_a_job_that_ends_after_the_session_leaves_nothing_behind() -> None:
+    meeting, host, a, _ = three_rooms()
+    a.holds_jobs = True
+    Insider.admit(meeting).join()
+    jobs, a.jobs = a.jobs, []
+    assert jobs
+    a.perform(a.session.leave(meeting.service.clock.now))
+    host.kick("a.example.com")
+    leave, a.jobs = a.jobs, []
+    for job in (*leave, *jobs):
+        a.work_on(job)
+    assert a.ended is not None
+    assert a.session.job_done(10**6, None, meeting.service.clock.now) == []
+
+
+def test_an_ended_session_hears_nothing_any_more() -> None:
+    meeting, _, a, _ = three_rooms()
+    a.leave()
+    meeting.service.run(2)
+    assert a.ended is not None
+    for event in (Connected(0), Entry(0, b""), Lobby(b""), Live(b""), Leader(True), Disconnected()):
+        assert a.session.handle(event, meeting.service.clock.now) == []
+    assert a.session.tick(meeting.service.clock.now) == []
+    assert a.view.state is State.ENDED
+    assert a.view.security_code == ""
+    assert a.view.participants == ()
+
+
+# -- what is shown -------------------------------------------------------------------------------------
+
+
+def test_all_media_keys_of_one_epoch_say_who_is_in_and_who_is_out() -> None:
+    meeting, host, a, b = three_rooms()
+    gone = host.leaf("b.example.com")
+    b.leave()
+    meeting.service.run(4)
+    for room in (host, a):
+        assert gone in room.keys[-1].removed
+        assert room.keys[-1].members == {p.leaf for p in room.view.participants}
+        assert room.keys[-1].own_leaf in room.keys[-1].members
+
+
+def test_media_of_the_present_epoch_counts_as_a_sign_of_life() -> None:
+    meeting, _, a, _ = three_rooms()
+    leaf = a.leaf("b.example.com")
+    assert not next(p for p in a.view.participants if p.leaf == leaf).is_heard
+    a.perform(a.session.media_heard(leaf, a.view.epoch - 1, meeting.service.clock.now))
+    assert not next(p for p in a.view.participants if p.leaf == leaf).is_heard
+    a.perform(a.session.media_heard(leaf, a.view.epoch, meeting.service.clock.now))
+    assert next(p for p in a.view.participants if p.leaf == leaf).is_heard
+
+
+def test_the_code_is_that_of_the_code_epochs_authenticator() -> None:
+    meeting, host, a, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(1)
+    expected = security_code(insider.live.epoch_authenticator)
+    assert {room.view.security_code for room in (host, a, b)} == {expected}
+    assert {room.view.code_epoch for room in (host, a, b)} == {insider.live.epoch}
+    b.leave()
+    meeting.service.run(4)
+    assert security_code(insider.live.epoch_authenticator) != expected
+    assert {room.view.security_code for room in (host, a)} == {expected}
+
+
+def test_no_repr_shows_a_secret_or_the_code() -> None:
+    meeting, host, a, _ = three_rooms()
+    guest = meeting.room(identity("guest.provider.example", PROVIDER_CA))
+    meeting.service.run(3)
+    shown = " ".join(
+        map(
+            repr,
+            (
+                meeting.link,
+                meeting.host,
+                *(room.session for room in (host, a, guest)),
+                *(room.view for room in (host, a, guest)),
+                *(keys for room in (host, a) for keys in room.keys),
+                *meeting.service.sent,
+                Entry(0, meeting.service.log[0]),
+                Link("h", 443, bytes(32), meeting.link),
+            ),
+        )
+    )
+    secrets = [meeting.link.secret, meeting.link.address, *(bytes(k.base_key) for k in host.keys)]
+    secrets += [effect.data[:24] for effect in meeting.service.sent]
+    for secret in secrets:
+        for trace in (
+            secret.hex(),
+            repr(secret)[2:-1],
+            base64.urlsafe_b64encode(secret).decode().rstrip("="),
+        ):
+            assert trace not in shown
+    code = host.view.security_code
+    assert code not in shown
+    assert code.replace(" ", "") not in shown
+
+
+def test_the_service_sees_no_name_and_no_key_of_the_media() -> None:
+    meeting, host, _, _ = three_rooms()
+    meeting.room(identity("guest.provider.example", PROVIDER_CA))
+    meeting.service.run(3)
+    wire = b"".join(effect.data for effect in meeting.service.sent)
+    for name in (b"host.example.com", b"a.example.com", b"guest.provider.example", b"Board"):
+        assert name not in wire
+    for keys in host.keys:
+        assert bytes(keys.base_key) not in wire
