@@ -1,6 +1,7 @@
 """What a meeting does when everybody is honest."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -186,7 +187,12 @@ def test_the_host_itself_comes_back_after_a_restart() -> None:
 
 def test_only_a_host_admits_denies_and_kicks() -> None:
     _, _, a, _ = three_rooms()
-    for act in (lambda: a.admit("x"), lambda: a.kick("host.example.com"), lambda: a.deny("x")):
+    acts: list[Callable[[], None]] = [
+        lambda: a.admit("x"),
+        lambda: a.kick("host.example.com"),
+        lambda: a.deny("x"),
+    ]
+    for act in acts:
         with pytest.raises(LocalError) as caught:
             act()
         assert caught.value.hint
