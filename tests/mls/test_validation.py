@@ -75,7 +75,8 @@ def package(
 
 def capable(**fields: tuple[int, ...]) -> Callable[[LeafNode], LeafNode]:
     """A change of a leaf's capabilities."""
-    return lambda leaf: replace(leaf, capabilities=replace(leaf.capabilities, **fields))
+    changes: dict[str, Any] = dict(fields)
+    return lambda leaf: replace(leaf, capabilities=replace(leaf.capabilities, **changes))
 
 
 def add(**changes: Any) -> Scene:
