@@ -93,6 +93,18 @@ def file_path() -> Rule[Path | None]:
     return Rule("the path of a file in a folder that exists", parse)
 
 
+def loopback_origin() -> Rule[str]:
+    """The origin of a page on this machine, or nothing."""
+    form = re.compile(r"(http://127(\.[0-9]{1,3}){3}:[0-9]{1,5})?")
+
+    def parse(value: object, folder: Path) -> str:
+        if not isinstance(value, str) or not form.fullmatch(value):
+            raise ValueError
+        return value
+
+    return Rule("an origin such as http://127.0.0.1:8000, or empty", parse)
+
+
 def loopback_address() -> Rule[ListenAddress]:
     """`host:port` with a loopback IP address as host; IPv6 in brackets."""
 

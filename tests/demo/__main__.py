@@ -32,6 +32,8 @@ async def _play(folder: Path, *, once: bool) -> None:
 
     async with stage(folder) as it:
         tell(f"started    two ACME servers, the hub at {it.hub_url}; starting three rooms")
+        if not once:
+            tell(f"panels     live, all on one page: {it.overview.url}")
         rooms = await story.enroll(it, tell)
         link, code = await story.meet(it, rooms, tell)
         await story.media(rooms, tell)
@@ -42,7 +44,8 @@ async def _play(folder: Path, *, once: bool) -> None:
         if once:
             tell("all of it held")
             return
-        print("\nThe panels are live; open them in a browser on this machine:")
+        print(f"\nThe panels are live; open them in a browser on this machine:\n  {it.overview.url}")
+        print("One by one:")
         for room in (*rooms, guest):
             print(f"  {room.name:26s} {room.panel_url}")
         print(f"\nTalk to a room:  CONCLAVE_BUS='{rooms[0].bus.address}' .venv/bin/conclavectl status")

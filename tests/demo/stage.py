@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bus.bus import PrivateBus
+from tests.demo.overview import Overview
 from tests.pebble import Pebble
 from tests.pki import TestAuthority
 
@@ -105,6 +106,7 @@ class Stage:
     provider_ca: Pebble
     hub_url: str
     capture: Path
+    overview: Overview
     _stack: contextlib.AsyncExitStack
     _ca_file: Path
 
@@ -115,7 +117,7 @@ class Stage:
         await ca.add_a(part.domain, part.loopback)
         bus = await self._stack.enter_async_context(PrivateBus())
         room = RoomProcess(part, folder, bus)
-        _write_config(room, ca, self._ca_file)
+        _write_config(room, ca, self._ca_file, self.overview.origin)
         tokens = folder / "run/acme-challenge"
         tokens.mkdir(parents=True)
         await self.start(
@@ -141,6 +143,7 @@ class Stage:
             START_TIMEOUT_S,
             show=lambda: room.last_error,
         )
+        self.overview.add(part.domain, room.panel_url)
         return room
 
     async def start(
@@ -176,7 +179,9 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         certificate, key = operator.server_files(hub_folder)
         ca_file = folder / "hub-ca.pem"
         ca_file.write_text(operator.root_pem)
-        it = Stage(folder, public_ca, provider_ca, "", hub_folder / "capture", stack, ca_file)
+        overview = await stack.enter_async_context(Overview().serve())
+        capture = hub_folder / "capture"
+        it = Stage(folder, public_ca, provider_ca, "", capture, overview, stack, ca_file)
         hub = await it.start(
             hub_folder / "hub.log",
             "-m",
@@ -239,7 +244,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _write_config(room: RoomProcess, ca: Pebble, service_ca: Path) -> None:
+def _write_config(room: RoomProcess, ca: Pebble, service_ca: Path, framed_by: str) -> None:
     folder, part = room.folder, room.part
     credentials = folder / "credentials"
     credentials.mkdir(mode=0o700)
@@ -284,6 +289,7 @@ driver = "simulated"
 driver = "simulated"
 url_file = {quote(str(folder / "panel-url"))}
 people_unmute = true
+framed_by = {quote(framed_by)}
 
 [privacy_switch]
 driver = "simulated"

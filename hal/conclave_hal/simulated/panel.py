@@ -26,7 +26,14 @@ from websockets.http11 import Request, Response
 from conclave_hal.device import Device, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError, DeviceError, UsageError
-from conclave_hal.options import ListenAddress, Option, file_path, flag, loopback_address
+from conclave_hal.options import (
+    ListenAddress,
+    Option,
+    file_path,
+    flag,
+    loopback_address,
+    loopback_origin,
+)
 from conclave_hal.panel import ActionKind, MeetingState, Panel, PanelAction, PanelView
 from conclave_hal.panel_document import panel_document
 from conclave_hal.simulated.page_guard import PageGuard
@@ -70,6 +77,9 @@ class PanelOptions:
         Path | None,
         Option(file_path(), "gets the page's address, for its owner's eyes only, once it is served"),
     ] = None
+    framed_by: Annotated[
+        str, Option(loopback_origin(), "a page of this machine that may show this one in a frame")
+    ] = ""
     people_unmute: Annotated[
         bool, Option(flag(), "people in the room unmute camera and microphone when a meeting begins")
     ] = False
@@ -220,10 +230,11 @@ class SimulatedPanel(Panel):
         return self._response(HTTPStatus.NOT_FOUND, b"Not Found\n")
 
     def _response(self, status: HTTPStatus, body: bytes, content_type: str = "text/plain") -> Response:
+        framed_by = self._options.framed_by or "'none'"
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
             f"connect-src 'self' {self._guard.origin.replace('http', 'ws', 1)}; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"base-uri 'none'; form-action 'none'; frame-ancestors {framed_by}"
         )
         headers = Headers(
             {
@@ -236,9 +247,10 @@ class SimulatedPanel(Panel):
                 "Cross-Origin-Resource-Policy": "same-origin",
                 "Referrer-Policy": "no-referrer",
                 "X-Content-Type-Options": "nosniff",
-                "X-Frame-Options": "DENY",
             }
         )
+        if not self._options.framed_by:
+            headers["X-Frame-Options"] = "DENY"
         return Response(status.value, status.phrase, headers, body)
 
     async def _serve_page(self, connection: ServerConnection) -> None:

@@ -292,6 +292,32 @@ async def test_the_page_may_load_nothing_from_elsewhere_and_is_not_kept(panel: S
     assert (await get(panel, "../panel.css"))[0] == 404
 
 
+async def test_only_the_page_that_hal_toml_names_may_frame_the_panel(panel: SimulatedPanel) -> None:
+    _, headers, _ = await get(panel, "")
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    framed = SimulatedPanel(PanelOptions(framed_by="http://127.0.0.1:8000"), {})
+    await framed.open()
+    try:
+        _, headers, _ = await get(framed, "")
+    finally:
+        await framed.close()
+    assert "frame-ancestors http://127.0.0.1:8000" in headers["Content-Security-Policy"]
+    assert "X-Frame-Options" not in headers
+
+
+async def test_people_who_came_for_the_meeting_unmute_once(panel: SimulatedPanel) -> None:
+    device = SimulatedPanel(PanelOptions(people_unmute=True), {})
+    await device.open()
+    try:
+        for serial in range(3):
+            await device.show(replace(MEETING, serial=serial))
+    finally:
+        await device.close()
+    pressed = [action.kind async for action in device.actions()]
+    assert pressed == [ActionKind.UNMUTE_MICROPHONE, ActionKind.UNMUTE_CAMERA]
+
+
 async def test_the_url_file_is_for_its_owner_only_and_goes_when_the_panel_closes(tmp_path: Path) -> None:
     file = tmp_path / "panel.url"
     panel = SimulatedPanel(PanelOptions(url_file=file), {})
