@@ -61,7 +61,8 @@ class MediaTransport(asyncio.DatagramProtocol):
         remote = self.offer.host, self.offer.port
         try:
             await loop.create_datagram_endpoint(lambda: self, remote_addr=remote)
-        except OSError as error:
+        # ValueError: a host name that no resolver takes, such as one with an empty label.
+        except (OSError, ValueError) as error:
             raise MediaUnavailableError(
                 f"no way to the media relay {remote[0]}:{remote[1]}: {error}",
                 hint="check the network, and that its firewall lets UDP out",
