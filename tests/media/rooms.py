@@ -57,6 +57,8 @@ class FakeSource(MediaSource):
         self.keyframes_requested = 0
         self.readers = 0
         self.switch_error: Exception | None = None
+        self.obeys = asyncio.Event()
+        self.obeys.set()
         self._queue: asyncio.Queue[EncodedFrame | Exception] = asyncio.Queue()
         self._state = DeviceState(Health.READY)
 
@@ -87,6 +89,7 @@ class FakeSource(MediaSource):
     async def set_enabled(self, is_enabled: bool) -> None:
         if self.switch_error is not None:
             raise self.switch_error
+        await self.obeys.wait()
         self.switched.append(is_enabled)
 
     async def request_keyframe(self) -> None:

@@ -137,6 +137,25 @@ async def test_a_camera_that_does_not_obey_a_mute_is_a_fault_and_is_not_seen(
         assert ana.engine.stats().faults == ()
 
 
+async def test_both_gates_close_at_the_call_and_a_camera_that_hangs_delays_no_microphone() -> None:
+    async with meeting(2) as (_, (ana, ben)):
+        await until(lambda: ana.microphone.switched[-1:] == [True] == ana.camera.switched[-1:])
+        ana.camera.obeys.clear()
+        ana.engine.gate(is_camera_muted=True, is_microphone_muted=True)
+        applying = asyncio.create_task(ana.engine.apply_gates())
+        await until(lambda: ana.microphone.switched[-1] is False)
+        assert not applying.done()
+        ana.camera.emit(key_picture(b"never"))
+        ana.microphone.emit(voice(b"never"))
+        await until(lambda: ana.engine.stats().camera.frames_withheld)
+        await until(lambda: ana.engine.stats().microphone.frames_withheld)
+        ana.camera.obeys.set()
+        await applying
+        assert ana.camera.switched[-1] is False
+        assert ben.screen.played == []
+        assert ben.speaker.played == []
+
+
 async def test_sources_are_off_until_sending_is_on() -> None:
     async with meeting(1) as (relay, _):
         room = Room(1)
@@ -310,6 +329,18 @@ async def test_no_way_to_the_relay_is_a_clear_error_and_can_be_tried_again() -> 
         with pytest.raises(MediaUnavailableError, match=r"255\.255\.255\.255"):
             await room.engine.start(nowhere)
         assert not room.engine.stats().is_running
+        await room.engine.start(relay.add_client(MEETING, 1))
+        assert room.engine.stats().is_running
+        await room.engine.stop()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 200, ".", " "])
+async def test_an_offer_whose_host_is_no_name_is_no_way_to_the_relay(host: str) -> None:
+    async with meeting(1) as (relay, _):
+        room = Room(1)
+        room.advance(1, TWO)
+        with pytest.raises(MediaUnavailableError):
+            await room.engine.start(MediaOffer(host, 9, 1, 2, bytes(30), b"\1" * 30))
         await room.engine.start(relay.add_client(MEETING, 1))
         assert room.engine.stats().is_running
         await room.engine.stop()

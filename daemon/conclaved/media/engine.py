@@ -155,8 +155,7 @@ class MediaEngine:
         self.set_sending(False)
         try:
             await self._disconnect()
-            for stream in self._sending.values():
-                await stream.apply()
+            await self._apply()
             for player in [*self._players.values(), *self._ending]:
                 await player.forget()
             self._players.clear()
@@ -188,6 +187,24 @@ class MediaEngine:
         for stream in self._sending.values():
             stream.set_sending(self._is_sending)
         self._switches.set()
+
+    def gate(self, *, is_camera_muted: bool, is_microphone_muted: bool) -> None:
+        """Mute or unmute both, without a word to the sources: of what is muted no frame leaves from
+        this very call on. `apply_gates` then lets the sources follow."""
+        for context, is_muted in (
+            (StreamContext.CAMERA, is_camera_muted),
+            (StreamContext.MICROPHONE, is_microphone_muted),
+        ):
+            if context in self._sending:
+                self._sending[context].is_muted = is_muted
+
+    async def apply_gates(self) -> None:
+        """Let the sources follow, side by side: a camera that does not answer delays no microphone.
+
+        Returns when each has obeyed, or its refusal is a fault in the stats and it is asked again.
+        """
+        if not await self._apply():
+            self._switches.set()
 
     async def set_camera_muted(self, is_muted: bool) -> None:
         """Mute or unmute the camera. Muted, no frame leaves from this very call on; returns when
@@ -306,8 +323,7 @@ class MediaEngine:
         while True:
             await self._switches.wait()
             self._switches.clear()
-            obeyed = [await stream.apply() for stream in self._sending.values()]
-            if not all(obeyed):
+            if not await self._apply():
                 await asyncio.sleep(RETRY_S)
                 self._switches.set()
 
@@ -355,6 +371,10 @@ class MediaEngine:
             if player is not None:
                 player.stop()
                 self._ending.add(player)
+
+    async def _apply(self) -> bool:
+        """Let the sources follow their gates; returns whether all of them obeyed."""
+        return all(await asyncio.gather(*(stream.apply() for stream in self._sending.values())))
 
     async def _set_muted(self, context: StreamContext, is_muted: bool) -> None:
         stream = self._sending.get(context)
