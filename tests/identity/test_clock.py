@@ -1,10 +1,12 @@
 """Which time this device believes."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
 from conclaved.identity import BelievedClock, FloorFile
+from conclaved.identity.clock import IN_USE_S, REMEMBER_EVERY_S, is_synchronised
 
 BUILT = 1_790_000_000
 
@@ -62,6 +64,49 @@ def test_the_floor_is_stored_once_an_hour_at_most() -> None:
     for readings.time in (BUILT, BUILT + 60, BUILT + 3600, BUILT + 7199, BUILT + 7200):
         clock.now()
     assert readings.remembered == [BUILT, BUILT + 3600, BUILT + 7200]
+
+
+def test_a_time_later_than_any_firmware_is_in_use_is_not_believed_and_moves_no_floor() -> None:
+    readings = Readings(BUILT + IN_USE_S + 1)
+    clock = readings.clock()
+    assert clock.now() is None
+    assert "ten years" in clock.why_not()
+    assert (clock.floor, readings.remembered) == (BUILT, [])
+    readings.time = BUILT + 1
+    assert clock.now() == BUILT + 1
+
+
+def test_a_stored_floor_later_than_any_firmware_is_in_use_is_none() -> None:
+    readings = Readings(BUILT + 5)
+    assert readings.clock(floor=BUILT + IN_USE_S + 1).now() == BUILT + 5
+    assert readings.remembered == [BUILT + 5]
+
+
+def test_a_floor_that_cannot_be_stored_costs_no_time_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = FloorFile(tmp_path / "nowhere" / "floor")
+    readings = Readings(BUILT)
+    clock = BelievedClock(lambda: readings.time, built_at=BUILT, remember=file.save)
+    with caplog.at_level(logging.WARNING):
+        for readings.time in (BUILT, BUILT + REMEMBER_EVERY_S, BUILT + 2 * REMEMBER_EVERY_S):
+            assert clock.now() == readings.time
+    assert clock.floor == readings.time
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the time cannot be remembered: {file.path} cannot be written: No such file or directory"
+    ]
+
+
+def test_the_clock_is_synchronised_once_timesyncd_has_left_its_marker(tmp_path: Path) -> None:
+    marker = tmp_path / "timesync/synchronized"
+    marker.parent.mkdir()
+    assert not is_synchronised(marker)
+    marker.touch()
+    assert is_synchronised(marker)
+
+
+def test_where_timesyncd_has_never_run_the_kernel_s_time_is_taken(tmp_path: Path) -> None:
+    assert is_synchronised(tmp_path / "timesync/synchronized")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"x", b"-5", b"9" * 400])

@@ -15,6 +15,7 @@ from conclave_hal.errors import HalError
 from conclaved.bus.errors import BusError
 from conclaved.bus.server import run as serve_bus
 from conclaved.identity import BelievedClock, FloorFile, IdentityError, KeyStore, TrustFile, read_wrapping_key
+from conclaved.identity.clock import is_synchronised
 from conclaved.service.build import BUILT_AT
 from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
 from conclaved.service.hardware import Hardware
@@ -57,7 +58,13 @@ async def _run(config: Config) -> None:
         config.state_directory / "identity", read_wrapping_key(), allow_plain=config.allow_plain_key
     )
     floor = FloorFile(config.state_directory / "last-seen-time")
-    clock = BelievedClock(time.time, built_at=BUILT_AT, floor=floor.load(), remember=floor.save)
+    clock = BelievedClock(
+        time.time,
+        built_at=BUILT_AT,
+        floor=floor.load(),
+        remember=floor.save,
+        is_synchronised=is_synchronised,
+    )
     devices = hal_config.load(config.hal)
     room = ConclaveRoom(
         config,
