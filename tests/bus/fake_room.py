@@ -80,9 +80,8 @@ STREAM = StreamStatus(
     kind="video",
     is_self=False,
     frames_sent=0,
-    frames_received=90,
     frames_decrypted=89,
-    frames_refused=1,
+    frames_undecodable=1,
     frames_decoded=88,
     detail={"counter": 1234, "room": "guest", "level_db": -12.5, "moving": True},
 )
@@ -94,6 +93,7 @@ HARDWARE = HardwareStatus(
     panel_serial=12,
     panel_epoch=7,
     devices=(("camera", "ready", ""), ("panel", "ready", "")),
+    frames_refused=4,
     streams=(STREAM,),
 )
 ANCHOR = AnchorStatus("office", "verified", ("example.com",), "cd" * 32, NOT_AFTER)

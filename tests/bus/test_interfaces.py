@@ -93,7 +93,14 @@ async def test_the_meeting_is_served_with_roster_lobby_and_code(room: FakeRoom, 
 
 async def test_a_streams_details_keep_their_types(room: FakeRoom, peer: Peer) -> None:
     (stream,) = plain(await peer.get("Hardware", "Streams"))
-    assert stream["frames_decoded"] == 88
+    counts = {key: value for key, value in stream.items() if key.startswith("frames_")}
+    assert counts == {
+        "frames_sent": 0,
+        "frames_decrypted": 89,
+        "frames_undecodable": 1,
+        "frames_decoded": 88,
+    }
+    assert await peer.get("Hardware", "FramesRefused") == 4
     assert stream["detail"] == {"counter": 1234, "room": "guest", "level_db": -12.5, "moving": True}
 
 
@@ -121,7 +128,7 @@ async def test_an_announced_change_that_is_none_is_not_signalled(room: FakeRoom,
 
 async def test_moving_counters_are_not_signalled(room: FakeRoom, peer: Peer) -> None:
     await peer.listen()
-    room.set(Topic.HARDWARE, muted(replace(HARDWARE, streams=())))
+    room.set(Topic.HARDWARE, muted(replace(HARDWARE, streams=(), frames_refused=99)))
     assert await peer.next_heard() == (NAME + ".Hardware", {"CameraMuted": True})
 
 

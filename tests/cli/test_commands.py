@@ -211,13 +211,15 @@ async def test_muting_names_what_is_muted_and_nothing_unmutes(room: FakeRoom, cl
 async def test_hardware_as_json_has_streams_with_their_details(room: FakeRoom, cli: Cli) -> None:
     hardware = (await cli("hardware", "--json")).json["hardware"]
     assert hardware["streams"] == [asdict(STREAM)]
+    assert hardware["frames_refused"] == 4
     assert hardware["devices"][0] == {"slot": "camera", "health": "ready", "reason": ""}
     assert (hardware["panel_serial"], hardware["panel_epoch"]) == (HARDWARE.panel_serial, 7)
 
 
 async def test_hardware_for_people_counts_each_stream(room: FakeRoom, cli: Cli) -> None:
-    line = (await cli("hardware")).out.splitlines()[-1]
-    assert line.split() == ["guest.provider.example", "video", "0", "90", "89", "1", "88"]
+    *_, line, refused = (await cli("hardware")).out.splitlines()
+    assert line.split() == ["guest.provider.example", "video", "0", "89", "1", "88"]
+    assert refused.split() == ["refused", "4", "frames", "that", "no", "key", "opened"]
 
 
 async def test_a_strangers_name_cannot_touch_the_terminal(room: FakeRoom, cli: Cli) -> None:

@@ -12,9 +12,9 @@ from conclaved.media.stats import ParticipantStats, ReceivedStats, SentStats, St
 from conclaved.meeting import MeetingView, State
 from conclaved.meeting.admission import Role
 from conclaved.meeting.roster import Participant
-from conclaved.service.meeting_status import lock_of, meeting_status, stream_statuses
+from conclaved.service.meeting_status import frames_refused, lock_of, meeting_status, stream_statuses
 from conclaved.service.panel_view import panel_view
-from conclaved.sframe import MediaKeyring
+from conclaved.sframe import MediaKeyring, Refusal
 
 HERE = Participant(
     leaf=0,
@@ -131,8 +131,14 @@ def test_streams_are_named_by_participant_and_sent_ones_are_our_own() -> None:
     assert streams["here.example.com", "video"].frames_sent == 11
     assert streams["here.example.com", "video"].is_self
     guest = streams["guest.provider.example", "video"]
-    assert (guest.frames_received, guest.frames_decrypted, guest.frames_refused) == (7, 5, 2)
-    assert streams["guest.provider.example", "audio"].frames_received == 0
+    assert (guest.frames_decrypted, guest.frames_undecodable) == (5, 2)
+    assert streams["guest.provider.example", "audio"].frames_decrypted == 0
+
+
+def test_what_no_key_opened_is_counted_and_nobody_is_named_for_it() -> None:
+    counts = replace(MediaKeyring().counts, refused={Refusal.OWN: 2, Refusal.REMOVED_SENDER: 3})
+    stats = MediaStats(True, True, 9, SentStats(), SentStats(), ReceivedStats(), counts, ())
+    assert frames_refused(stats) == 5
 
 
 # -- the panel ----------------------------------------------------------------------------------

@@ -68,6 +68,8 @@ class IdentityStatus:
     """What an enrollment is doing now, in words."""
     error: str = ""
     """Why the last enrollment failed: the CA's own words where it gave some."""
+    error_kind: str = ""
+    """The same for programs: `refused`, `unreachable`, `timed_out` or `failed`; empty if it did not."""
     hint: str = ""
     not_before: int = 0
     """Seconds since 1970; 0 without a certificate."""
@@ -166,10 +168,10 @@ class StreamStatus:
     """`audio` or `video`."""
     is_self: bool
     frames_sent: int
-    frames_received: int
-    """SFrame ciphertexts that arrived whole."""
     frames_decrypted: int
-    frames_refused: int
+    """SFrame ciphertexts that this participant's key opened."""
+    frames_undecodable: int
+    """Decrypted, and no picture or sound."""
     frames_decoded: int
     detail: dict[str, str | int | float | bool]
     """What the sink found in the decoded stream."""
@@ -189,6 +191,8 @@ class HardwareStatus:
     panel_epoch: int
     devices: tuple[tuple[str, str, str], ...]
     """(slot, health, reason)."""
+    frames_refused: int = 0
+    """SFrame ciphertexts that no key opened: forged, replayed or late. Whose they were nobody can know."""
     streams: tuple[StreamStatus, ...] = ()
 
 

@@ -64,6 +64,11 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
     )
 
 
+def frames_refused(stats: MediaStats) -> int:
+    """Ciphertexts that no key opened, whatever the reason: nobody can know whose they were."""
+    return sum(stats.keyring.refused.values())
+
+
 def stream_statuses(view: MeetingView, stats: MediaStats) -> tuple[StreamStatus, ...]:
     """What was sent and received, a line a stream."""
     streams = []
@@ -72,7 +77,7 @@ def stream_statuses(view: MeetingView, stats: MediaStats) -> tuple[StreamStatus,
             for kind, sent in (("audio", stats.microphone), ("video", stats.camera)):
                 streams.append(
                     StreamStatus(
-                        participant.leaf, participant.name, kind, True, sent.frames_sent, 0, 0, 0, 0, {}
+                        participant.leaf, participant.name, kind, True, sent.frames_sent, 0, 0, 0, {}
                     )
                 )
             continue
@@ -86,9 +91,8 @@ def stream_statuses(view: MeetingView, stats: MediaStats) -> tuple[StreamStatus,
                     kind=kind,
                     is_self=False,
                     frames_sent=0,
-                    frames_received=stream.frames_opened + stream.frames_failed,
                     frames_decrypted=stream.frames_opened,
-                    frames_refused=stream.frames_failed,
+                    frames_undecodable=stream.frames_failed,
                     frames_decoded=report.frames_decoded,
                     detail=report.detail,
                 )

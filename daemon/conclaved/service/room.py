@@ -60,7 +60,7 @@ from conclaved.service.config import Config
 from conclaved.service.enrolling import Enrolling
 from conclaved.service.hardware import Hardware
 from conclaved.service.meeting_runner import MeetingRunner
-from conclaved.service.meeting_status import meeting_status, stream_statuses
+from conclaved.service.meeting_status import frames_refused, meeting_status, stream_statuses
 from conclaved.service.panel_view import panel_view
 from conclaved.service.policy_file import PolicyFile
 from conclaved.sframe import MediaKeyring
@@ -150,8 +150,11 @@ class ConclaveRoom:
         """See `Room`."""
         drawn = self._hardware.devices.panel.drawn()
         streams: tuple[StreamStatus, ...] = ()
+        refused = 0
         if self._runner is not None and self._engine is not None:
-            streams = stream_statuses(self._runner.view(), self._engine.stats())
+            stats = self._engine.stats()
+            streams = stream_statuses(self._runner.view(), stats)
+            refused = frames_refused(stats)
         return HardwareStatus(
             camera_muted=self._hardware.camera_muted,
             microphone_muted=self._hardware.microphone_muted,
@@ -160,6 +163,7 @@ class ConclaveRoom:
             panel_serial=0 if drawn is None else drawn.serial,
             panel_epoch=0 if drawn is None else drawn.epoch,
             devices=self._hardware.states(),
+            frames_refused=refused,
             streams=streams,
         )
 

@@ -16,8 +16,9 @@ def hardware() -> None:
 
     \b
     JSON: hardware {camera_muted, microphone_muted, shutter, mute_switch, panel_serial, panel_epoch,
-    devices [{slot, health, reason}], streams [{leaf, name, kind, is_self, frames_sent, frames_received,
-    frames_decrypted, frames_refused, frames_decoded, detail {...}}]}.
+    devices [{slot, health, reason}], frames_refused, streams [{leaf, name, kind, is_self, frames_sent,
+    frames_decrypted, frames_undecodable, frames_decoded, detail {...}}]}.
+    frames_refused counts what no key opened: forged, replayed or late, and of nobody that could be known.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -41,12 +42,12 @@ def hardware() -> None:
                 (
                     f"{s.name} (self)" if s.is_self else s.name,
                     s.kind,
-                    *map(str, (s.frames_sent, s.frames_received, s.frames_decrypted, s.frames_refused)),
-                    str(s.frames_decoded),
+                    *map(str, (s.frames_sent, s.frames_decrypted, s.frames_undecodable, s.frames_decoded)),
                 )
                 for s in found.streams
             ]
-            output.table(("stream", "kind", "sent", "received", "decrypted", "refused", "decoded"), rows)
+            output.table(("stream", "kind", "sent", "decrypted", "undecodable", "decoded"), rows)
+            label(output, "refused", [f"{found.frames_refused} frames that no key opened"])
 
     run(action)
 

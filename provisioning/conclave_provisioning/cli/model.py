@@ -33,6 +33,7 @@ class Identity:
     domain: str = ""
     step: str = ""
     error: str = ""
+    error_kind: str = ""
     hint: str = ""
     not_before: int = 0
     not_after: int = 0
@@ -140,9 +141,8 @@ class Stream:
     kind: str = "unknown"
     is_self: bool = False
     frames_sent: int = 0
-    frames_received: int = 0
     frames_decrypted: int = 0
-    frames_refused: int = 0
+    frames_undecodable: int = 0
     frames_decoded: int = 0
     detail: dict[str, Any] = field(default_factory=dict)
 
@@ -159,6 +159,7 @@ class Hardware:
     panel_serial: int = 0
     panel_epoch: int = 0
     devices: tuple[Slot, ...] = field(default=(), metadata={"of": Slot})
+    frames_refused: int = 0
     streams: tuple[Stream, ...] = field(default=(), metadata={"of": Stream})
 
 
