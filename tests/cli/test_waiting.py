@@ -4,6 +4,8 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
+
 from conclaved.bus import serve
 from conclaved.bus.room import DeviceStatus, IdentityStatus, MeetingStatus, Topic
 from tests.bus.bus import PrivateBus
@@ -34,7 +36,10 @@ async def test_enrolling_as_json_ends_with_the_identity(room: FakeRoom, cli: Cli
 
 async def test_a_refused_enrollment_ends_with_the_cas_words_and_the_hint(room: FakeRoom, cli: Cli) -> None:
     failed = IdentityStatus(
-        "failed", error="CAA record forbids issuance", hint="add a CAA record for this CA"
+        "failed",
+        error="CAA record forbids issuance",
+        error_kind="refused",
+        hint="add a CAA record for this CA",
     )
     room.then["enroll"] = [(Topic.IDENTITY, ORDERING), (Topic.IDENTITY, failed)]
     result = await cli("identity", "enroll", DOMAIN)
@@ -42,6 +47,16 @@ async def test_a_refused_enrollment_ends_with_the_cas_words_and_the_hint(room: F
     assert result.err.splitlines()[-1] == (
         f"conclavectl: enrolling {DOMAIN} failed: CAA record forbids issuance; add a CAA record for this CA"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("refused", 5), ("unreachable", 6), ("timed_out", 6), ("failed", 1), ("", 1)]
+)
+async def test_why_an_enrollment_failed_is_in_the_exit_code(
+    room: FakeRoom, cli: Cli, kind: str, code: int
+) -> None:
+    room.then["enroll"] = [(Topic.IDENTITY, IdentityStatus("failed", error="no", error_kind=kind))]
+    assert (await cli("identity", "enroll", DOMAIN)).code == code
 
 
 async def test_an_enrollment_that_takes_too_long_is_exit_code_6(room: FakeRoom, cli: Cli) -> None:

@@ -95,12 +95,12 @@ async def test_enrollments_that_cannot_be_say_why_and_keep_the_certificate(it: S
         (port,) = free_ports(1)
         gone = f"https://127.0.0.1:{port}/dir"
         await trials.fails(
-            5, *enroll, room.name, "--directory", gone,
+            6, *enroll, room.name, "--directory", gone,
             says="cannot be reached", next_step="check",
         )  # fmt: skip
         # A server that is there, whose certificate this device does not trust.
         await trials.fails(
-            5, *enroll, room.name, "--directory", strict.directory_url,
+            6, *enroll, room.name, "--directory", strict.directory_url,
             says="127.0.0.1", next_step="ca_file",
         )  # fmt: skip
 

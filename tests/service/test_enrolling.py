@@ -73,7 +73,7 @@ async def test_a_ca_that_is_not_there_fails_with_a_hint_and_the_old_certificate_
     assert enrollee.it.status().domain == "new.example.com"
     await enrollee.ended()
     status = enrollee.it.status()
-    assert status.state == "failed"
+    assert (status.state, status.error_kind) == ("failed", "unreachable")
     assert status.error
     assert status.hint
     assert enrollee.it.chain == chain
@@ -102,6 +102,6 @@ async def test_a_fault_of_the_device_is_shown_as_a_failure_and_not_as_the_old_su
     enrollee.it.start(EnrollmentRequest("room.example.com"))
     await enrollee.ended()
     status = enrollee.it.status()
-    assert status.state == "failed"
+    assert (status.state, status.error_kind) == ("failed", "failed")
     assert "OSError" in status.error
     assert status.hint == "see: journalctl -u conclaved"

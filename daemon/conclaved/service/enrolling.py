@@ -11,8 +11,11 @@ from conclave_provisioning.enrollment import (
     BadDomainError,
     Enrollment,
     EnrollmentError,
+    EnrollmentTimeoutError,
     Progress,
+    RefusedError,
     SettingsError,
+    UnreachableError,
     check_domain,
 )
 from conclaved.bus.room import EnrollmentRequest, IdentityStatus, RoomError, RoomErrorKind
@@ -60,6 +63,7 @@ class Enrolling:
             domain=self._domain if is_enrolling or self._error else self.domain,
             step=self._step if is_enrolling else "",
             error="" if self._error is None else str(self._error),
+            error_kind=_kind(self._error),
             hint="" if self._error is None else self._error.hint,
             key_protection=self._protection.value,
         )
@@ -71,6 +75,7 @@ class Enrolling:
             domain=status.domain,
             step=status.step,
             error=status.error,
+            error_kind=status.error_kind,
             hint=status.hint,
             not_before=int(leaf.not_valid_before_utc.timestamp()),
             not_after=int(leaf.not_valid_after_utc.timestamp()),
@@ -141,6 +146,21 @@ class Enrolling:
         except NoCertificateError:
             self._chain = ()
         self._protection = self._keys.info.protection
+
+
+def _kind(error: EnrollmentError | IdentityError | None) -> str:
+    """What a program may conclude from the error: whom to ask, or whether to try again."""
+    match error:
+        case None:
+            return ""
+        case UnreachableError():
+            return "unreachable"
+        case EnrollmentTimeoutError():
+            return "timed_out"
+        case RefusedError():
+            return "refused"
+        case _:
+            return "failed"
 
 
 def _dns_name(der: bytes) -> str:

@@ -13,6 +13,13 @@ from conclave_provisioning.cli.model import Identity, as_pem
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.status import identity_json, identity_words, label
 
+FAILURES = {
+    "refused": ErrorKind.REFUSED,
+    "unreachable": ErrorKind.UNREACHABLE,
+    "timed_out": ErrorKind.TIMED_OUT,
+}
+"""What an enrollment's error kind means to whoever asked for it; anything else is a fault of the device."""
+
 
 @click.group()
 @shared_options
@@ -90,7 +97,7 @@ async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
                 return found
             if found.state == "failed":
                 raise CommandError(
-                    ErrorKind.REFUSED,
+                    FAILURES.get(found.error_kind, ErrorKind.FAILED),
                     f"enrolling {domain} failed: {found.error}",
                     hint=found.hint or "mend that, then say it again",
                 )
@@ -105,8 +112,9 @@ async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
 def show(pem: bool) -> None:
     """Show the room's certificate.
 
-    JSON: identity {state, domain, step, error, hint, not_before, not_after, days_left, issuer, fingerprint,
-    key_protection, certificates [PEM]}; times are seconds since 1970, 0 for none.
+    JSON: identity {state, domain, step, error, error_kind, hint, not_before, not_after, days_left, issuer,
+    fingerprint, key_protection, certificates [PEM]}; times are seconds since 1970, 0 for none.
+    error_kind: refused, unreachable, timed_out or failed.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
