@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conclaved.conference import wire
-from conclaved.conference.hub import BURST, Hub
+from conclaved.conference.hub import BURST, INVITATION_BURST, Hub
 from conclaved.rtp.offer import MediaOffer
 from tests.conference.hubs import ADDRESS, DEADLINE_S, Tls, bare, device, listening
 
@@ -290,6 +290,39 @@ async def test_a_client_that_does_not_read_is_cut_off_and_the_others_go_on(tls: 
             await until(lambda: numbers(hub)["clients"] == 2)
             sleeper.connection.transport.abort()
         await ana.barrier()
+
+
+async def test_who_finds_the_relay_full_is_told_so_and_stays(
+    hub: Hub, service: str, tls: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conclaved.conference.relay.MAX_CLIENTS", 1)
+    async with device(service, tls) as ana, device(service, tls) as late:
+        await ana.barrier()
+        await late.say(wire.OpenMedia())
+        assert "at most 1 media clients" in (await late.hear(wire.NoMediaPlace)).reason
+        await late.say(wire.PublishEntry(1, 0, b"kept"))
+        assert (await late.hear(wire.PublishAnswer)).is_accepted
+        assert hub.refused == 1
+        await ana.barrier()
+
+
+async def test_invitations_beyond_the_allowance_are_refused_and_push_out_nobody_s(tls: Tls) -> None:
+    now = 0.0
+    hub = Hub(clock=lambda: now)
+
+    async def leave(content: bytes) -> str:
+        async with bare(service, tls) as stranger:
+            await stranger.say(wire.PutBlob(content))
+            await stranger.until_closed()
+            return stranger.refusal()
+
+    async with listening(hub, tls) as service:
+        for i in range(INVITATION_BURST):
+            assert await leave(b"%d" % i) == ""
+        assert "too many invitations" in await leave(b"one more")
+        assert hub.status()["invitations"] == INVITATION_BURST
+        now = 1.0
+        assert await leave(b"after a pause") == ""
 
 
 # -- the page behind a link ---------------------------------------------------------------------

@@ -14,6 +14,7 @@ from conclaved.conference import wire
 from conclaved.conference.errors import (
     NotFoundError,
     ProtocolError,
+    RefusedError,
     ServiceTimeoutError,
     UnreachableError,
 )
@@ -218,6 +219,20 @@ async def test_a_place_in_the_relay_is_asked_for_and_given(service: str, tls: Tl
         await ana.next(Connected)
         offer = await ana.client.open_media()
         assert offer.host == "127.0.0.1"
+
+
+async def test_a_full_relay_is_a_refusal_and_the_connection_stays(
+    service: str, tls: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with carried(service, tls.device) as ana, carried(service, tls.device) as ben:
+        await ana.next(Connected)
+        await ben.next(Connected)
+        await ana.client.open_media()
+        monkeypatch.setattr("conclaved.conference.relay.MAX_CLIENTS", 1)
+        with pytest.raises(RefusedError, match="at most 1 media clients"):
+            await ben.client.open_media()
+        ben.client.perform(SendLobby(b"still here"))
+        assert await ana.next(Lobby) == Lobby(b"still here")
 
 
 async def test_a_service_that_gives_no_place_is_a_timeout(tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:

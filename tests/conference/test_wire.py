@@ -25,6 +25,7 @@ messages = st.one_of(
     st.builds(wire.LeaderIs, st.booleans()),
     st.builds(wire.Blob, octets, st.none() | octets),
     st.builds(wire.MediaPlace, octets),
+    st.builds(wire.NoMediaPlace, st.text(max_size=100)),
     st.builds(wire.Refused, st.text(max_size=100)),
 )
 

@@ -21,5 +21,9 @@ class ServiceTimeoutError(ConferenceError):
     """The service did not answer in time."""
 
 
+class RefusedError(ConferenceError):
+    """The service understood what was asked for, and does not give it now."""
+
+
 class NotFoundError(ConferenceError):
     """The service does not have what was asked for."""

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 import signal
 import ssl
 import struct
@@ -30,8 +31,9 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from conclaved.conference import wire
-from conclaved.conference.errors import ProtocolError
+from conclaved.conference.errors import ConferenceError, ProtocolError
 from conclaved.conference.relay import Relay
+from conclaved.rtp.errors import RtpUsageError
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +42,41 @@ MAX_LOG_BYTES = 64 * 1024 * 1024
 MAX_BLOBS = 10_000
 MAX_QUEUED = 4096
 MAX_CLIENTS_PER_MEETING = 6000
+MAX_PORT = 0xFFFF
 FORGET_S = 5.0
 """How long a log outlives the last member of its group."""
 BURST = 200
 MESSAGES_PER_S = 50.0
+INVITATION_BURST = 100
+INVITATIONS_PER_S = 1.0
+"""For all who leave some together: whoever leaves many would push out everybody else's."""
 HELLO_TIMEOUT_S = 10.0
 _REFUSALS = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG})
 
 Capture = Callable[[bytes], None]
+
+
+class HubStartError(ConferenceError):
+    """The hub cannot start as it was told to."""
+
+
+@dataclass(eq=False, slots=True)
+class _Allowance:
+    """A token bucket: `burst` at once, `per_s` in the long run."""
+
+    burst: float
+    per_s: float
+    left: float = 0.0
+    at: float = float("-inf")
+
+    def take(self, now: float) -> bool:
+        """Whether one more is allowed now."""
+        self.left = min(self.burst, self.left + (now - self.at) * self.per_s)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
 
 
 @dataclass(eq=False, slots=True)
@@ -61,8 +90,8 @@ class _Client:
     """The next entry of a replay that is under way; at the log's head none is."""
     is_member: bool = False
     has_media: bool = False
-    allowance: float = BURST
-    allowance_at: float = 0.0
+    messages: _Allowance = field(default_factory=lambda: _Allowance(BURST, MESSAGES_PER_S))
+    """What a client sends beyond it is dropped."""
 
     def send(self, message: wire.ToDevice) -> None:
         """Queue a message; a client that does not read is cut off, and comes back by a replay."""
@@ -70,15 +99,6 @@ class _Client:
             self.queue.put_nowait(wire.encode(message))
         except asyncio.QueueFull:
             self.connection.transport.abort()
-
-    def may_send(self, now: float) -> bool:
-        """A token bucket: what a client sends beyond it is dropped."""
-        self.allowance = min(BURST, self.allowance + (now - self.allowance_at) * MESSAGES_PER_S)
-        self.allowance_at = now
-        if self.allowance < 1:
-            return False
-        self.allowance -= 1
-        return True
 
 
 @dataclass(eq=False, slots=True)
@@ -142,22 +162,32 @@ class Hub:
         self._blobs: OrderedDict[bytes, bytes] = OrderedDict()
         self._server: Server | None = None
         self._relay: Relay | None = None
+        self._invitations = _Allowance(INVITATION_BURST, INVITATIONS_PER_S)
         self._numbers = 0
         self.refused = 0
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext, *, media_host: str = "") -> int:
-        """Listen; `port` 0 takes a free one. Returns the port."""
+        """Listen; `port` 0 takes a free one. Returns the port.
+
+        Raises HubStartError or RelayUnavailableError.
+        """
         self._relay = await Relay.start(media_host or host, 0, capture=self._capture)
-        self._server = await serve(
-            self._serve,
-            host,
-            port,
-            ssl=tls,
-            max_size=wire.MAX_MESSAGE_BYTES,
-            compression=None,
-            process_request=self._page,
-            logger=logging.getLogger("conclaved.conference.hub.websocket"),
-        )
+        try:
+            self._server = await serve(
+                self._serve,
+                host,
+                port,
+                ssl=tls,
+                max_size=wire.MAX_MESSAGE_BYTES,
+                compression=None,
+                process_request=self._page,
+                logger=logging.getLogger("conclaved.conference.hub.websocket"),
+            )
+        except (OSError, ValueError) as error:
+            await self._relay.close()
+            raise HubStartError(
+                f"cannot listen on {host}:{port}: {error}", hint="choose another --listen"
+            ) from error
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
     async def close(self) -> None:
@@ -245,7 +275,7 @@ class Hub:
         self._forget_if_unused(meeting)
 
     def _on_message(self, meeting: _Meeting, client: _Client, message: wire.Message) -> None:
-        if not client.may_send(self._clock()):
+        if not client.messages.take(self._clock()):
             self.refused += 1
             return
         match message:
@@ -271,13 +301,20 @@ class Hub:
                     self._name_leader(meeting)
                 self._forget_if_unused(meeting)
             case wire.OpenMedia() if self._relay is not None:
-                if client.has_media:
-                    self._relay.remove_client(meeting.address, client.number)
-                client.has_media = True
-                offer = self._relay.add_client(meeting.address, client.number)
-                client.send(wire.MediaPlace(offer.encode()))
+                client.send(self._media_place(self._relay, meeting, client))
             case _:
                 raise ProtocolError(f"a {type(message).__name__} does not belong here")
+
+    def _media_place(
+        self, relay: Relay, meeting: _Meeting, client: _Client
+    ) -> wire.MediaPlace | wire.NoMediaPlace:
+        try:
+            offer = relay.add_client(meeting.address, client.number)
+        except RtpUsageError as error:
+            self.refused += 1
+            return wire.NoMediaPlace(str(error))
+        client.has_media = True
+        return wire.MediaPlace(offer.encode())
 
     def _name_leader(self, meeting: _Meeting) -> None:
         """The member that has been connected longest commits first; that is all a leader is."""
@@ -314,6 +351,8 @@ class Hub:
             return wire.Blob(message.digest, self._blobs.get(message.digest))
         if len(message.data) > wire.MAX_BLOB_BYTES:
             raise ProtocolError("an invitation of impossible size")
+        if not self._invitations.take(self._clock()):
+            raise ProtocolError("too many invitations at once; try again in a moment")
         digest = hashlib.sha256(message.data).digest()
         self._blobs[digest] = message.data
         self._blobs.move_to_end(digest)
@@ -366,15 +405,29 @@ async def _write(meeting: _Meeting, client: _Client) -> None:
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.3 for the hub: SRTP keys travel on it."""
+    """TLS 1.3 for the hub: SRTP keys travel on it. Raises HubStartError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(certificate, key)
+    for option, path in (("--cert", certificate), ("--key", key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise HubStartError(f"{option} {path} cannot be read: {error.strerror}") from error
+    try:
+        # Without a password OpenSSL would ask for one at the terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        raise HubStartError(
+            f"--cert {certificate} and --key {key} are not a certificate and its key, both PEM, unencrypted"
+        ) from error
     return context
 
 
 def _capture_to(path: Path) -> Capture:
-    file = path.open("wb", buffering=0)
+    try:
+        file = path.open("wb", buffering=0)
+    except OSError as error:
+        raise HubStartError(f"--capture {path} cannot be written: {error.strerror}") from error
 
     def write(data: bytes) -> None:
         file.write(struct.pack(">I", len(data)) + data)
@@ -382,12 +435,18 @@ def _capture_to(path: Path) -> Capture:
     return write
 
 
+def _host_and_port(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > MAX_PORT:
+        raise HubStartError(f"--listen {listen} is not HOST:PORT", hint="for example 127.0.0.1:8443")
+    return host, int(port)
+
+
 async def _main(arguments: argparse.Namespace) -> None:
-    host, _, port = arguments.listen.rpartition(":")
+    host, port = _host_and_port(arguments.listen)
+    tls = server_context(arguments.cert, arguments.key)
     hub = Hub(capture=_capture_to(arguments.capture) if arguments.capture else None)
-    listening = await hub.start(
-        host.strip("[]"), int(port), server_context(arguments.cert, arguments.key), media_host=arguments.media
-    )
+    listening = await hub.start(host.strip("[]"), port, tls, media_host=arguments.media)
     print(json.dumps({"host": host, "port": listening}), flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -420,7 +479,11 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    asyncio.run(_main(arguments))
+    try:
+        asyncio.run(_main(arguments))
+    except ConferenceError as error:
+        print(f"hub: {error}{f' ({error.hint})' if error.hint else ''}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from conclaved.conference.errors import (
     ConferenceError,
     NotFoundError,
     ProtocolError,
+    RefusedError,
     ServiceTimeoutError,
     UnreachableError,
 )
@@ -126,7 +127,7 @@ class HubClient:
                 await self._is_flushed.wait()
 
     async def open_media(self) -> MediaOffer:
-        """A place in the relay. Raises ServiceTimeoutError."""
+        """A place in the relay. Raises RefusedError where there is none, and ServiceTimeoutError."""
         self._offer = asyncio.get_running_loop().create_future()
         self._send(wire.OpenMedia())
         try:
@@ -188,6 +189,11 @@ class HubClient:
                     raise ProtocolError(f"it offered no place for media: {error}") from error
                 if self._offer is not None and not self._offer.done():
                     self._offer.set_result(place)
+                return None
+            case wire.NoMediaPlace(reason):
+                if self._offer is not None and not self._offer.done():
+                    refusal = f"the conference service has no place for media: {reason[:200]!r}"
+                    self._offer.set_exception(RefusedError(refusal))
                 return None
             case wire.Refused(reason):
                 raise ProtocolError(f"it refused us: {reason[:200]!r}")

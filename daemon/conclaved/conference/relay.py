@@ -139,7 +139,8 @@ class Relay(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         try:
             await loop.create_datagram_endpoint(lambda: relay, local_addr=(host, port))
-        except OSError as error:
+        # ValueError: a host name that no resolver takes, such as one with an empty label.
+        except (OSError, ValueError) as error:
             raise RelayUnavailableError(
                 f"media relay cannot listen on {host}:{port}: {error}", hint="choose another address or port"
             ) from error

@@ -132,6 +132,13 @@ class MediaPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class NoMediaPlace:
+    """Answer to OpenMedia when there is none to give; the connection stays."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The hub closes the connection, and says why."""
 
@@ -141,7 +148,18 @@ class Refused:
 ToHub = (
     Hello | PublishEntry | LobbyData | LiveData | ReplayFrom | AnnounceMember | PutBlob | GetBlob | OpenMedia
 )
-ToDevice = Ready | LogEntry | LobbyData | LiveData | PublishAnswer | LeaderIs | Blob | MediaPlace | Refused
+ToDevice = (
+    Ready
+    | LogEntry
+    | LobbyData
+    | LiveData
+    | PublishAnswer
+    | LeaderIs
+    | Blob
+    | MediaPlace
+    | NoMediaPlace
+    | Refused
+)
 Message = ToHub | ToDevice
 
 
@@ -181,6 +199,8 @@ def encode(message: Message) -> bytes:
             return uint8(69) + opaque(offer)
         case Refused(reason):
             return uint8(70) + opaque(reason.encode())
+        case NoMediaPlace(reason):
+            return uint8(71) + opaque(reason.encode())
 
 
 def decode(data: bytes | str) -> Message:
@@ -225,4 +245,5 @@ _READERS: dict[int, Callable[[Reader], Message]] = {
     68: lambda r: Blob(r.opaque(), r.optional(Reader.opaque)),
     69: lambda r: MediaPlace(r.opaque()),
     70: lambda r: Refused(r.opaque().decode()),
+    71: lambda r: NoMediaPlace(r.opaque().decode()),
 }
