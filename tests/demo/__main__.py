@@ -40,7 +40,7 @@ async def _play(folder: Path, *, once: bool) -> None:
         await story.one_leaves(rooms, code, tell)
         guest = await story.guest_comes(it, rooms[:-1], link, code, tell)
         await story.media([*rooms[:-1], guest], tell)
-        story.relay_saw(it, [room.name for room in (*rooms, guest)], tell)
+        await story.relay_saw(it, [room.name for room in (*rooms, guest)], tell)
         if once:
             tell("all of it held")
             return

@@ -5,11 +5,13 @@ does not.
 """
 
 import asyncio
+import contextlib
 import struct
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from conclave_hal.simulated.camera import CameraOptions, SimulatedCamera
 from tests.demo.stage import Part, RoomProcess, Stage, StageError, until
 
 ATRIUM = Part("atrium.example.com", "127.0.0.11", 440)
@@ -19,6 +21,13 @@ VISITOR = Part("visitor.provider.example", "127.0.0.14", 1100)
 
 TONE_TOLERANCE = 0.03
 MIN_FRAMES = 20
+
+ENCODER = b"x264 - core"
+"""libx264 writes its name and options in clear into the first frame of a stream."""
+START_CODE = b"\0\0\0\1"
+SEQUENCE_PARAMETER_SET = 7
+MIN_NEEDLE_BYTES = 16
+CAMERA_TIMEOUT_S = 30
 
 Tell = Callable[[str], None]
 
@@ -122,21 +131,55 @@ async def guest_comes(it: Stage, rooms: list[RoomProcess], link: str, code: str,
     return guest
 
 
-def relay_saw(it: Stage, names: Iterable[str], tell: Tell) -> None:
-    """Look through everything that the hub saw for what it must not have seen."""
+async def relay_saw(it: Stage, names: Iterable[str], tell: Tell) -> None:
+    """Look through everything that the hub saw for what it must not have seen.
+
+    What stands for a frame is taken from frames of such a camera as the rooms have: a needle that is in
+    no frame would be found nowhere, and prove nothing.
+    """
+    first, later = await _two_keyframes()
+    parameters = _parameter_set(first)
+    if ENCODER not in first or parameters not in later:
+        raise StageError("the cameras' frames do not hold what they are looked for by")
     data = it.capture.read_bytes()
     count = at = 0
     while at + 4 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         at += 4 + length
         count += 1
-    # libx264 writes its name and options in clear into every stream; Annex B frames start like this.
     secrets = {name: name.encode() for name in names}
-    secrets |= {"an H.264 frame": b"x264 - core", "the title": b"Quarterly review"}
+    secrets |= {"a first frame": ENCODER, "a keyframe": parameters, "the title": b"Quarterly review"}
     found = [what for what, needle in secrets.items() if needle in data]
     if found or count < 1000:
         raise StageError(f"the relay saw {count} messages, and in them: {found}")
     tell(f"relay saw  {count} messages and packets, {len(data) // 1024} kB: no name, no title, no frame")
+
+
+async def _two_keyframes() -> tuple[bytes, bytes]:
+    """Two pictures that decode alone, of a camera like the rooms', before anything encrypts them."""
+    camera = SimulatedCamera(CameraOptions(ATRIUM.domain))
+    await camera.open()
+    found: list[bytes] = []
+    try:
+        async with asyncio.timeout(CAMERA_TIMEOUT_S), contextlib.aclosing(camera.frames()) as frames:
+            async for frame in frames:
+                if frame.is_keyframe:
+                    found.append(frame.data)
+                if len(found) == 2:
+                    break
+                await camera.request_keyframe()
+    finally:
+        await camera.close()
+    first, later = found
+    return first, later
+
+
+def _parameter_set(frame: bytes) -> bytes:
+    """What stands in every keyframe of such a camera, start code included (H.264 §7.3.2.1, annex B)."""
+    for unit in frame.split(START_CODE):
+        if unit and unit[0] & 0x1F == SEQUENCE_PARAMETER_SET and len(unit) >= MIN_NEEDLE_BYTES:
+            return START_CODE + unit
+    raise StageError("a camera's keyframe holds no parameters of its stream")
 
 
 async def same_code(rooms: list[RoomProcess], *, members: int, after_epoch: int = -1) -> str:
