@@ -1,6 +1,7 @@
 """The meeting's log as a member reads it: every entry once, in order, whatever the service does."""
 
 MAX_WAITING_ENTRIES = 4096
+MAX_WAITING_BYTES = 16 * 1024 * 1024
 ASK_AGAIN_S = 1.0
 ASK_FOR_MORE_S = 5.0
 """How often to ask for what comes next though nothing is seen to be missing: the last entry may have
@@ -17,6 +18,7 @@ class Log:
 
     def __init__(self) -> None:
         self._waiting: dict[int, bytes] = {}
+        self._waiting_bytes = 0
         self.next_sequence = 0
         self.gap_since: float | None = None
         """Since when (monotonic seconds) an entry is missing before one that has come."""
@@ -33,13 +35,16 @@ class Log:
 
     def start(self, sequence: int) -> None:
         """Read from here; what waits from before is forgotten."""
-        self.skip_to(sequence)
         self.next_sequence = sequence
+        self._forget()
+        self.gap_since = self._gave_up_at = None
 
     def skip_to(self, sequence: int) -> None:
         """Entries before `sequence` are behind us; later ones that have come already stay."""
         self.next_sequence = sequence
         self._waiting = {s: data for s, data in self._waiting.items() if s >= sequence}
+        self._waiting_bytes = sum(map(len, self._waiting.values()))
+        self.gap_since = self._gave_up_at = None
 
     def arrive(self, sequence: int, data: bytes, now: float) -> bool:
         """Take an entry in. True when an earlier one is missing and should be asked for again.
@@ -49,8 +54,12 @@ class Log:
         """
         if not self.next_sequence <= sequence < self.next_sequence + MAX_WAITING_ENTRIES:
             return False
+        if self._waiting_bytes + len(data) > MAX_WAITING_BYTES:
+            return False
         is_first_gap = not self._waiting and sequence > self.next_sequence
-        self._waiting.setdefault(sequence, data)
+        if sequence not in self._waiting:
+            self._waiting[sequence] = data
+            self._waiting_bytes += len(data)
         if is_first_gap:
             self._asked = now
             if self.gap_since is None:
@@ -76,12 +85,17 @@ class Log:
             self.gap_since = now
         since = self.gap_since if self._gave_up_at is None else self._gave_up_at
         if now - since >= GIVE_UP_S:
-            self._waiting.clear()
+            self._forget()
             self._gave_up_at = now
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     def take(self) -> bytes | None:
         """The next entry, or None while it has not come."""
         data = self._waiting.pop(self.next_sequence, None)
         if data is not None:
+            self._waiting_bytes -= len(data)
             self.next_sequence += 1
         return data

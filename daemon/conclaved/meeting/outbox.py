@@ -50,10 +50,11 @@ class Outbox:
         """Hand out an effect."""
         self._effects.append(effect)
 
-    def publish(self, data: bytes, expected: int | None = None) -> None:
-        """Append to the log; see `events.Publish`."""
+    def publish(self, data: bytes, expected: int | None = None) -> int:
+        """Append to the log; see `events.Publish`. Returns the token of the answer."""
         self._published += 1
         self.add(Publish(self._published, data, expected))
+        return self._published
 
     def seal(self, message: lobby.LobbyMessage) -> bytes:
         """A lobby message under the link, with a fresh nonce."""
