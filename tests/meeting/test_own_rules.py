@@ -14,8 +14,8 @@ def verdict(assurance: Assurance) -> Verdict:
     return Verdict(assurance, None, "host.example.com", "because", "", 0)
 
 
-def participant(assurance: Assurance, *, is_self: bool = False) -> Participant:
-    return Participant(1, "x.example", assurance, Role.MEMBER, b"", is_self, True, "because", "", "")
+def participant(assurance: Assurance, *, is_self: bool = False, role: Role = Role.MEMBER) -> Participant:
+    return Participant(1, "x.example", assurance, role, b"", is_self, True, "because", "", "")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,8 @@ def test_the_signer_is_judged_by_this_devices_anchors() -> None:
         (Level.STANDARD, LOCKED, Assurance.VERIFIED, True),
         (Level.STANDARD, LOCKED, Assurance.PROVIDER, False),
         (Level.STANDARD, LOCKED, Assurance.UNKNOWN, False),
-        (Level.LOCKED, CLOSED, Assurance.PROVIDER, False),
+        (Level.LOCKED, LOCKED, Assurance.VERIFIED, True),
+        (Level.LOCKED, LOCKED, Assurance.PROVIDER, False),
     ],
 )
 def test_among_whom_a_device_stays(minimum: Level, signed: object, assurance: Assurance, stays: bool) -> None:
@@ -72,3 +73,23 @@ def test_among_whom_a_device_stays(minimum: Level, signed: object, assurance: As
     reason = OwnRules(minimum).reason_to_leave(signed, others)  # type: ignore[arg-type]
     assert (reason is None) is stays
     assert stays or "x.example" in str(reason)
+
+
+def test_a_device_whose_policy_has_become_locked_stays_in_no_other_meeting() -> None:
+    reason = OwnRules(Level.LOCKED).reason_to_leave(CLOSED, [participant(Assurance.VERIFIED, is_self=True)])
+    assert "locked meetings only" in str(reason)
+
+
+@pytest.mark.parametrize(
+    ("signed", "role", "enters"),
+    [
+        (LOCKED, Role.HOST, True),
+        (LOCKED, Role.MEMBER, False),
+        (CLOSED, Role.HOST, True),
+        (CLOSED, Role.MEMBER, True),
+    ],
+)
+def test_a_device_enters_no_locked_meeting_without_a_host(signed: object, role: Role, enters: bool) -> None:
+    others = [participant(Assurance.VERIFIED, is_self=True), participant(Assurance.VERIFIED, role=role)]
+    reason = OwnRules().reason_not_to_enter(signed, others)  # type: ignore[arg-type]
+    assert (reason is None) is enters

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from conclaved.identity import Assurance
+from conclaved.meeting.admission import Role
 from conclaved.meeting.errors import InvitationError
 from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.meeting.roster import Assess, Participant
@@ -41,11 +42,25 @@ class OwnRules:
                 hint="ask for an invitation by a verified host",
             )
 
+    @staticmethod
+    def reason_not_to_enter(invitation: SignedInvitation, participants: Iterable[Participant]) -> str | None:
+        """Why the device does not join this group at all, or None.
+
+        A locked meeting is founded by a host: a group without one may be that of somebody who was
+        thrown out, made with the service's help for those who come later.
+        """
+        has_host = any(participant.role is Role.HOST for participant in participants)
+        if invitation.content.level is Level.LOCKED and not has_host:
+            return "no host is in the locked meeting"
+        return None
+
     def reason_to_leave(
         self, invitation: SignedInvitation, participants: Iterable[Participant]
     ) -> str | None:
         """Why the device does not stay among these participants, or None."""
-        is_locked = Level.LOCKED in (self.minimum_level, invitation.content.level)
+        is_locked = invitation.content.level is Level.LOCKED
+        if self.minimum_level is Level.LOCKED and not is_locked:
+            return "this room's policy has become: locked meetings only"
         for participant in participants:
             if is_locked and participant.assurance is not Assurance.VERIFIED:
                 return f"{participant.name} is in a locked meeting and is not verified: {participant.reason}"

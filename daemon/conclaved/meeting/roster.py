@@ -3,8 +3,9 @@
 A pure function of the tree and of the device's own verdicts. The service's word is nowhere in it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from conclaved.identity import Assurance, Verdict
 from conclaved.meeting.admission import IssuerType, Role
@@ -47,8 +48,13 @@ def roster(
     *,
     own_leaf: int,
     heard: frozenset[int] = frozenset(),
+    distrusted: Mapping[bytes, str] = MappingProxyType({}),
 ) -> tuple[Participant, ...]:
-    """The members in leaf order. `leaves` are those of a tree that passed the group rules."""
+    """The members in leaf order. `leaves` are those of a tree that passed the group rules.
+
+    `distrusted` says of signature keys why they are shown as not verified whatever their present
+    certificate says.
+    """
     leaves = tuple(leaves)
     verdicts = {index: assess(chain_of(leaf.credential), leaf.signature_key) for index, leaf in leaves}
     name_of_key = {leaf.signature_key: shown_name(verdicts[index]) for index, leaf in leaves}
@@ -62,16 +68,17 @@ def roster(
         else:
             admitted_by = name_of_key.get(admission.issuer_key, "a host who has left")
         verdict = verdicts[index]
+        doubt = distrusted.get(leaf.signature_key, "")
         participants.append(
             Participant(
                 leaf=index,
                 name=shown_name(verdict),
-                assurance=verdict.assurance,
+                assurance=Assurance.UNKNOWN if doubt else verdict.assurance,
                 role=admission.role,
                 signature_key=leaf.signature_key,
                 is_self=index == own_leaf,
                 is_heard=index == own_leaf or index in heard,
-                reason=verdict.reason,
+                reason=doubt or verdict.reason,
                 issuer=verdict.anchor,
                 admitted_by=admitted_by,
             )

@@ -36,6 +36,7 @@ class MeetingView:
     participants: tuple[Participant, ...] = ()
     lobby: tuple[Waiting, ...] = ()
     is_host: bool = False
+    is_leaving: bool = False
     behind: str = ""
     """Why the device takes itself to be behind; empty when it is not."""
     is_kept_waiting: bool = False
@@ -48,4 +49,4 @@ class MeetingView:
     @property
     def may_send(self) -> bool:
         """Whether media may leave: in the group, and not behind."""
-        return self.state is State.IN_GROUP and not self.behind
+        return self.state is State.IN_GROUP and not self.behind and not self.is_leaving

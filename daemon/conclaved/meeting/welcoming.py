@@ -1,8 +1,9 @@
-"""What a member checks of a KeyPackage before it is put up for a commit, and whose a Welcome is."""
+"""What a member looks at before it opens a message: a KeyPackage's fitness, whose a Welcome is."""
 
 from conclaved.meeting.errors import RemoteError
-from conclaved.mls import AcceptAny, CipherSuite, KeyPackage, MlsMessage
+from conclaved.mls import AcceptAny, CipherSuite, ContentType, KeyPackage, MlsMessage
 from conclaved.mls.crypto import crypto_for
+from conclaved.mls.framing import PrivateMessage
 from conclaved.mls.validation import Judge, check_key_package
 from conclaved.mls.welcome import Welcome
 
@@ -30,6 +31,15 @@ def read_offer(data: bytes, suite: CipherSuite, wall: int) -> KeyPackage:
             rule="DESIGN §4 Rejoin",
         )
     return key_package
+
+
+def is_application_message(data: bytes) -> bool:
+    """Whether a message is a PrivateMessage with application data (RFC 9420 §6.3).
+
+    Raises the MLS room's RemoteError when it is malformed.
+    """
+    content = MlsMessage.decode(data).content
+    return isinstance(content, PrivateMessage) and content.content_type is ContentType.APPLICATION
 
 
 def is_welcome_for(welcome: bytes, key_package: KeyPackage, suite: CipherSuite) -> bool:
