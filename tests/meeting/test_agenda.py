@@ -168,11 +168,50 @@ def test_a_kick_waits_until_both_of_its_proposals_are_there() -> None:
     assert not plan_of(change(0, context().kick(KEY_B, frozenset())), own_leaf=1)
 
 
-def test_a_kicked_one_does_not_commit_its_own_kick_and_the_rest_goes_on() -> None:
+def test_a_kicked_one_commits_nothing_any_more() -> None:
     after = context().kick(KEY_B, frozenset())
-    leave = message(1, Remove(1), LEAVE)
-    plan = plan_of(change(0, after), message(0, Remove(2), KICK), leave, own_leaf=2)
-    assert plan.by_reference == (leave,)
+    items = change(0, after), message(0, Remove(2), KICK), message(1, Remove(1), LEAVE), offer_of(C)
+    assert not plan_of(*items, own_leaf=2)
+    assert len(plan_of(*items, own_leaf=0).by_reference) == 3
+
+
+def test_who_has_vanished_is_removed_by_value_and_said_to_have() -> None:
+    made = agenda()
+    made.vanish(frozenset({1, 9}), 3.0)
+    assert made.since == 3.0
+    plan = made.plan(LEAVES, context(), 0)
+    assert plan.by_value == (Remove(1),)
+    assert plan.authenticated_data == VANISHED
+    made.vanish(frozenset(), 4.0)
+    assert not made.plan(LEAVES, context(), 0)
+
+
+def test_who_has_vanished_and_comes_back_goes_into_one_plan() -> None:
+    again = offer_of(A)
+    made = agenda(again)
+    made.vanish(frozenset({1}), 3.0)
+    plan = made.plan(LEAVES, context(), 0)
+    assert plan.by_value == (Remove(1), Add(again))
+    assert plan.authenticated_data == VANISHED
+
+
+def test_who_is_kicked_is_not_removed_as_vanished_too() -> None:
+    after = context().kick(KEY_B, frozenset())
+    made = agenda(change(0, after), message(0, Remove(2), KICK))
+    made.vanish(frozenset({2}), 3.0)
+    plan = made.plan(LEAVES, context(), 1)
+    assert len(plan.by_reference) == 2
+    assert plan.by_value == ()
+
+
+def test_nobody_takes_itself_to_have_vanished_and_the_next_epoch_looks_anew() -> None:
+    made = agenda()
+    made.vanish(frozenset({0}), 3.0)
+    assert not made.plan(LEAVES, context(), 0)
+    made.vanish(frozenset({1}), 3.0)
+    made.next_epoch(frozenset(), 4.0)
+    assert made.since is None
+    assert not made.plan(LEAVES, context(), 0)
 
 
 def test_of_two_kicks_in_one_epoch_the_second_lists_both() -> None:

@@ -201,6 +201,18 @@ def test_replayed_beacons_do_not_keep_the_lock() -> None:
     assert not a.may_send()
 
 
+def test_a_commit_that_the_service_delivers_as_live_is_still_taken_from_the_log() -> None:
+    meeting, (host, a) = meeting_of("a")
+
+    def first_as_live(room: Client, event: CarrierEvent) -> list[CarrierEvent]:
+        return [Live(event.data), event] if room is a and isinstance(event, Entry) else [event]
+
+    meeting.service.filter = first_as_live
+    late = meeting.room(identity("b.example.com"))
+    meeting.service.run(5)
+    agree(host, a, late)
+
+
 # -- holding back ---------------------------------------------------------------------------------
 
 
@@ -283,10 +295,62 @@ def test_what_was_missed_while_offline_is_caught_up_with() -> None:
 
 def test_frames_of_an_unknown_epoch_drop_the_lock_after_two_seconds() -> None:
     meeting, (_, a) = meeting_of("a")
+    meeting.service.filter = only_for(a, Live)
+    meeting.service.run(2.5)
     start = meeting.service.clock.now
     for tenth in range(21):
+        assert a.may_send()
         a.perform(a.session.unknown_epoch_heard(start + tenth / 10))
     assert not a.may_send()
+    assert "key" in a.view.behind
+
+
+def test_beacons_held_back_before_do_not_cover_a_hidden_remove_later() -> None:
+    # Every second one is held back for a while; nobody notices, and none that is left is too old.
+    meeting, (host, a, b) = meeting_of("a", "b")
+    stash: list[CarrierEvent] = []
+    count = 0
+
+    def hold_every_other(room: Client, event: CarrierEvent) -> list[CarrierEvent]:
+        nonlocal count
+        if room is a and isinstance(event, Live):
+            count += 1
+            if count % 2:
+                stash.append(event)
+                return []
+        return [event]
+
+    meeting.service.filter = hold_every_other
+    meeting.service.run(40)
+    assert stash
+    meeting.service.filter = lambda room, event: (
+        [] if room is a and isinstance(event, Entry | Live) else [event]
+    )
+    host.kick("b.example.com")
+    for _ in range(10):
+        if stash:
+            a.hear(stash.pop(0))
+        meeting.service.run(1)
+    assert b.ended is not None
+    assert not a.may_send()
+
+
+def test_a_member_that_cannot_follow_comes_back_by_itself() -> None:
+    # A commit that the others took and this one could not: it hears of later epochs only.
+    meeting, (host, a) = meeting_of("a")
+    lost = len(meeting.service.log)
+
+    def spoil(room: Client, event: CarrierEvent) -> list[CarrierEvent]:
+        spoils = room is a and isinstance(event, Entry) and event.sequence == lost
+        return [Entry(lost, b"spoilt")] if spoils and isinstance(event, Entry) else [event]
+
+    meeting.service.filter = spoil
+    late = meeting.room(identity("b.example.com"))
+    meeting.service.run(5)
+    assert not a.may_send()
+    meeting.service.filter = lambda room, event: [event]
+    meeting.service.run(40)
+    agree(host, a, late)
 
 
 # -- the leader -----------------------------------------------------------------------------------
@@ -428,18 +492,40 @@ def test_a_publish_that_the_service_lost_is_sent_again() -> None:
     agree(host, a)
 
 
-def test_the_services_word_on_a_publishing_decides_nothing() -> None:
+def test_a_commit_that_the_service_says_it_refused_and_did_not_costs_its_committer_a_rejoin() -> None:
     meeting, (host, a) = meeting_of("a")
+    lies: list[CarrierEvent] = []
 
     def lie(client: Client, event: CarrierEvent) -> list[CarrierEvent]:
-        if isinstance(event, PublishResult):
-            return [PublishResult(event.token, not event.accepted)]
+        if isinstance(event, PublishResult) and event.accepted and not lies:
+            lies.append(event)
+            return [PublishResult(event.token, accepted=False)]
         return [event]
 
     meeting.service.filter = lie
-    late = Insider.admit(meeting).join()
+    late = meeting.room(identity("b.example.com"))
+    meeting.service.run(2)
+    assert lies
+    assert any("misplaced" in text for text in host.view.news)
+    meeting.service.run(3)
     agree(host, a)
-    assert host.view.epoch == late.live.epoch
+    # Nobody has the Welcome of that commit any more: the newcomer offers itself anew.
+    meeting.service.run(30)
+    agree(host, a, late)
+    assert len(host.names()) == 3
+
+
+def test_a_refused_commit_that_the_service_calls_accepted_does_no_harm() -> None:
+    meeting, rooms = meeting_of("a", "b")
+    meeting.service.filter = lambda room, event: (
+        [PublishResult(event.token, accepted=True)] if isinstance(event, PublishResult) else [event]
+    )
+    for room in rooms:
+        room.hear(leader_event(True))
+    late = Insider.admit(meeting).join()
+    meeting.service.run(6)
+    agree(*rooms)
+    assert rooms[0].view.epoch == late.live.epoch
 
 
 def test_a_head_that_the_service_makes_up_does_no_harm() -> None:

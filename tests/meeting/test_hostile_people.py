@@ -20,7 +20,7 @@ from conclaved.meeting import (
 from conclaved.meeting.admission import issue
 from conclaved.meeting.events import Live, Lobby
 from conclaved.meeting.meeting_context import MeetingContext
-from conclaved.mls import Add, KeyPackage, MlsError, Remove
+from conclaved.mls import Add, GroupContextExtensions, KeyPackage, MlsError, Remove
 from tests.meeting.cast import bundle_of
 from tests.meeting.insider import KICK, LEAVE, VANISHED, Insider
 from tests.meeting.simulated_service import (
@@ -105,7 +105,7 @@ def test_a_service_in_the_middle_does_not_get_into_a_locked_meeting() -> None:
     far.run(1)
     assert b.view.state is State.ASKING
     assert isinstance(b.bad_inputs[-1], AdmissionError)
-    played.say(lobby.deny(false_host.signer, own, meeting_id, request.request_id))
+    played.say(lobby.deny(false_host.signer, own, meeting_id, request.request_id, request.signature_key))
     far.run(1)
     assert b.view.state is State.ASKING
     assert isinstance(b.bad_inputs[-1], RemoteError)
@@ -292,17 +292,28 @@ def test_a_kicked_key_does_not_come_back_by_its_old_admission() -> None:
     assert "insider.example.com" not in host.names()
 
 
-def test_a_member_that_ends_the_epoch_before_its_kick_is_kicked_in_the_next() -> None:
+def test_one_who_is_to_be_kicked_cannot_end_the_epoch_before_it() -> None:
     meeting, (host, a), insider = meeting_with(A)
+    before = [room.state() for room in (host, a)]
     host.kick("insider.example.com")
+    meeting.service.settle()
     for _ in range(3):
-        # Its proposals are in the log; before the leader's time has come there is another epoch.
+        insider.commit()
         meeting.service.settle()
-        insider.commit(enters=True)
-        meeting.service.settle()
-        assert "insider.example.com" in host.names()
-        meeting.service.run(0.1)
+        assert [room.state() for room in (host, a)] == before
+        for room in (host, a):
+            assert isinstance(room.bad_inputs[-1], GroupRuleError)
+            assert "passes over a host's kick" in str(room.bad_inputs[-1])
     meeting.service.run(1)
+    assert "insider.example.com" not in host.names()
+    agree(host, a)
+
+
+def test_a_kick_that_comes_after_the_end_of_its_epoch_is_proposed_again() -> None:
+    meeting, (host, a), insider = meeting_with(A)
+    insider.commit(enters=True)
+    host.kick("insider.example.com")
+    meeting.service.run(2)
     assert "insider.example.com" not in host.names()
     agree(host, a)
 
@@ -315,6 +326,29 @@ def test_two_kicks_at_once_throw_out_both() -> None:
     assert b.ended is not None
     assert host.names() == {"host.example.com", "a.example.com"}
     agree(host, a)
+
+
+def test_a_stale_change_of_the_kicked_list_is_not_signed_again_in_a_later_epoch() -> None:
+    # The host's key store is slow; another host's kick comes between.
+    meeting, (host, a, b), other = meeting_with(A, B, role=Role.HOST)
+    host.holds_jobs = True
+    host.kick("b.example.com")
+    slow, host.jobs, host.holds_jobs = host.jobs, [], False
+    key = other.live.leaf(a.leaf("a.example.com"))
+    assert key is not None
+    after = other.context.kick(key.signature_key, frozenset())
+    other.commit(
+        [GroupContextExtensions((after.extension(),)), Remove(a.leaf("a.example.com"))],
+        authenticated_data=KICK,
+        enters=True,
+    )
+    meeting.service.settle()
+    host.jobs = slow
+    host.work()
+    meeting.service.run(5)
+    assert a.ended is not None
+    assert b.ended is not None
+    assert key.signature_key in other.context.kicked
 
 
 def test_a_member_that_keeps_offering_itself_is_kicked_all_the_same() -> None:
@@ -446,8 +480,9 @@ def test_one_who_repeats_anothers_request_under_its_own_key_is_not_admitted_in_i
         )
     )
     meeting.service.run(0.2)
-    assert [w.name for w in host.view.lobby] == ["guest.provider.example"]
-    host.admit(request.request_id.hex()[:8])
+    ids = {w.name: w.request_id for w in host.view.lobby}
+    assert ids.keys() == {"guest.provider.example", "thief.provider.example"}
+    host.admit(ids["guest.provider.example"])
     meeting.service.run(4)
     agree(host, guest)
     assert host.names() == {"host.example.com", "guest.provider.example"}
@@ -462,6 +497,7 @@ def test_a_member_denies_nobody() -> None:
         insider.admission,
         meeting.invitation.content.meeting_id,
         insider.requests[-1].request_id,
+        insider.requests[-1].signature_key,
     )
     insider.say(denial)
     meeting.service.run(1)

@@ -26,7 +26,8 @@ from tests.meeting.cast import (
 SEALER = LINK.sealer()
 ID = bytes(range(16))
 REQUEST = lobby.request(A.signer, A.chain, MEETING_ID, ID)
-DENIAL = lobby.deny(HOST.signer, host_admission(), MEETING_ID, ID)
+KEY = A.signer.public_key
+DENIAL = lobby.deny(HOST.signer, host_admission(), MEETING_ID, ID, KEY)
 MESSAGES: list[lobby.LobbyMessage] = [
     REQUEST,
     lobby.Grant(ID, by_host(A.signer.public_key)),
@@ -92,6 +93,18 @@ def test_a_request_with_too_many_certificates_is_refused() -> None:
         lobby.unseal(seal(many), SEALER)
 
 
+def test_a_request_with_a_certificate_of_impossible_size_is_refused() -> None:
+    long = lobby.Request(ID, (bytes(lobby.MAX_CERTIFICATE_BYTES + 1),), A.signer.public_key, b"")
+    with pytest.raises(RemoteError):
+        lobby.unseal(seal(long), SEALER)
+
+
+@pytest.mark.parametrize("sequence", [lobby.MAX_SEQUENCE + 1, 2**64 - 1])
+def test_a_welcome_to_an_impossible_place_in_the_log_is_refused(sequence: int) -> None:
+    with pytest.raises(RemoteError):
+        lobby.unseal(seal(lobby.WelcomeMessage(sequence, b"welcome")), SEALER)
+
+
 def test_a_request_proves_that_its_key_is_at_hand() -> None:
     lobby.check_request(REQUEST, MEETING_ID)
     foreign = lobby.Request(ID, B.chain, B.signer.public_key, REQUEST.signature)
@@ -114,40 +127,45 @@ def test_a_request_with_another_chain_is_refused() -> None:
 
 
 def test_a_host_turns_away() -> None:
-    lobby.check_denial(DENIAL, CLOSED)
+    lobby.check_denial(DENIAL, CLOSED, KEY)
 
 
 def test_a_host_by_admission_turns_away() -> None:
     own = issue(HOST.signer, MEETING_ID, OTHER_HOST.signer.public_key, Role.HOST)
-    lobby.check_denial(lobby.deny(OTHER_HOST.signer, own, MEETING_ID, ID), CLOSED)
+    lobby.check_denial(lobby.deny(OTHER_HOST.signer, own, MEETING_ID, ID, KEY), CLOSED, KEY)
 
 
 def test_who_is_no_host_turns_nobody_away() -> None:
-    member = lobby.deny(B.signer, by_host(B.signer.public_key), MEETING_ID, ID)
+    member = lobby.deny(B.signer, by_host(B.signer.public_key), MEETING_ID, ID, KEY)
     with pytest.raises(RemoteError, match="not a host"):
-        lobby.check_denial(member, CLOSED)
+        lobby.check_denial(member, CLOSED, KEY)
 
 
 def test_a_host_elsewhere_turns_nobody_away_here() -> None:
     own = issue(B.signer, MEETING_ID, B.signer.public_key, Role.HOST)
     with pytest.raises(RemoteError):
-        lobby.check_denial(lobby.deny(B.signer, own, MEETING_ID, ID), CLOSED)
+        lobby.check_denial(lobby.deny(B.signer, own, MEETING_ID, ID, KEY), CLOSED, KEY)
 
 
 def test_a_denial_of_one_does_not_turn_away_another() -> None:
     moved = lobby.Denial(ID[::-1], DENIAL.host, DENIAL.signature)
     with pytest.raises(RemoteError):
-        lobby.check_denial(moved, CLOSED)
+        lobby.check_denial(moved, CLOSED, KEY)
+
+
+def test_a_denial_of_one_key_does_not_turn_away_another_under_the_same_id() -> None:
+    with pytest.raises(RemoteError):
+        lobby.check_denial(DENIAL, CLOSED, B.signer.public_key)
 
 
 def test_a_denial_in_a_hosts_name_by_somebody_else_is_refused() -> None:
-    forged = lobby.Denial(ID, host_admission(), B.signer.sign(lobby.Denial.signed_part(MEETING_ID, ID)))
+    forged = lobby.Denial(ID, host_admission(), B.signer.sign(lobby.Denial.signed_part(MEETING_ID, ID, KEY)))
     with pytest.raises(RemoteError):
-        lobby.check_denial(forged, CLOSED)
+        lobby.check_denial(forged, CLOSED, KEY)
 
 
 def test_a_request_is_no_denial() -> None:
     own = host_admission()
     signature = lobby.request(HOST.signer, HOST.chain, MEETING_ID, ID).signature
     with pytest.raises(RemoteError):
-        lobby.check_denial(lobby.Denial(ID, own, signature), CLOSED)
+        lobby.check_denial(lobby.Denial(ID, own, signature), CLOSED, KEY)

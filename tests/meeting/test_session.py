@@ -9,6 +9,7 @@ from conclaved.identity import Assurance, TrustStore
 from conclaved.meeting import InvitationError, Level, Link, LocalError, OwnRules, State, security_code
 from conclaved.meeting.admission import Role
 from conclaved.meeting.events import Connected, Disconnected, Entry, Leader, Live, Lobby
+from conclaved.meeting.session import LEAVE_WITHIN_S
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, agree, identity, in_group
 
@@ -56,6 +57,20 @@ def test_a_leave_rotates_the_key_and_keeps_the_code() -> None:
     assert host.view.epoch == a.view.epoch > epoch
     assert host.view.security_code == a.view.security_code == code
     assert bytes(host.keys[-1].base_key) == bytes(a.keys[-1].base_key) != bytes(b.keys[-1].base_key)
+
+
+def test_a_leave_that_loses_the_race_to_a_commit_is_not_lost() -> None:
+    meeting = Meeting.invite(("a.example.com", "b.example.com"))
+    rooms = [meeting.room(meeting.host), meeting.room(identity("a.example.com"))]
+    b = meeting.room(identity("b.example.com"))
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(2)
+    insider.commit(enters=True)
+    b.leave()
+    meeting.service.run(8)
+    assert b.ended is not None
+    assert "b.example.com" not in rooms[0].names()
+    agree(*rooms)
 
 
 def test_the_leader_can_leave() -> None:
@@ -135,6 +150,18 @@ def test_a_kicked_key_comes_back_when_a_host_says_so() -> None:
     meeting.service.run(8)
     assert in_group(back, a)
     assert "b.example.com" in a.names()
+
+
+def test_an_invited_room_comes_in_though_a_kick_has_closed_the_link() -> None:
+    meeting = Meeting.invite(("late.example.com",), is_open=True)
+    host = meeting.room(meeting.host)
+    meeting.room(identity("x.example.net"))
+    meeting.service.run(4)
+    host.kick("x.example.net")
+    meeting.service.run(4)
+    late = meeting.room(identity("late.example.com"))
+    meeting.service.run(10)
+    agree(host, late)
 
 
 # -- coming back ---------------------------------------------------------------------------------------
@@ -312,9 +339,12 @@ def test_a_job_that_ends_after_the_session_leaves_nothing_behind() -> None:
     Insider.admit(meeting).join()
     jobs, a.jobs = a.jobs, []
     assert jobs
-    a.perform(a.session.leave(meeting.service.clock.now))
+    a.leave()
     host.kick("a.example.com")
+    meeting.service.run(LEAVE_WITHIN_S + 0.1)
+    assert a.ended is not None
     leave, a.jobs = a.jobs, []
+    assert leave
     for job in (*leave, *jobs):
         a.work_on(job)
     assert a.ended is not None
@@ -324,7 +354,7 @@ def test_a_job_that_ends_after_the_session_leaves_nothing_behind() -> None:
 def test_an_ended_session_hears_nothing_any_more() -> None:
     meeting, _, a, _ = three_rooms()
     a.leave()
-    meeting.service.run(2)
+    meeting.service.run(4)
     assert a.ended is not None
     for event in (Connected(0), Entry(0, b""), Lobby(b""), Live(b""), Leader(True), Disconnected()):
         assert a.session.handle(event, meeting.service.clock.now) == []
@@ -350,7 +380,8 @@ def test_all_media_keys_of_one_epoch_say_who_is_in_and_who_is_out() -> None:
 
 def test_media_of_the_present_epoch_counts_as_a_sign_of_life() -> None:
     meeting, _, a, _ = three_rooms()
-    leaf = a.leaf("b.example.com")
+    Insider.admit(meeting).join()
+    leaf = a.leaf("insider.example.com")
     assert not next(p for p in a.view.participants if p.leaf == leaf).is_heard
     a.perform(a.session.media_heard(leaf, a.view.epoch - 1, meeting.service.clock.now))
     assert not next(p for p in a.view.participants if p.leaf == leaf).is_heard

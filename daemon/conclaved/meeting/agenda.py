@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from conclaved.meeting.errors import GroupRuleError
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
-from conclaved.meeting.rules import RemoveReason, check_newcomer, check_tree, is_host
+from conclaved.meeting.rules import RemoveReason, check_newcomer, kicks_in_force
 from conclaved.mls import (
     Add,
     AuthenticatedContent,
@@ -58,6 +58,7 @@ class Agenda:
         self._is_apart = False
         self._suspects: set[bytes] = set()
         self._refused: dict[bytes, None] = {}
+        self._vanished: frozenset[int] = frozenset()
         self.since: float | None = None
 
     def __repr__(self) -> str:
@@ -92,10 +93,19 @@ class Agenda:
             self._proposals.append(content)
             self._stamp(now)
 
+    def vanish(self, leaves: frozenset[int], now: float) -> None:
+        """These have not been heard for long, by this member's own observation."""
+        self._vanished = leaves
+        if leaves:
+            self._stamp(now)
+        else:
+            self._unstamp()
+
     def next_epoch(self, added_keys: frozenset[bytes], now: float) -> None:
         """Proposals die with their epoch; offers whose key has just come in are done."""
         self._proposals.clear()
         self._set_aside.clear()
+        self._vanished = frozenset()
         self._is_apart = False
         self._suspects -= added_keys
         for key in added_keys & self._offers.keys():
@@ -117,14 +127,21 @@ class Agenda:
 
     def plan(self, leaves: dict[int, LeafNode], context: MeetingContext, own_leaf: int) -> Plan:
         """What the next commit holds: everything that the group rules let in together."""
-        by_reference, after = self._references(leaves, context, own_leaf)
+        proposals = [content for content in self._proposals if content not in self._set_aside]
+        change, kicks = kicks_in_force(proposals, leaves, context)
+        if own_leaf in kicks:
+            # Nobody commits its own removal, and a commit that passes over it is nobody's.
+            return Plan((), (), b"")
+        by_reference, after = _references(proposals, change, kicks, leaves, context, own_leaf)
         gone = {content.body.removed for content in by_reference if isinstance(content.body, Remove)}
         if self._is_apart and by_reference:
             return Plan(by_reference, (), b"")
-        by_value: list[Proposal] = []
+        silent = self._vanished & leaves.keys() - gone - {own_leaf}
+        by_value: list[Proposal] = [Remove(index) for index in sorted(silent)]
+        gone |= silent
         leaf_of_key = {leaf.signature_key: index for index, leaf in leaves.items()}
         encryption_keys = {leaf.encryption_key for index, leaf in leaves.items() if index not in gone}
-        is_rejoin = False
+        is_rejoin = bool(silent)
         for key_package in self._offers_by_trust():
             new = key_package.leaf_node
             if by_value and new.signature_key in self._suspects:
@@ -152,59 +169,38 @@ class Agenda:
         self._refused[key_package.encode()] = None
         self._offers.pop(key_package.leaf_node.signature_key, None)
 
-    def _references(
-        self, leaves: dict[int, LeafNode], context: MeetingContext, own_leaf: int
-    ) -> tuple[tuple[AuthenticatedContent, ...], MeetingContext]:
-        """Removes with authority, one a leaf, the context change that goes with them, and its outcome.
-
-        Of several changes the latest counts that all who stay can stay under: a host that kicks two
-        lists both in its second one.
-        """
-        proposals = [content for content in self._proposals if content not in self._set_aside]
-        for change in reversed(proposals):
-            if not isinstance(change.body, GroupContextExtensions) or not is_host(leaves.get(change.sender)):
-                continue
-            try:
-                after = MeetingContext.of(change.body.extensions)
-                removes = _removes(proposals, leaves, after.kicked, own_leaf)
-                check_tree(after, (leaf for index, leaf in leaves.items() if index not in removes))
-            except GroupRuleError:
-                continue
-            return (*removes.values(), change), after
-        return tuple(_removes(proposals, leaves, context.kicked, own_leaf).values()), context
-
     def _stamp(self, now: float) -> None:
         if self.since is None:
             self.since = now
 
     def _unstamp(self) -> None:
-        if not self._offers and len(self._proposals) == len(self._set_aside):
+        if not self._offers and not self._vanished and len(self._proposals) == len(self._set_aside):
             self.since = None
 
 
-def _removes(
+def _references(
     proposals: list[AuthenticatedContent],
+    change: AuthenticatedContent | None,
+    kicks: dict[int, AuthenticatedContent],
     leaves: dict[int, LeafNode],
-    kicked: frozenset[bytes],
+    context: MeetingContext,
     own_leaf: int,
-) -> dict[int, AuthenticatedContent]:
-    """The Removes that the group rules let anybody commit while these keys are kicked, by leaf."""
-    removes: dict[int, AuthenticatedContent] = {}
+) -> tuple[tuple[AuthenticatedContent, ...], MeetingContext]:
+    """Removes with authority, one a leaf, the context change that goes with them, and its outcome."""
+    removes = dict(kicks)
     for content in proposals:
-        if not isinstance(content.body, Remove) or content.body.removed == own_leaf:
-            continue
-        leaf, reason = leaves.get(content.body.removed), content.authenticated_data
-        if leaf is None:
-            continue
-        if content.sender == content.body.removed:
-            is_allowed = reason == bytes([RemoveReason.LEAVE])
-        elif reason == bytes([RemoveReason.KICK]):
-            is_allowed = is_host(leaves.get(content.sender)) and leaf.signature_key in kicked
-        else:
-            is_allowed = reason == bytes([RemoveReason.VANISHED])
-        if is_allowed:
+        if isinstance(content.body, Remove) and _is_free_to_go(content, content.body.removed, leaves):
             removes.setdefault(content.body.removed, content)
-    return removes
+    removes.pop(own_leaf, None)
+    if change is None or not isinstance(change.body, GroupContextExtensions):
+        return tuple(removes.values()), context
+    return (*removes.values(), change), MeetingContext.of(change.body.extensions)
+
+
+def _is_free_to_go(content: AuthenticatedContent, removed: int, leaves: dict[int, LeafNode]) -> bool:
+    """Whether the Remove of a leaf is its own leave, or that of one who has vanished."""
+    reason = RemoveReason.LEAVE if content.sender == removed else RemoveReason.VANISHED
+    return removed in leaves and content.authenticated_data == bytes([reason])
 
 
 def _may_come(leaf: LeafNode, context: MeetingContext, leaves: dict[int, LeafNode]) -> bool:

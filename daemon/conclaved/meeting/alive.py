@@ -1,55 +1,132 @@
 """Alive and behind: how a member notices that the service hides something (DESIGN §4).
 
-Some members, the *beacons*, send a signed application message every two seconds: the hosts, or
-the three lowest leaves where there is no host. Everybody else knows what to expect. A member
-that misses more than half of it for five seconds, or has seen frames of an epoch that it does
-not have for two, is *behind*: it stops sending and drops the lock. Frames alone prove nothing
-(a kicked member can forge media of an old epoch), beacons are signed by members.
+Some members, the *beacons*, send a signed application message every two seconds. Everybody else
+knows whom to expect. A member that has had no fresh beacon of each of them for five seconds is
+*behind*: it stops sending and drops the lock, because the service may be hiding a Remove.
+
+What is fresh? A beacon says how long its sender's session has lasted. The least difference to our
+own clock that was ever seen is the way that messages take at best; a beacon that comes later than
+that is as old as it is late. So a service cannot store beacons and hand them out one by one after
+it has begun to hide the log. (A delay that was there from the very first beacon cannot be told
+from a slow network; people notice it, they hear each other that much later.)
+
+Frames of an unknown epoch prove nothing, a kicked member or a stranger can forge them: they only
+make a member that has no fresh beacons notice sooner. Who has sent no beacon for twenty seconds has
+*vanished*, and is cleared away so that its silence does not stop the others.
 """
 
 from collections import deque
+from dataclasses import dataclass, field
+
+from conclaved.mls.codec import Reader, decode_whole, uint8, uint64
+from conclaved.mls.errors import DecodeError
 
 BEACON_INTERVAL_S = 2.0
 WINDOW_S = 5.0
+FRESH_S = 2.5
+"""A beacon younger than this outweighs frames of an unknown epoch."""
 UNKNOWN_EPOCH_S = 2.0
 OFFLINE_S = 2.0
-BEACONS_WITHOUT_HOST = 3
-BEACONS_A_WINDOW = int(WINDOW_S / BEACON_INTERVAL_S)
-"""How many of one sender's beacons fall into a window at least."""
+GAP_S = 2.0
+LOST_S = 15.0
+"""How long a gap in the log, or an unknown epoch, is waited out before joining anew."""
+VANISHED_S = 20.0
+LOWEST_LEAVES = 3
+DRIFT = 2e-4
+"""How much two clocks may run apart, and so how fast the least difference may grow."""
+SESSION_BYTES = 8
+_KIND = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """The content of an application message that says: alive."""
+
+    session: bytes
+    """8 random bytes: the clock starts anew with each session of the sender's."""
+    elapsed_ms: int
+    """How long the sender's session has lasted."""
+
+    def encode(self) -> bytes:
+        """17 bytes."""
+        return uint8(_KIND) + self.session + uint64(self.elapsed_ms)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Beacon | None":
+        """Parse an application message; None if it is no beacon."""
+
+        def read(reader: Reader) -> "Beacon | None":
+            kind = reader.uint8()
+            beacon = cls(reader.fixed(SESSION_BYTES), reader.uint64())
+            return beacon if kind == _KIND else None
+
+        try:
+            return decode_whole(data, read)
+        except DecodeError:
+            return None
 
 
 def beacons(hosts: frozenset[int], leaves: frozenset[int]) -> frozenset[int]:
-    """The leaves that send beacons."""
-    return hosts or frozenset(sorted(leaves)[:BEACONS_WITHOUT_HOST])
+    """The leaves that send beacons: the hosts, and below two hosts the three lowest leaves too.
+
+    One host alone would hear nobody, and could be kept from noticing anything.
+    """
+    return hosts if len(hosts) > 1 else hosts | frozenset(sorted(leaves)[:LOWEST_LEAVES])
+
+
+@dataclass(slots=True)
+class _Sender:
+    """What is known of one beacon's beacons."""
+
+    expected_since: float
+    last_arrival: float
+    session: bytes = b""
+    least: float = 0.0
+    """The least difference of our clock to its elapsed time."""
+    least_at: float = 0.0
+    sent: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+    """When its last beacons would have come at best, by our clock."""
 
 
 class Watch:
     """One member's view of whether it is behind. Times are monotonic seconds, handed in."""
 
     def __init__(self, now: float) -> None:
-        self._expected_since: dict[int, float] = {}
-        self._heard: dict[int, deque[float]] = {}
+        self._senders: dict[int, _Sender] = {}
         self._unknown_since: float | None = None
         self._unknown_last = now
         self._offline_since: float | None = None
+        self._online_since = now
         self._gap_since: float | None = None
 
     def __repr__(self) -> str:
-        return f"Watch(beacons={sorted(self._heard)})"
+        return f"Watch(beacons={sorted(self._senders)})"
 
-    def expect(self, others: frozenset[int], now: float) -> None:
-        """From now on beacons of any of `others` are expected; empty where nobody else sends any."""
-        self._expected_since = {leaf: self._expected_since.get(leaf, now) for leaf in others}
-        self._heard = {leaf: self._heard.get(leaf, deque(maxlen=BEACONS_A_WINDOW)) for leaf in others}
+    def expect(self, others: frozenset[int], now: float, *, fresh: frozenset[int] = frozenset()) -> None:
+        """From now on beacons of each of `others` are expected; empty where nobody else sends any.
+
+        Leaves that are `fresh` hold somebody else than before, who has all the time there is.
+        """
+        known = {leaf: sender for leaf, sender in self._senders.items() if leaf not in fresh}
+        self._senders = {leaf: known.get(leaf, _Sender(now, now)) for leaf in others}
 
     def advanced(self) -> None:
         """A new epoch was reached: frames of an unknown one before it mean nothing any more."""
         self._unknown_since = None
 
-    def heard(self, leaf: int, now: float) -> None:
+    def heard(self, leaf: int, beacon: Beacon, now: float) -> None:
         """A beacon was opened and its signature held."""
-        if leaf in self._heard:
-            self._heard[leaf].append(now)
+        sender = self._senders.get(leaf)
+        if sender is None:
+            return
+        difference = now - beacon.elapsed_ms / 1000
+        if sender.session != beacon.session:
+            sender.session, sender.least, sender.least_at = beacon.session, difference, now
+        else:
+            grown = sender.least + (now - sender.least_at) * DRIFT
+            sender.least, sender.least_at = min(difference, grown), now
+        sender.last_arrival = now
+        sender.sent.append(beacon.elapsed_ms / 1000 + sender.least)
 
     def unknown_epoch(self, now: float) -> None:
         """A frame of an epoch that we do not have was seen."""
@@ -59,9 +136,9 @@ class Watch:
 
     def connection(self, is_online: bool, now: float) -> None:
         """The carrier lost or found the service."""
-        if is_online:
-            self._offline_since = None
-        elif self._offline_since is None:
+        if is_online and self._offline_since is not None:
+            self._offline_since, self._online_since = None, now
+        elif not is_online and self._offline_since is None:
             self._offline_since = now
 
     def gap(self, since: float | None) -> None:
@@ -72,14 +149,39 @@ class Watch:
         """Why this member must take itself to be behind, or None."""
         if self._offline_since is not None and now - self._offline_since >= OFFLINE_S:
             return "the conference service is out of reach"
-        if self._gap_since is not None and now - self._gap_since >= UNKNOWN_EPOCH_S:
+        if self._gap_since is not None and now - self._gap_since >= GAP_S:
             return "the conference service holds back part of the meeting's log"
-        if self._unknown_since is not None and self._unknown_last - self._unknown_since >= UNKNOWN_EPOCH_S:
+        if self._unknown_for(now) >= UNKNOWN_EPOCH_S:
             return "others send under a key that this device was not given"
-        # Of all who send, and each for itself: what the service may hold back of several senders it
-        # could hand out later, and one sender could speak for all the others.
-        expected = [leaf for leaf, since in self._expected_since.items() if now - since >= WINDOW_S]
-        heard = sum(1 for leaf in expected for at in self._heard[leaf] if now - at <= WINDOW_S)
-        if 2 * heard < BEACONS_A_WINDOW * len(expected):
-            return "the hosts have not been heard for five seconds"
+        for sender in self._senders.values():
+            is_due = now - sender.expected_since >= WINDOW_S
+            if is_due and not any(now - at <= WINDOW_S for at in sender.sent):
+                return "some of those who should have not been heard for five seconds"
         return None
+
+    def is_lost(self, now: float) -> bool:
+        """Whether waiting will not mend it: time to join anew."""
+        gap = 0.0 if self._gap_since is None else now - self._gap_since
+        return self._offline_since is None and max(gap, self._unknown_for(now)) >= LOST_S
+
+    def vanished(self, now: float) -> frozenset[int]:
+        """The leaves that should send beacons, and have not for long, while we were online."""
+        if self._offline_since is not None or now - self._online_since < VANISHED_S:
+            return frozenset()
+        return frozenset(
+            leaf for leaf, sender in self._senders.items() if now - sender.last_arrival >= VANISHED_S
+        )
+
+    def is_in_doubt(self, now: float) -> bool:
+        """Whether others seem to be in another epoch: what this member would commit is late."""
+        if self._unknown_since is None or now - self._unknown_last > UNKNOWN_EPOCH_S:
+            return False
+        # Who is alone cannot be left behind; a stranger's frames are no reason to give up the group.
+        newest = max((at for sender in self._senders.values() for at in sender.sent), default=None)
+        return bool(self._senders) and (newest is None or now - newest > FRESH_S)
+
+    def _unknown_for(self, now: float) -> float:
+        """For how long frames of an unknown epoch have come and no fresh beacon."""
+        if self._unknown_since is None or not self.is_in_doubt(now):
+            return 0.0
+        return self._unknown_last - self._unknown_since

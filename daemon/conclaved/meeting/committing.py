@@ -1,9 +1,9 @@
 """Epochs: taking commits from the log, and making our own.
 
 The log decides. Others' commits are staged, judged by the group rules, and entered; one that
-breaks a rule is nobody's. Ours waits until the log has it: what stands at the position that it was
-published for is either ours, and is entered, or ours is dead. The service's word on the
-publishing decides nothing.
+breaks a rule is nobody's. Ours waits until the log has it, or another is entered, or the service
+says that it was refused: if that was a lie and it turns up all the same, we have lost the way and
+join anew.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from conclaved.mls import (
     Add,
     AuthenticatedContent,
     Commit,
-    DecryptionFailed,
+    ContentType,
     Group,
     LeafNode,
     MlsError,
@@ -44,6 +44,11 @@ BATCH_S = 0.2
 TAKEOVER_S = 2.0
 """How long the leader may leave work lying before the next in leaf order takes it."""
 PUBLISH_AGAIN_S = 5.0
+REFUSED_PAUSE_S = 0.3
+UNOPENED_PAUSE_S = 3.0
+"""Within this time the others' beacons show whether they took a commit that this device could not open."""
+REJOIN_PAUSE_S = 10.0
+"""How often one member may come back with a fresh KeyPackage: each time the code changes."""
 MAX_WELCOMES = 256
 MAX_SEEN = 8192
 
@@ -56,6 +61,7 @@ class _Pending:
     message: bytes = field(repr=False)
     expected: int
     published: float
+    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,11 @@ class Committing:
         self._own_proposals: dict[bytes, AuthenticatedContent] = {}
         self._welcomes: dict[bytes, bytes] = {}
         self._seen: dict[bytes, None] = {}
-        self._unopened = ""
+        self._came_in: dict[bytes, None] = {}
+        self._came_back: dict[bytes, float] = {}
+        self._pause_until = 0.0
+        self.unopened_by = ""
+        """Who made a commit in this epoch that this device could not open; empty if nobody did."""
         self.is_leader = False
 
     def __repr__(self) -> str:
@@ -99,27 +109,30 @@ class Committing:
         """Whether something waits to be committed."""
         return self._agenda.since is not None
 
+    @property
+    def why_lost(self) -> str:
+        """Which commit this device could not open, in words, if the others have gone on without it."""
+        return f"{self.unopened_by} made a commit that this room could not open" if self.unopened_by else ""
+
     # -- entries of the log ---------------------------------------------------------------------
 
     def is_own(self, data: bytes) -> bool:
-        """Whether an entry is the commit that we published. One that is not may kill ours."""
-        pending = self._pending
-        if pending is None:
-            return False
-        if data == pending.message:
-            return True
-        if self._log.next_sequence > pending.expected:
-            self.discard_pending()
-        return False
+        """Whether an entry is the commit that we published."""
+        return self._pending is not None and data == self._pending.message
 
     def enter_own(self, now: float) -> None:
-        """The log has our commit."""
+        """The log has our commit. It is judged like anybody else's, wherever the service put it."""
         pending, self._pending = self._pending, None
         if pending is None:
             return
         commit, context = pending.commit, self._member.context
-        before = self._member.leaves()
-        after = check_commit(context, before, leaves_of(commit.staged), commit.staged)
+        before, proposals = self._member.leaves(), self._agenda.proposals
+        try:
+            after = check_commit(context, before, leaves_of(commit.staged), commit.staged, proposals)
+        except MeetingError as error:
+            commit.discard()
+            self._out.bad_input(error)
+            return
         welcome = commit.welcome
         references = self._enter(commit, after, before, pending.message, now)
         if welcome is not None:
@@ -136,7 +149,10 @@ class Committing:
         content = self._own_proposals.pop(data, None)
         try:
             content = content or group.unprotect(data)
-        except OwnMessage:
+        except OwnMessage as error:
+            if error.content_type is ContentType.COMMIT:
+                # We gave it up because the service said that it was refused. Others may follow it.
+                self._outcome.lost("the conference service misplaced a commit of this room")
             return
         except WrongEpoch as error:
             self._on_wrong_epoch(group, data, error.epoch, now)
@@ -155,8 +171,8 @@ class Committing:
         """A late or second commit is recognised with the keys of its own epoch, while they live."""
         if epoch > group.epoch:
             self._outcome.ahead(now)
-            if self._unopened:
-                self._outcome.lost(f"{self._unopened} made a commit that this room could not open")
+            if self.unopened_by:
+                self._outcome.lost(self.why_lost)
             return
         past = self._member.past(epoch)
         if past is None or hashlib.sha256(data).digest() in self._seen:
@@ -173,12 +189,14 @@ class Committing:
 
     def _stage(self, group: Group, content: AuthenticatedContent, data: bytes) -> None:
         context, before = self._member.context, self._member.leaves()
-        proposals, wall = self._agenda.proposals, self._wall()
+        proposals = self._agenda.proposals
 
         def run() -> tuple[StagedCommit, MeetingContext]:
-            staged = group.stage(content, proposals, now=wall)
+            # Without a time: what a commit adds was looked at when it was offered, and a group rule
+            # that depends on each member's clock would split the group (RFC 9420 §7.3).
+            staged = group.stage(content, proposals, now=None)
             try:
-                return staged, check_commit(context, before, leaves_of(staged), staged)
+                return staged, check_commit(context, before, leaves_of(staged), staged, proposals)
             except MeetingError:
                 staged.discard()
                 raise
@@ -199,10 +217,13 @@ class Committing:
             else:
                 self._enter(staged, after, before, data, now)
 
-        def failed(error: Exception, _now: float) -> None:
+        def failed(error: Exception, now: float) -> None:
             self._out.bad_input(error)
-            if isinstance(error, DecryptionFailed):
-                self._unopened = self._member.name_of(content.sender)
+            if isinstance(error, MlsError) and not self.unopened_by:
+                # It may be bad for us alone: if the others go on without us, this is why. What we would
+                # commit meanwhile is a second commit for them; one bad commit holds up nobody for long.
+                self.unopened_by = self._member.name_of(content.sender)
+                self._pause_until = now + UNOPENED_PAUSE_S
 
         self._out.exclusive_job(run, done, failed)
 
@@ -225,13 +246,24 @@ class Committing:
         )
         for digest in (hashlib.sha256(data).digest(), *references):
             _keep(self._seen, digest, None, MAX_SEEN)
+        for key in added_keys:
+            if key in self._came_in or any(leaf.signature_key == key for leaf in before.values()):
+                _keep(self._came_back, key, now, MAX_SEEN)
+            _keep(self._came_in, key, None, MAX_SEEN)
         removed = frozenset(index for index, _ in staged.removed)
         group = commit.merge()
         self._member.enter(
-            group, after, now, added_keys=added_keys, removed=removed, is_code_epoch=is_code_epoch
+            group,
+            after,
+            now,
+            added_keys=added_keys,
+            removed=removed,
+            updated=staged.updated,
+            is_code_epoch=is_code_epoch,
         )
+        self.discard_pending()
         self._own_proposals.clear()
-        self._unopened = ""
+        self.unopened_by = ""
         self._agenda.next_epoch(added_keys, now)
         self._outcome.entered(staged, before)
         return references
@@ -250,6 +282,9 @@ class Committing:
             self._out.add(SendLobby(self._welcomes[reference]))
         elif reference not in self._seen:
             check_tree(self._member.context, (key_package.leaf_node,))
+            last = self._came_back.get(key_package.leaf_node.signature_key)
+            if last is not None and now - last < REJOIN_PAUSE_S:
+                raise RemoteError("a member comes back too often", rule="DESIGN §4 Rejoin")
             self._agenda.offer(key_package, now)
 
     def proposed(self, data: bytes, content: AuthenticatedContent) -> None:
@@ -263,6 +298,8 @@ class Committing:
             return
         if not self._log.is_drained or now < since + BATCH_S + TAKEOVER_S * self._rank(group):
             return
+        if now < self._pause_until:
+            return
         plan = self._agenda.plan(self._member.leaves(), self._member.context, group.own_leaf_index)
         if plan:
             self._make(group, plan)
@@ -273,15 +310,25 @@ class Committing:
             commit.discard()
             return
         message = self._member.group.protect(commit.content)
-        self._pending = _Pending(commit, message, self._log.next_sequence, now)
-        self._out.publish(message, self._log.next_sequence)
+        token = self._out.publish(message, self._log.next_sequence)
+        self._pending = _Pending(commit, message, self._log.next_sequence, now, token)
 
     def publish_again_if_due(self, now: float) -> None:
         """The service may have lost it. The position makes a second copy harmless."""
         pending = self._pending
         if pending is not None and now - pending.published > PUBLISH_AGAIN_S:
             pending.published = now
-            self._out.publish(pending.message, pending.expected)
+            pending.token = self._out.publish(pending.message, pending.expected)
+
+    def refused(self, token: int, now: float) -> None:
+        """The service says that a publishing was refused: what else the log has comes first."""
+        if self._pending is not None and self._pending.token == token:
+            self.discard_pending()
+            self._pause_until = now + REFUSED_PAUSE_S
+
+    def vanish(self, leaves: frozenset[int], now: float) -> None:
+        """These have not been heard for long: they are cleared away with the next commit."""
+        self._agenda.vanish(leaves, now)
 
     def discard_pending(self) -> None:
         """Drop our commit and its secrets; what it was for stays on the agenda."""
@@ -295,7 +342,7 @@ class Committing:
         self._agenda = Agenda()
         self._own_proposals.clear()
         self._welcomes.clear()
-        self._unopened = ""
+        self.unopened_by = ""
 
     def _rank(self, group: Group) -> int:
         """0 for the leader; the others take over one after the other, in leaf order.
@@ -310,17 +357,18 @@ class Committing:
         return max(1, sum(1 for index in staying if index < group.own_leaf_index))
 
     def _make(self, group: Group, plan: Plan) -> None:
-        context, before, wall = self._member.context, self._member.leaves(), self._wall()
+        context, before = self._member.context, self._member.leaves()
+        proposals = self._agenda.proposals
 
         def run() -> PendingCommit:
             commit = group.commit(
                 by_reference=plan.by_reference,
                 by_value=plan.by_value,
                 authenticated_data=plan.authenticated_data,
-                now=wall,
+                now=None,
             )
             try:
-                check_commit(context, before, leaves_of(commit.staged), commit.staged)
+                check_commit(context, before, leaves_of(commit.staged), commit.staged, proposals)
             except MeetingError:
                 commit.discard()
                 raise

@@ -5,6 +5,7 @@ device; everybody else waits here until a person admits or denies. One whom no a
 for is shown, and cannot be admitted.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 from conclaved.identity import Assurance, Verdict
@@ -31,8 +32,11 @@ class Waiting:
 
     @property
     def request_id(self) -> str:
-        """How people and programs name this request."""
-        return self.request.request_id.hex()[:8]
+        """How people and programs name this request: 16 hexadecimal digits.
+
+        It depends on the key too, so that nobody can choose to be called what another is.
+        """
+        return hashlib.sha256(self.request.request_id + self.request.signature_key).hexdigest()[:16]
 
     @property
     def name(self) -> str:
@@ -48,13 +52,17 @@ class Waiting:
         return None
 
 
+_Asker = tuple[bytes, bytes]
+"""Request id and signature key. Whoever has the link sees an id and can repeat it under its own key: that
+is another request, and neither takes the other's place nor gets its answer."""
+
+
 class Desk:
     """What a host's device keeps about requests. Holds no key."""
 
-    def __init__(self, invitation: Invitation) -> None:
-        self._invitation = invitation
-        self._waiting: dict[bytes, Waiting] = {}
-        self._answers: dict[bytes, Grant | Denial] = {}
+    def __init__(self) -> None:
+        self._waiting: dict[_Asker, Waiting] = {}
+        self._answers: dict[_Asker, Grant | Denial] = {}
 
     def __repr__(self) -> str:
         return f"Desk({len(self._waiting)} waiting, {len(self._answers)} answered)"
@@ -64,40 +72,31 @@ class Desk:
         return tuple(self._waiting.values())
 
     def answer_to(self, request: Request) -> Grant | Denial | None:
-        """What this one was already told: an answer may have been lost.
-
-        Whoever has the link can see a request's id and repeat it under a key of its own: a Grant is
-        for one key only.
-        """
-        answer = self._answers.get(request.request_id)
-        if isinstance(answer, Grant) and answer.admission.signature_key != request.signature_key:
-            return None
-        return answer
+        """What this one was already told: an answer may have been lost."""
+        return self._answers.get(_asker(request))
 
     def arrive(self, request: Request, verdict: Verdict, now: float) -> bool:
-        """A checked request. True when it is new; a full lobby ignores it.
-
-        Another key under the id of one who waits is ignored: the host would admit somebody else than
-        the one it was shown, or turn away both.
-        """
-        known = self._waiting.get(request.request_id)
-        is_new = known is None
-        if is_new and len(self._waiting) >= MAX_WAITING:
+        """A checked request. True when it is new; a full lobby ignores it."""
+        is_new = _asker(request) not in self._waiting
+        if is_new and len(self._waiting) >= MAX_WAITING and not self._make_place(verdict):
             return False
-        if known is not None and known.request.signature_key != request.signature_key:
-            return False
-        self._waiting[request.request_id] = Waiting(request, verdict, now)
+        self._waiting[_asker(request)] = Waiting(request, verdict, now)
         return is_new
 
-    def role_without_asking(self, verdict: Verdict, kicked: bool) -> Role | None:
+    @staticmethod
+    def role_without_asking(invitation: Invitation, verdict: Verdict, *, is_kicked: bool) -> Role | None:
         """The role in which the device itself lets somebody in, or None: a person decides."""
-        if kicked or verdict.assurance is not Assurance.VERIFIED:
+        if is_kicked or verdict.assurance is not Assurance.VERIFIED:
             return None
-        return Role.MEMBER if self._invitation.invites(verdict.name) else None
+        return Role.MEMBER if invitation.invites(verdict.name) else None
 
     def find(self, name_or_id: str) -> Waiting:
         """One who waits, by request id or by name. Raises LocalError if none or several do."""
-        found = [w for w in self._waiting.values() if name_or_id in (w.request_id, w.name)]
+        waiting = self._waiting.values()
+        found = [w for w in waiting if w.request_id == name_or_id]
+        # Anybody can claim a name: one whom an authority vouches for is meant before those.
+        by_name = [w for w in waiting if w.name == name_or_id]
+        found = found or [w for w in by_name if w.verdict.assurance is not Assurance.UNKNOWN] or by_name
         if not found:
             raise LocalError(
                 f"nobody called {name_or_id} waits in the lobby", hint="see: conclavectl meeting lobby"
@@ -108,12 +107,24 @@ class Desk:
             )
         return found[0]
 
-    def answered(self, request_id: bytes, answer: Grant | Denial) -> None:
+    def _make_place(self, verdict: Verdict) -> bool:
+        """Let one whom somebody vouches for displace one for whom nobody does, or who asks twice."""
+        if verdict.assurance is Assurance.UNKNOWN:
+            return False
+        keys = [waiting.request.signature_key for waiting in self._waiting.values()]
+        for asker, waiting in self._waiting.items():
+            asks_twice = keys.count(waiting.request.signature_key) > 1
+            if asks_twice or waiting.verdict.assurance is Assurance.UNKNOWN:
+                del self._waiting[asker]
+                return True
+        return False
+
+    def answered(self, request: Request, answer: Grant | Denial) -> None:
         """Remember an answer, and take the requester out of the lobby."""
-        self._waiting.pop(request_id, None)
+        self._waiting.pop(_asker(request), None)
         while len(self._answers) >= MAX_ANSWERS:
             del self._answers[next(iter(self._answers))]
-        self._answers[request_id] = answer
+        self._answers[_asker(request)] = answer
 
     def forget(self, now: float) -> bool:
         """Drop those who have gone away. True if anybody was dropped."""
@@ -121,3 +132,7 @@ class Desk:
         for key in gone:
             del self._waiting[key]
         return bool(gone)
+
+
+def _asker(request: Request) -> _Asker:
+    return request.request_id, request.signature_key

@@ -44,7 +44,8 @@ class Hosting:
         self._to_kick: dict[bytes, None] = {}
         self._to_forgive: set[bytes] = set()
         self._proposed_in: int | None = None
-        self._desk = Desk(own.invitation.content)
+        self._known_kicked: set[bytes] = set()
+        self._desk = Desk()
 
     def __repr__(self) -> str:
         return f"Hosting({self._desk!r})"
@@ -61,8 +62,14 @@ class Hosting:
             return
         lobby.check_request(request, self._own.meeting_id)
         verdict = self._assess(request.chain, request.signature_key)
-        is_kicked = verdict.name in self._kicked_names or request.signature_key in self._member.context.kicked
-        role = self._desk.role_without_asking(verdict, is_kicked)
+        kicked = self._member.context.kicked
+        # A host that does not know the name behind a kicked key cannot tell it under a new key.
+        is_kicked = (
+            verdict.name in self._kicked_names
+            or request.signature_key in kicked
+            or not kicked <= self._known_kicked
+        )
+        role = self._desk.role_without_asking(self._own.invitation.content, verdict, is_kicked=is_kicked)
         if role is not None:
             self._grant(request, role)
         elif self._desk.arrive(request, verdict, now):
@@ -94,11 +101,14 @@ class Hosting:
         )
 
         def signed(denial: lobby.Denial, _now: float) -> None:
-            self._desk.answered(request.request_id, denial)
+            self._desk.answered(request, denial)
             self._out.say(denial)
             self._out.changed()
 
-        self._out.job(lambda: lobby.deny(signer, own, meeting_id, request.request_id), signed, self._broke)
+        def deny() -> lobby.Denial:
+            return lobby.deny(signer, own, meeting_id, request.request_id, request.signature_key)
+
+        self._out.job(deny, signed, self._broke)
 
     def kick(self, leaf: int) -> None:
         """Throw out a member: its key goes on the kicked list. Raises LocalError."""
@@ -110,9 +120,16 @@ class Hosting:
         self._to_forgive.discard(key)
         self._propose_what_is_left()
 
-    def kicked(self, name: str) -> None:
+    def kicked(self, name: str, signature_key: bytes) -> None:
         """A member of this name was thrown out: with a new key it waits in the lobby too."""
         self._kicked_names.add(name)
+        self._known_kicked.add(signature_key)
+
+    def carry(self, keys: frozenset[bytes]) -> None:
+        """These were thrown out of a group before this one, whose list does not have them yet."""
+        if not keys <= self._to_kick.keys():
+            self._to_kick |= dict.fromkeys(keys)
+            self._propose_what_is_left()
 
     def expire(self, now: float) -> None:
         """Forget requesters who have gone away; propose again what an epoch has passed over.
@@ -154,7 +171,7 @@ class Hosting:
     def _grant(self, request: lobby.Request, role: Role) -> None:
         def signed(admission: Admission, _now: float) -> None:
             grant = lobby.Grant(request.request_id, admission)
-            self._desk.answered(request.request_id, grant)
+            self._desk.answered(request, grant)
             self._out.say(grant)
             self._out.changed()
 

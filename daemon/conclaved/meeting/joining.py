@@ -17,8 +17,10 @@ from conclaved.meeting.welcoming import is_welcome_for
 from conclaved.mls import AcceptAny, GoneError, Group, KeyPackageBundle
 
 REPEAT_S = 2.0
-OFFER_ANEW_S = 240.0
-"""An offer that was not taken by then is replaced by a fresh one (`welcoming.OFFER_LIFETIME_S`)."""
+OFFER_ANEW_S = 30.0
+"""An offer that was not answered by then is replaced by a fresh one: it may have been used up by a
+commit whose Welcome nobody has any more, and nobody takes it twice."""
+UNANSWERED_AFTER = 10
 KEPT_WAITING_AFTER = 2
 """A request that was repeated so often waits for a person."""
 
@@ -37,6 +39,7 @@ class Joining:
         self.request_id = out.random(lobby.REQUEST_ID_BYTES)
         self._bundle: KeyPackageBundle | None = None
         self._message: bytes | None = None
+        self._request: bytes | None = None
         self._repeat_at = 0.0
         self._times_said = 0
         self._offered_at = 0.0
@@ -50,14 +53,28 @@ class Joining:
         meeting_id, request_id = self._own.meeting_id, self.request_id
         self._out.job(lambda: lobby.request(signer, chain, meeting_id, request_id), self._repeat, self._broke)
 
+    def also_ask(self) -> None:
+        """Ask too while an offer stands: the admission that it carries may not do any more."""
+        if self._request is None:
+            signer, chain = self._own.identity.signer, self._own.identity.chain
+            self._request = b""
+            meeting_id, request_id = self._own.meeting_id, self.request_id
+
+            def signed(request: lobby.Request, _now: float) -> None:
+                self._request = self._out.seal(request)
+
+            self._out.job(lambda: lobby.request(signer, chain, meeting_id, request_id), signed, self._broke)
+
     def offer(self) -> None:
         """Offer a fresh KeyPackage."""
 
         def made(bundle: KeyPackageBundle, now: float) -> None:
+            times_said = 0 if self._bundle is None else self._times_said
             self.close()
             self._bundle = bundle
             self._offered_at = now
             self._repeat(lobby.Offer(bundle.key_package.encode()), now)
+            self._times_said = times_said
 
         self._out.job(self._own.key_package_job(), made, self._broke)
 
@@ -69,6 +86,8 @@ class Joining:
         if self._message is not None and now >= self._repeat_at:
             self._repeat_at = now + REPEAT_S
             self._out.add(SendLobby(self._message))
+            if self._request:
+                self._out.add(SendLobby(self._request))
             self._times_said += 1
             if self._times_said == KEPT_WAITING_AFTER:
                 self._out.changed()
@@ -122,8 +141,13 @@ class Joining:
         """Stop repeating, and erase the private keys."""
         if self._bundle is not None:
             self._bundle.close()
-        self._bundle = self._message = None
+        self._bundle = self._message = self._request = None
         self._times_said = 0
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether an offer has been repeated for so long that no group can be there to take it."""
+        return self._bundle is not None and self._times_said >= UNANSWERED_AFTER
 
     @property
     def is_kept_waiting(self) -> bool:

@@ -21,6 +21,8 @@ from conclaved.mls.errors import DecodeError
 PURPOSE = b"lobby"
 REQUEST_ID_BYTES = 16
 MAX_CERTIFICATES = 8
+MAX_CERTIFICATE_BYTES = 16 * 1024
+MAX_SEQUENCE = 2**53
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 _REQUEST_LABEL = b"Conclave 1.0 Request"
 _DENIAL_LABEL = b"Conclave 1.0 Denial"
@@ -66,9 +68,13 @@ class Denial:
     signature: bytes
 
     @staticmethod
-    def signed_part(meeting_id: bytes, request_id: bytes) -> bytes:
-        """What the host signs, and the requester verifies."""
-        return opaque(_DENIAL_LABEL) + opaque(meeting_id) + opaque(request_id)
+    def signed_part(meeting_id: bytes, request_id: bytes, signature_key: bytes) -> bytes:
+        """What the host signs, and the requester verifies.
+
+        The requester's key with it: whoever has the link could repeat another's request id under a key
+        of its own, and pass on what it is told.
+        """
+        return opaque(_DENIAL_LABEL) + opaque(meeting_id) + opaque(request_id) + opaque(signature_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,12 @@ def _read(reader: Reader) -> LobbyMessage:
     match reader.uint8():
         case 1:
             request = Request(reader.opaque(), reader.vector(Reader.opaque), reader.opaque(), reader.opaque())
-            if len(request.request_id) != REQUEST_ID_BYTES or len(request.chain) > MAX_CERTIFICATES:
+            longest = max(map(len, request.chain), default=0)
+            if (
+                len(request.request_id) != REQUEST_ID_BYTES
+                or len(request.chain) > MAX_CERTIFICATES
+                or longest > MAX_CERTIFICATE_BYTES
+            ):
                 raise DecodeError("a request of impossible size")
             return request
         case 2:
@@ -140,7 +151,10 @@ def _read(reader: Reader) -> LobbyMessage:
         case 4:
             return Offer(reader.opaque())
         case 5:
-            return WelcomeMessage(reader.uint64(), reader.opaque())
+            welcome = WelcomeMessage(reader.uint64(), reader.opaque())
+            if welcome.next_sequence > MAX_SEQUENCE:
+                raise DecodeError("an impossible position in the log")
+            return welcome
         case unknown:
             raise DecodeError(f"unknown lobby message {unknown}")
 
@@ -153,20 +167,26 @@ def request(
     return Request(request_id, chain, signer.public_key, signature)
 
 
-def deny(signer: AdmissionSigner, own: Admission, meeting_id: bytes, request_id: bytes) -> Denial:
-    """A signed denial by a host. Slow where the key is in a TPM."""
-    return Denial(request_id, own, signer.sign(Denial.signed_part(meeting_id, request_id)))
+def deny(
+    signer: AdmissionSigner, own: Admission, meeting_id: bytes, request_id: bytes, signature_key: bytes
+) -> Denial:
+    """A denial of the requester with `signature_key` (65 bytes), signed by a host.
+
+    Slow where the key is in a TPM.
+    """
+    signed = Denial.signed_part(meeting_id, request_id, signature_key)
+    return Denial(request_id, own, signer.sign(signed))
 
 
-def check_denial(denial: Denial, invitation: SignedInvitation) -> None:
-    """Raise RemoteError unless a host of this meeting made the denial."""
+def check_denial(denial: Denial, invitation: SignedInvitation, signature_key: bytes) -> None:
+    """Raise RemoteError unless a host of this meeting denied the requester with `signature_key`."""
     check(denial.host, denial.host.signature_key, invitation)
     if denial.host.role is not Role.HOST:
         raise RemoteError("a denial by somebody who is not a host", rule="DESIGN §4 Admission")
     verify(
         denial.host.signature_key,
         denial.signature,
-        Denial.signed_part(invitation.content.meeting_id, denial.request_id),
+        Denial.signed_part(invitation.content.meeting_id, denial.request_id, signature_key),
     )
 
 

@@ -4,13 +4,16 @@
 code change there together (DESIGN §3).
 """
 
+from collections.abc import Sequence
+
+from conclaved.identity import check_successor
 from conclaved.meeting.admission import Role
 from conclaved.meeting.alive import Watch, beacons
 from conclaved.meeting.errors import GroupRuleError
 from conclaved.meeting.events import NewEpoch
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
-from conclaved.meeting.roster import Assess, Participant, roster
+from conclaved.meeting.roster import Assess, Participant, chain_of, roster, shown_name
 from conclaved.meeting.rules import is_host
 from conclaved.meeting.security_code import security_code
 from conclaved.mls import Group, LeafNode, StagedCommit
@@ -31,6 +34,7 @@ class Membership:
         self._assess = assess
         self._past: list[tuple[float, Group]] = []
         self._heard: frozenset[int] = frozenset()
+        self._distrusted: dict[bytes, str] = {}
         self._context: MeetingContext | None = None
         self.group: Group | None = None
         self.code = ""
@@ -70,7 +74,14 @@ class Membership:
         if self.group is None or self._context is None:
             return ()
         own = self.group.own_leaf_index
-        return roster(self.leaves().items(), self._context, self._assess, own_leaf=own, heard=self._heard)
+        return roster(
+            self.leaves().items(),
+            self._context,
+            self._assess,
+            own_leaf=own,
+            heard=self._heard,
+            distrusted=self._distrusted,
+        )
 
     def name_of(self, leaf: int) -> str:
         """The shown name of a member."""
@@ -88,21 +99,31 @@ class Membership:
         *,
         added_keys: frozenset[bytes],
         removed: frozenset[int] = frozenset(),
+        updated: Sequence[tuple[int, LeafNode, LeafNode]] = (),
         is_code_epoch: bool,
         code_reason: str = "",
     ) -> None:
-        """Take `group` as the present epoch; the one before is kept, retired, for the grace."""
+        """Take `group` as the present epoch; the one before is kept, retired, for the grace.
+
+        `updated` are the leaves that changed (index, old, new): a certificate that is no successor of
+        the one before is not believed (RFC 9420 §5.3.1), though its leaf stays in the group.
+        """
+        is_new_here = self.group is None
         if self.group is not None:
             self._past.append((now + GRACE_S, self.group))
         self.group, self._context = group, context
         self._heard = frozenset()
         leaves = self.leaves()
-        self._watch.expect(beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}, now)
+        changes = [change for change in map(self._follow, updated) if change]
+        keys_in = {leaf.signature_key for leaf in leaves.values()} - added_keys
+        self._distrusted = {key: why for key, why in self._distrusted.items() if key in keys_in}
+        senders = beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}
+        self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()
         if is_code_epoch:
             self.code = security_code(group.epoch_authenticator)
             self.code_epoch = group.epoch
-            self.code_reason = code_reason or self._who_joined(added_keys)
+            self.code_reason = code_reason or ", ".join((*self._who_joined(added_keys), *changes))
         base_key = bytearray(group.export(EXPORTER_LABEL, b"", SFRAME_SUITE.parameters.nk))
         keys = EpochKeys(
             epoch=group.epoch,
@@ -141,13 +162,27 @@ class Membership:
             self.group.close()
         self.group = self._context = None
         self._heard = frozenset()
+        self._distrusted.clear()
         self.code = self.code_reason = ""
         self.code_epoch = 0
 
-    def _who_joined(self, added_keys: frozenset[bytes]) -> str:
+    def _follow(self, change: tuple[int, LeafNode, LeafNode]) -> str:
+        """What a leaf's change means for its name, in words; empty if its certificate is the same."""
+        _, old, new = change
+        if old.credential == new.credential:
+            return ""
+        before = self._assess(chain_of(old.credential), old.signature_key)
+        after = self._assess(chain_of(new.credential), new.signature_key)
+        objection = check_successor(before, after)
+        if objection is None:
+            return f"{shown_name(after)} renewed its certificate"
+        self._distrusted[new.signature_key] = objection
+        return f"{shown_name(before)} changed its certificate: {objection}"
+
+    def _who_joined(self, added_keys: frozenset[bytes]) -> tuple[str, ...]:
         joined = [p for p in self.participants() if p.signature_key in added_keys]
         names = [p.name if p.role is Role.MEMBER else f"{p.name} ({p.role.word})" for p in joined]
-        return f"{', '.join(names)} joined" if names else "a member's certificate changed"
+        return (f"{', '.join(names)} joined",) if names else ()
 
 
 def leaves_of(state: Group | StagedCommit) -> dict[int, LeafNode]:

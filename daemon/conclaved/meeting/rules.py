@@ -8,14 +8,23 @@ the same commits, and the first valid one for an epoch wins.
 `check_commit` is the list; each rule below opens with what it prevents.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Protocol
 
 from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, IssuerType, Role, check
 from conclaved.meeting.errors import AdmissionError, GroupRuleError
+from conclaved.meeting.invitation import Invitation
 from conclaved.meeting.meeting_context import MeetingContext
-from conclaved.mls import Add, Extension, GroupContextExtensions, LeafNode, Remove, Update
+from conclaved.mls import (
+    Add,
+    AuthenticatedContent,
+    Extension,
+    GroupContextExtensions,
+    LeafNode,
+    Remove,
+    Update,
+)
 
 
 class RemoveReason(IntEnum):
@@ -59,12 +68,15 @@ def check_commit(
     leaves_before: dict[int, LeafNode],
     leaves_after: dict[int, LeafNode],
     effect: CommitEffect,
+    proposed: Sequence[AuthenticatedContent] = (),
 ) -> MeetingContext:
     """Apply every group rule to a verified commit. Returns the context that it leads to.
 
-    `leaves_before` and `leaves_after` map leaf indices to leaves. Raises GroupRuleError.
+    `leaves_before` and `leaves_after` map leaf indices to leaves; `proposed` are the proposals that
+    stand before the commit in this epoch's log, in its order. Raises GroupRuleError.
     """
     _only_known_proposals(effect.proposals)
+    _kicks_are_carried_out(before, leaves_before, effect, proposed)
     after = MeetingContext.of(effect.extensions)
     for item in effect.proposals:
         match item.proposal:
@@ -133,6 +145,68 @@ def admission_of(leaf: LeafNode) -> Admission:
         raise GroupRuleError(str(error), rule="DESIGN §4 Admission") from error
 
 
+def kicks_in_force(
+    proposed: Sequence[AuthenticatedContent], leaves: dict[int, LeafNode], before: MeetingContext
+) -> tuple[AuthenticatedContent | None, dict[int, AuthenticatedContent]]:
+    """The hosts' change of the meeting that an epoch's log asks for, and the kicks that it lists.
+
+    Of several changes the latest counts that all who stay can stay under: a host that kicks two
+    lists both in its second one. The kicks are Removes by leaf index. All members find the same.
+    """
+    for change in reversed(proposed):
+        if not isinstance(change.body, GroupContextExtensions) or not is_host(leaves.get(change.sender)):
+            continue
+        try:
+            after = MeetingContext.of(change.body.extensions)
+            _context_changes_little(before, after)
+            kicks = _kicks(proposed, leaves, after.kicked)
+            leaving = {
+                each.sender
+                for each in proposed
+                if isinstance(each.body, Remove)
+                and each.body.removed == each.sender
+                and each.authenticated_data == bytes([RemoveReason.LEAVE])
+            }
+            gone = kicks.keys() | leaving
+            check_tree(after, (leaf for index, leaf in leaves.items() if index not in gone))
+        except GroupRuleError:
+            continue
+        return change, kicks
+    return None, _kicks(proposed, leaves, before.kicked)
+
+
+def _kicks(
+    proposed: Sequence[AuthenticatedContent], leaves: dict[int, LeafNode], kicked: frozenset[bytes]
+) -> dict[int, AuthenticatedContent]:
+    kicks: dict[int, AuthenticatedContent] = {}
+    for each in proposed:
+        if not isinstance(each.body, Remove) or each.authenticated_data != bytes([RemoveReason.KICK]):
+            continue
+        leaf = leaves.get(each.body.removed)
+        if leaf is not None and leaf.signature_key in kicked and is_host(leaves.get(each.sender)):
+            kicks.setdefault(each.body.removed, each)
+    return kicks
+
+
+def _kicks_are_carried_out(
+    before: MeetingContext,
+    leaves: dict[int, LeafNode],
+    effect: CommitEffect,
+    proposed: Sequence[AuthenticatedContent],
+) -> None:
+    """Prevents: one who is to be thrown out ending the epoch first, again and again.
+
+    A commit that comes after a host's kick in the log carries it out, or it is nobody's. Since nobody
+    can commit its own removal (RFC 9420 §12.2), the one concerned can make no commit at all.
+    """
+    change, kicks = kicks_in_force(proposed, leaves, before)
+    removed = {item.proposal.removed for item in effect.proposals if isinstance(item.proposal, Remove)}
+    if not kicks.keys() <= removed:
+        raise GroupRuleError("a commit passes over a host's kick", rule="DESIGN §4 Group rules")
+    if kicks and change is not None and change.body not in [item.proposal for item in effect.proposals]:
+        raise GroupRuleError("a commit passes over a host's kick", rule="DESIGN §4 Group rules")
+
+
 def is_host(leaf: LeafNode | None) -> bool:
     """Whether a leaf (of a checked tree) has the host role."""
     return leaf is not None and admission_of(leaf).role is Role.HOST
@@ -196,10 +270,23 @@ def _context_changes_little(before: MeetingContext, after: MeetingContext) -> No
         and new.content.serial > old.content.serial
     ):
         raise GroupRuleError("a change to another meeting's invitation", rule="DESIGN §4 Group rules")
+    if _terms(old.content) != _terms(new.content):
+        raise GroupRuleError("a new invitation with other terms", rule="DESIGN §4 Group rules")
     if before.is_link_closed and not after.is_link_closed:
         raise GroupRuleError("a closed link stays closed", rule="DESIGN §4 Group rules")
     if before.is_link_closed and not after.link_guests <= before.link_guests:
         raise GroupRuleError("a closed link admits nobody new", rule="DESIGN §4 Group rules")
+
+
+def _terms(invitation: Invitation) -> tuple[object, ...]:
+    """What a newer invitation may not change while the meeting runs: who is in has agreed to it."""
+    return (
+        invitation.level,
+        invitation.is_open,
+        invitation.link_public_key,
+        invitation.service,
+        invitation.service_ends,
+    )
 
 
 def _keys_stay(updated: tuple[tuple[int, LeafNode, LeafNode], ...]) -> None:

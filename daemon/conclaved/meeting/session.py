@@ -25,12 +25,14 @@ when the service hides something, `outbox` is what they all write to.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, check
-from conclaved.meeting.alive import BEACON_INTERVAL_S, Watch
+from conclaved.meeting.admission import Admission, IssuerType, check
+from conclaved.meeting.alive import BEACON_INTERVAL_S, SESSION_BYTES, WINDOW_S, Beacon, Watch
 from conclaved.meeting.committing import Committing, Outcome
-from conclaved.meeting.errors import LocalError, RemoteError
+from conclaved.meeting.errors import GroupRuleError, LocalError, RemoteError
 from conclaved.meeting.events import (
     Announce,
     CarrierEvent,
@@ -58,10 +60,12 @@ from conclaved.meeting.outbox import Outbox, discard
 from conclaved.meeting.own_rules import HINT, OwnRules
 from conclaved.meeting.own_side import GROUP_ID_BYTES, SUITE, OwnIdentity, OwnSide
 from conclaved.meeting.roster import Assess, roster
-from conclaved.meeting.rules import RemoveReason
+from conclaved.meeting.rules import RemoveReason, check_tree
 from conclaved.meeting.view import MeetingView, State
+from conclaved.meeting.welcoming import is_application_message
 from conclaved.mls import (
     AuthenticatedContent,
+    DecryptionFailed,
     Group,
     LeafNode,
     MlsError,
@@ -73,8 +77,8 @@ from conclaved.mls import (
     WrongEpoch,
 )
 
-BEACON = b"\x01"
-"""The content of an application message that says: alive."""
+LEAVE_WITHIN_S = 5.0
+"""How long a leaver waits until the others have removed it; then it is gone all the same."""
 TICK_S = 0.5
 BUSY_TICK_S = 0.1
 
@@ -121,7 +125,15 @@ class Session:
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome)
         self._hosting = Hosting(self._out, self._own, self._member, assess, self._propose, self._broke)
+        self._terms: MeetingContext | None = None
+        """As a host left it, in whatever group: a member goes by it when the meeting is begun anew."""
+        self._carried: frozenset[bytes] = frozenset()
+        """Keys thrown out of a group before this one, and not on this one's list."""
+        self._session_id = random(SESSION_BYTES)
+        self._begun = now
+        self._others_heard: float | None = None
         self._is_connected = False
+        self._leave_by: float | None = None
         self._behind = ""
         self._beacon_at = now
         self._is_signing_beacon = False
@@ -150,6 +162,7 @@ class Session:
             participants=member.participants() if is_in else (),
             lobby=self._hosting.waiting() if self._is_host() else (),
             is_host=self._is_host(),
+            is_leaving=self._leave_by is not None,
             behind=self._behind,
             is_kept_waiting=self._joining.is_kept_waiting,
             news=self._out.news,
@@ -166,12 +179,22 @@ class Session:
         if self._state is not State.IN_GROUP or self._member.is_alone:
             self._end("left the meeting")
             return self._drain(now)
+        if self._leave_by is not None:
+            return self._drain(now)
+        self._leave_by = now + LEAVE_WITHIN_S
+        # Nobody commits its own removal (RFC 9420 §12.2): somebody else is to lead.
+        self._out.add(Announce(False))
+        self._out.changed()
+        self._say_goodbye()
+        return self._drain(now)
+
+    def _say_goodbye(self) -> None:
+        """Propose our own removal; said anew in each epoch that comes before it is carried out."""
 
         self._sign(
             lambda group: group.sign_proposal(Remove(group.own_leaf_index), bytes([RemoveReason.LEAVE])),
-            self._send_leave,
+            self._send_goodbye,
         )
-        return self._drain(now)
 
     def admit(self, name_or_id: str, now: float) -> list[Effect]:
         """Let in one who waits, as a guest. Raises LocalError when that cannot be."""
@@ -203,6 +226,11 @@ class Session:
         self._watch.unknown_epoch(now)
         return self._drain(now)
 
+    def rules_changed(self, rules: OwnRules, now: float) -> list[Effect]:
+        """The device's policy is another now."""
+        self._rules = rules
+        return self.trust_changed(now)
+
     def trust_changed(self, now: float) -> list[Effect]:
         """The device's anchors are others now: judge everybody anew."""
         self._apply_own_rules()
@@ -228,8 +256,9 @@ class Session:
                 self._on_lobby(data, now)
             case Live(data=data):
                 self._on_live(data, now)
-            case PublishResult(accepted=False):
+            case PublishResult(token=token, accepted=False):
                 # Something else stands there: it is on its way, or is fetched now.
+                self._commits.refused(token, now)
                 self._out.add(Replay(self._log.next_sequence))
             case PublishResult():
                 pass
@@ -299,7 +328,8 @@ class Session:
         """Make a group and its first commit; the log decides whether it is *the* group."""
         self._set_state(State.FOUNDING)
         self._joining.close()
-        context = MeetingContext(self._own.invitation)
+        # What a host has decided holds in the next group too: the service can lose a log at will.
+        context = self._terms or MeetingContext(self._own.invitation)
 
         def made(result: tuple[Group, PendingCommit], now: float) -> None:
             if self._state is not State.FOUNDING:
@@ -313,9 +343,14 @@ class Session:
         self._out.exclusive_job(job, made, self._broke)
 
     def _joined(self, group: Group, context: MeetingContext, next_sequence: int, now: float) -> None:
-        if self._state is not State.OFFERING:
+        objection = self._objection_to(group, context)
+        if self._state is not State.OFFERING or objection:
             group.close()
+            if objection:
+                self._end(objection, is_error=True, hint=HINT)
             return
+        if self._terms is not None:
+            self._carried |= self._terms.kicked
         self._log.skip_to(next_sequence)
         self._out.add(Replay(next_sequence))
         keys = frozenset(member.leaf_node.signature_key for member in group.members)
@@ -324,11 +359,36 @@ class Session:
         )
         self._in_group()
 
+    def _objection_to(self, group: Group, context: MeetingContext) -> str | None:
+        """Why this device does not enter a group that it was welcomed to, or None."""
+        leaves = {member.leaf_index: member.leaf_node for member in group.members}
+        try:
+            if self._terms is not None:
+                # Whatever calls itself by the name of the group that we knew: who was thrown out of that
+                # one may have made this one.
+                check_tree(self._terms, leaves.values())
+        except GroupRuleError as error:
+            return f"the meeting was begun anew with somebody whom a host had thrown out: {error}"
+        participants = roster(leaves.items(), context, self._assess, own_leaf=group.own_leaf_index)
+        return self._rules.reason_not_to_enter(self._own.invitation, participants)
+
     def _in_group(self) -> None:
+        context = self._member.context
+        self._carried -= context.kicked
+        self._terms = replace(context, kicked=context.kicked | self._carried)
+        self._own.invitation = context.invitation
         if self._state is not State.IN_GROUP:
             self._set_state(State.IN_GROUP)
             self._out.add(Announce(True))
         self._apply_own_rules()
+        if self._carried and self._is_host():
+            self._hosting.carry(self._carried)
+
+    def _may_ask(self) -> bool:
+        """Whether our admission is the link's and may not do any more: a kick closes the link."""
+        own = self._own.admission
+        is_by_link = own is not None and own.issuer_type is IssuerType.LINK
+        return self._state is State.OFFERING and is_by_link
 
     # -- lobby, live, log -----------------------------------------------------------------------
 
@@ -339,11 +399,12 @@ class Session:
             match message:
                 case lobby.Request() if self._is_host():
                     self._hosting.on_request(message, now)
-                case lobby.Grant() if self._state is State.ASKING and is_ours:
+                case lobby.Grant() if is_ours and (self._state is State.ASKING or self._may_ask()):
                     check(message.admission, self._own.key, self._own.invitation)
-                    self._admitted(message.admission, now)
+                    self._own.admission = message.admission
+                    self._found_or_offer()
                 case lobby.Denial() if self._state is State.ASKING and is_ours:
-                    lobby.check_denial(message, self._own.invitation)
+                    lobby.check_denial(message, self._own.invitation, self._own.key)
                     hint = "ask the host, then join again"
                     self._end("a host did not let this room in", is_error=True, hint=hint)
                 case lobby.Offer() if self._state is State.IN_GROUP:
@@ -358,8 +419,12 @@ class Session:
     def _on_live(self, data: bytes, now: float) -> None:
         group = self._member.group
         if group is None or self._state is not State.IN_GROUP:
+            self._others_heard = now
             return
         try:
+            if not is_application_message(data):
+                # Opened here, a commit's key would be gone when the log brings the commit.
+                raise RemoteError("a handshake message outside the log", rule="DESIGN §4 Meeting")
             content = group.unprotect(data)
         except OwnMessage:
             return
@@ -367,11 +432,16 @@ class Session:
             if error.epoch > group.epoch:
                 self._watch.unknown_epoch(now)
             return
-        except MlsError as error:
+        except (MlsError, RemoteError) as error:
+            if isinstance(error, DecryptionFailed):
+                # Forged; or of this epoch's number in another group, which a commit that only some have
+                # taken leads to.
+                self._watch.unknown_epoch(now)
             self._out.bad_input(error)
             return
-        if content.body == BEACON:
-            self._watch.heard(content.sender, now)
+        beacon = Beacon.decode(content.body) if isinstance(content.body, bytes) else None
+        if beacon is not None:
+            self._watch.heard(content.sender, beacon, now)
             self._member.hear(content.sender)
 
     def _pump(self, now: float) -> None:
@@ -402,11 +472,15 @@ class Session:
                 gone = roster(leaf.items(), self._member.context, self._assess, own_leaf=-1)[0]
                 self._out.tell(f"{gone.name} {_WORDS.get(item.authenticated_data, 'left')}")
                 if item.authenticated_data == bytes([RemoveReason.KICK]):
-                    self._hosting.kicked(gone.name)
+                    self._hosting.kicked(gone.name, gone.signature_key)
         self._in_group()
+        if self._leave_by is not None and self._state is State.IN_GROUP:
+            self._end("left the meeting") if self._member.is_alone else self._say_goodbye()
 
     def _removed(self, is_kick: bool) -> None:
-        if is_kick:
+        if self._leave_by is not None:
+            self._end("left the meeting")
+        elif is_kick:
             self._end("a host removed this room from the meeting", is_error=True, hint="ask the host")
         else:
             self._rejoin("the others took this room to have vanished")
@@ -414,11 +488,15 @@ class Session:
     def _rejoin(self, why: str) -> None:
         """Our state is of no use any more: come back without the lobby, by the admission we have."""
         self._restart(why)
-        self._found_or_offer()
+        if self._state is State.CONNECTING:
+            self._found_or_offer()
 
     def _restart(self, why: str) -> None:
         self._out.tell(f"{why}; joining anew")
         self._out.add(GroupLeft())
+        if self._leave_by is not None:
+            self._end("left the meeting")
+            return
         self._drop_group()
         self._set_state(State.CONNECTING)
 
@@ -437,16 +515,35 @@ class Session:
                 self._commits.publish_again_if_due(now)
             if self._state in (State.ASKING, State.OFFERING) and self._is_connected:
                 self._joining.repeat_if_due(now)
+                if self._may_ask() and self._joining.is_kept_waiting:
+                    self._joining.also_ask()
+                if self._own.is_host and self._is_nobody_there(now):
+                    # What the log holds is nobody's group: its members are gone, or it is junk.
+                    while self._log.take() is not None:
+                        pass
+                    self._found()
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
         return self._out.drain()
 
+    def _is_nobody_there(self, now: float) -> bool:
+        """Whether no group can be there to take our offer: not one that refuses it either."""
+        is_silent = self._others_heard is None or now - self._others_heard > WINDOW_S
+        return self._joining.is_unanswered and is_silent and not self._out.is_busy
+
     def _drain_in_group(self, now: float) -> None:
-        if self._is_connected:
+        if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
         self._beacon_if_due(now)
         if self._is_host():
             self._hosting.expire(now)
+        self._commits.vanish(self._watch.vanished(now), now)
+        if self._watch.is_lost(now):
+            self._rejoin(self._commits.why_lost or f"this room could not follow: {self._behind}")
+            return
+        if self._leave_by is not None and now >= self._leave_by:
+            self._end("left the meeting")
+            return
         behind = self._watch.reason_behind(now) or ""
         if behind != self._behind:
             self._behind = behind
@@ -460,7 +557,9 @@ class Session:
         self._beacon_at = now + BEACON_INTERVAL_S
         if not self._member.is_alone and self._member.sends_beacons():
             self._is_signing_beacon = True
-            self._sign(lambda group: group.sign_application(BEACON), self._send_beacon)
+            elapsed_ms = int((now - self._begun) * 1000)
+            content = Beacon(self._session_id, elapsed_ms).encode()
+            self._sign(lambda group: group.sign_application(content), self._send_beacon)
 
     def _send_beacon(self, group: Group, content: AuthenticatedContent) -> None:
         self._is_signing_beacon = False
@@ -468,9 +567,11 @@ class Session:
 
     # -- small things ---------------------------------------------------------------------------
 
-    def _send_leave(self, group: Group, content: AuthenticatedContent) -> None:
-        self._out.publish(group.protect(content))
-        self._end("left the meeting")
+    def _send_goodbye(self, group: Group, content: AuthenticatedContent) -> None:
+        # Known to ourselves too: whether a commit keeps to the rules depends on all that was proposed.
+        data = group.protect(content)
+        self._commits.proposed(data, content)
+        self._out.publish(data)
 
     def _propose(self, proposal: Proposal, authenticated_data: bytes) -> None:
         def send(group: Group, content: AuthenticatedContent) -> None:
@@ -478,14 +579,18 @@ class Session:
             self._commits.proposed(data, content)
             self._out.publish(data)
 
-        self._sign(lambda group: group.sign_proposal(proposal, authenticated_data), send)
+        # Not signed again in a later epoch: it may undo what that epoch has done.
+        sign = partial(_sign_proposal, proposal, authenticated_data)
+        self._sign(sign, send, anew=False)
 
     def _sign(
         self,
         sign: Callable[[Group], AuthenticatedContent],
         send: Callable[[Group, AuthenticatedContent], None],
+        *,
+        anew: bool = True,
     ) -> None:
-        """Sign elsewhere, send here; anew if the epoch has moved on meanwhile (a TPM takes its time)."""
+        """Sign elsewhere, send here; `anew` if the epoch has moved on meanwhile (a TPM takes its time)."""
         group = self._member.group
         if group is None:
             return
@@ -493,13 +598,13 @@ class Session:
         def done(content: AuthenticatedContent, _now: float) -> None:
             if self._member.group is group:
                 send(group, content)
-            else:
+            elif anew:
                 self._sign(sign, send)
 
         def failed(error: Exception, now: float) -> None:
             if self._member.group is group:
                 self._broke(error, now)
-            else:
+            elif anew:
                 self._sign(sign, send)
 
         self._out.job(lambda: sign(group), done, failed)
@@ -508,6 +613,9 @@ class Session:
         if self._state is State.IN_GROUP:
             participants = self._member.participants()
             reason = self._rules.reason_to_leave(self._own.invitation, participants)
+            back = [p.name for p in participants if p.signature_key in self._carried]
+            if back and reason is None:
+                reason = f"{back[0]} is in the meeting, whom a host had thrown out before it was begun anew"
             if reason is not None:
                 self._end(reason, is_error=True, hint=HINT)
 
@@ -539,3 +647,7 @@ class Session:
     def _set_state(self, state: State) -> None:
         self._state = state
         self._out.changed()
+
+
+def _sign_proposal(proposal: Proposal, authenticated_data: bytes, group: Group) -> AuthenticatedContent:
+    return group.sign_proposal(proposal, authenticated_data)
