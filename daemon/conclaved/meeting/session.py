@@ -188,6 +188,14 @@ class Session:
         self._say_goodbye()
         return self._drain(now)
 
+    def close(self, now: float) -> None:
+        """End without a word to anybody: every key of the meeting is dropped. Safe to call twice.
+
+        For an owner that cannot go on; who can, calls `leave`.
+        """
+        self._end("the meeting was broken off")
+        self._out.drain()
+
     def _say_goodbye(self) -> None:
         """Propose our own removal; said anew in each epoch that comes before it is carried out."""
 
