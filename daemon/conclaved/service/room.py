@@ -63,12 +63,12 @@ from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, meeting_status, stream_statuses
 from conclaved.service.panel_view import panel_view
 from conclaved.service.policy_file import PolicyFile
+from conclaved.service.verdicts import Verdicts
 from conclaved.sframe import MediaKeyring
 
 log = logging.getLogger(__name__)
 
 IDLE = MeetingStatus(state="idle")
-VERDICT_LIFETIME_S = 60.0
 PUT_AWAY_S = 5.0
 
 
@@ -96,8 +96,7 @@ class ConclaveRoom:
         self._panel_wake = asyncio.Event()
         self._hardware = hardware(lambda: self._changed(Topic.HARDWARE), lambda: self._tell({Topic.HARDWARE}))
         self._enrolling = Enrolling(config, keys, lambda: self._changed(Topic.IDENTITY))
-        self._verdicts: dict[tuple[tuple[bytes, ...], bytes], Verdict] = {}
-        self._verdicts_until = 0.0
+        self._assess = Verdicts(self._judge)
         self._runner: MeetingRunner | None = None
         self._engine: MediaEngine | None = None
         self._meeting_task: asyncio.Task[None] | None = None
@@ -425,16 +424,8 @@ class ConclaveRoom:
             now=asyncio.get_running_loop().time(),
         )
 
-    def _assess(self, chain: tuple[bytes, ...], signature_key: bytes) -> Verdict:
-        """The verdict on a chain, kept for a minute: chains are judged often and change rarely."""
-        now = time.monotonic()
-        if now >= self._verdicts_until or len(self._verdicts) > 10_000:
-            self._verdicts.clear()
-            self._verdicts_until = now + VERDICT_LIFETIME_S
-        key = (chain, signature_key)
-        if key not in self._verdicts:
-            self._verdicts[key] = self._trust.assess(chain, signature_key, now=self._clock.now())
-        return self._verdicts[key]
+    def _judge(self, chain: tuple[bytes, ...], signature_key: bytes) -> Verdict:
+        return self._trust.assess(chain, signature_key, now=self._clock.now())
 
     # -- small things ---------------------------------------------------------------------------
 
@@ -462,7 +453,7 @@ class ConclaveRoom:
     def _set_trust(self, store: TrustStore) -> None:
         self._trust_file.save(store)
         self._trust = store
-        self._verdicts.clear()
+        self._assess.forget()
         if self._runner is not None:
             self._runner.trust_changed()
         self._changed(Topic.TRUST)
