@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -11,12 +11,13 @@ from conclaved.bus.room import MeetingRequest
 from conclaved.conference.hub import Hub
 from conclaved.conference.hub_client import HubClient
 from conclaved.identity import Assurance, SoftwareSigner, Verdict
-from conclaved.media import MediaUnavailableError
-from conclaved.meeting import Link, OwnIdentity, OwnRules, Session, State
+from conclaved.media import MediaEngine, MediaUnavailableError
+from conclaved.meeting import Level, Link, LocalError, OwnIdentity, OwnRules, Role, Session, State
+from conclaved.meeting.events import CarrierEvent
 from conclaved.rtp.offer import MediaOffer
 from conclaved.service import invitations
-from conclaved.service.meeting_runner import MeetingRunner
-from conclaved.sframe import EpochKeys
+from conclaved.service.meeting_runner import FAULT, MeetingRunner
+from conclaved.sframe import EpochKeys, MediaKeyring
 from tests.conference.hubs import DEADLINE_S, Tls, listening, make_tls
 from tests.pki import TestAuthority
 
@@ -87,6 +88,35 @@ async def test_a_meeting_goes_on_without_a_way_for_media(runner: MeetingRunner) 
     assert media.has_stopped
 
 
+async def test_a_relay_at_an_impossible_address_costs_the_media_and_not_the_meeting(
+    runner: MeetingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = MediaEngine(MediaKeyring())
+    failures: list[Exception] = []
+
+    async def offer() -> MediaOffer:
+        return MediaOffer("a..b", 9, 1, 2, bytes(30), b"\1" * 30)
+
+    async def start(offer: MediaOffer) -> None:
+        try:
+            await MediaEngine.start(engine, offer)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    monkeypatch.setattr(engine, "start", start)
+    monkeypatch.setattr(runner._carrier, "open_media", offer)
+    monkeypatch.setattr(runner, "_media", engine)
+    running = asyncio.create_task(runner.run())
+    async with asyncio.timeout(DEADLINE_S):
+        while not failures:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert isinstance(failures[0], MediaUnavailableError)
+        assert not running.done()
+        runner.leave()
+        assert (await running).reason == "left the meeting"
+
+
 async def test_who_leaves_before_the_meeting_runs_is_not_in_it_for_ever(runner: MeetingRunner) -> None:
     runner.leave()
     async with asyncio.timeout(DEADLINE_S):
@@ -102,3 +132,110 @@ async def test_how_it_ended_is_known_before_anybody_is_told_that_it_has(runner: 
         await runner.run()
     assert (State.ENDED, True) in seen
     assert seen[-1] == (State.ENDED, True)
+
+
+# -- what is left when it does not end in order ---------------------------------------------------
+
+
+async def in_group(runner: MeetingRunner) -> "asyncio.Task[object]":
+    """Run it until it is in the group. Returns the task."""
+    running: asyncio.Task[object] = asyncio.create_task(runner.run())
+    async with asyncio.timeout(DEADLINE_S):
+        while runner.view().state is not State.IN_GROUP:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    return running
+
+
+def has_keys(runner: MeetingRunner) -> bool:
+    return runner._session._member.group is not None
+
+
+async def test_a_meeting_that_is_cancelled_keeps_no_key(runner: MeetingRunner) -> None:
+    running = await in_group(runner)
+    assert has_keys(runner)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert not has_keys(runner)
+    media = runner._media
+    assert isinstance(media, NoWay)
+    assert media.has_stopped
+
+
+async def test_a_fault_in_a_callback_of_the_media_ends_the_meeting_with_a_reason_and_keeps_no_key(
+    runner: MeetingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(leaf: int, epoch: int, now: float) -> None:
+        raise RuntimeError("a bug")
+
+    running = await in_group(runner)
+    monkeypatch.setattr(runner._session, "media_heard", broken)
+    runner.media_heard(0, 1)
+    async with asyncio.timeout(DEADLINE_S):
+        assert await running == FAULT
+    assert runner.view().state is State.ENDED
+    assert not has_keys(runner)
+
+
+async def test_a_fault_of_the_carrier_ends_the_meeting_with_a_reason_and_keeps_no_key(
+    runner: MeetingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = runner._carrier.run
+
+    async def broken(on_event: Callable[[CarrierEvent], None]) -> None:
+        attending = asyncio.create_task(connect(on_event))
+        while runner.view().state is not State.IN_GROUP:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        attending.cancel()
+        await asyncio.wait([attending])
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(runner._carrier, "run", broken)
+    async with asyncio.timeout(DEADLINE_S):
+        assert await runner.run() == FAULT
+    assert runner.view().state is State.ENDED
+    assert not has_keys(runner)
+
+
+async def test_a_listener_that_is_broken_ends_the_meeting_and_run_says_so(runner: MeetingRunner) -> None:
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    runner._changed = broken
+    async with asyncio.timeout(DEADLINE_S):
+        assert await runner.run() == FAULT
+
+
+async def test_what_cannot_be_asked_now_is_told_to_who_asked_and_the_meeting_goes_on(
+    runner: MeetingRunner,
+) -> None:
+    running = await in_group(runner)
+    for ask in (runner.admit, runner.deny):
+        with pytest.raises(LocalError):
+            ask("nobody")
+    assert not running.done()
+    assert runner.view().state is State.IN_GROUP
+    runner.leave()
+    async with asyncio.timeout(DEADLINE_S):
+        await running
+
+
+async def test_the_admission_is_there_once_the_meeting_is(runner: MeetingRunner) -> None:
+    before = runner.admission
+    running = await in_group(runner)
+    after = runner.admission
+    assert before is None
+    assert after is not None
+    assert after.role is Role.HOST
+    runner.leave()
+    async with asyncio.timeout(DEADLINE_S):
+        await running
+
+
+async def test_a_policy_that_has_become_stricter_ends_the_meeting_at_once(runner: MeetingRunner) -> None:
+    running = await in_group(runner)
+    runner.rules_changed(OwnRules(Level.LOCKED))
+    async with asyncio.timeout(DEADLINE_S):
+        await running
+    assert runner.ended is not None
+    assert "locked meetings only" in runner.ended.reason

@@ -2,6 +2,10 @@
 
 The session decides; this file only moves values: events in, effects out, jobs to worker threads,
 keys to the media engine, at once and in the loop's thread.
+
+However it ends, in order, by a fault of this device, or cancelled, the session and the media engine
+are closed: no key of the meeting outlives `run`. A fault never ends it silently: whatever raises
+unexpectedly, wherever it was called from, becomes the reason of the end.
 """
 
 import asyncio
@@ -14,7 +18,7 @@ from typing import Protocol
 from conclaved.conference.base import Carrier
 from conclaved.conference.errors import ConferenceError
 from conclaved.media import MediaError
-from conclaved.meeting import MeetingView, Session, State
+from conclaved.meeting import Admission, LocalError, MeetingView, OwnRules, Session, State
 from conclaved.meeting.events import (
     Announce,
     BadInput,
@@ -51,6 +55,10 @@ class Media(Protocol):
     async def stop(self) -> None: ...
 
 
+FAULT = Ended(
+    "this device could not go on", is_error=True, hint="join again, and see: journalctl -u conclaved"
+)
+
 MakeMedia = Callable[[Callable[[int, int], None], Callable[[], None]], Media]
 """From (on_authenticated(leaf, epoch), on_unknown_epoch()) to a media engine."""
 
@@ -86,6 +94,11 @@ class MeetingRunner:
         """How the session ended, as soon as it has."""
         return self._ended
 
+    @property
+    def admission(self) -> Admission | None:
+        """This device's admission, once it has one: with it the device may come back."""
+        return self._session.admission
+
     async def run(self) -> Ended:
         """Run until the session ends, or until cancelled: then every key is dropped all the same."""
         try:
@@ -100,51 +113,60 @@ class MeetingRunner:
                 await self._carrier.flush()
                 for task in own:
                     task.cancel()
+        except* Exception as errors:  # noqa: BLE001 -- the root of the meeting's tasks
+            self._fail(errors)
         finally:
             self._tasks = None
-            await self._stop_old_media()
-            await self._media.stop()
+            self._close_session()
             self._executor.shutdown(wait=False, cancel_futures=True)
+            every = (*self._old_media, self._media)
+            for outcome in await asyncio.gather(*(m.stop() for m in every), return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.error("media did not stop in order", exc_info=outcome)
         assert self._ended is not None  # noqa: S101 -- `_has_ended` says so
         return self._ended
 
     def leave(self) -> None:
         """Leave the meeting; `run` returns soon after."""
         self._media.set_sending(False)
-        self._apply(self._session.leave(self._now()))
+        self._do(lambda now: self._session.leave(now))
 
     def admit(self, name_or_id: str) -> None:
-        """See Session.admit."""
-        self._apply(self._session.admit(name_or_id, self._now()))
+        """See Session.admit. Raises LocalError."""
+        self._do(lambda now: self._session.admit(name_or_id, now), LocalError)
 
     def deny(self, name_or_id: str) -> None:
-        """See Session.deny."""
-        self._apply(self._session.deny(name_or_id, self._now()))
+        """See Session.deny. Raises LocalError."""
+        self._do(lambda now: self._session.deny(name_or_id, now), LocalError)
 
     def trust_changed(self) -> None:
         """See Session.trust_changed."""
-        self._apply(self._session.trust_changed(self._now()))
+        self._do(lambda now: self._session.trust_changed(now))
+
+    def rules_changed(self, rules: OwnRules) -> None:
+        """See Session.rules_changed."""
+        self._do(lambda now: self._session.rules_changed(rules, now))
 
     def media_heard(self, leaf: int, epoch: int) -> None:
         """The media engine authenticated a frame."""
-        self._apply(self._session.media_heard(leaf, epoch, self._now()))
+        self._do(lambda now: self._session.media_heard(leaf, epoch, now))
 
     def unknown_epoch_heard(self) -> None:
         """The media engine saw a frame of an epoch that it has no key for."""
-        self._apply(self._session.unknown_epoch_heard(self._now()))
+        self._do(lambda now: self._session.unknown_epoch_heard(now))
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
     def _on_event(self, event: CarrierEvent) -> None:
-        self._apply(self._session.handle(event, self._now()))
+        self._do(lambda now: self._session.handle(event, now))
         if isinstance(event, Connected | Disconnected):
             self._wants_media.set()
 
     async def _tick(self) -> None:
         while True:
+            self._do(lambda now: self._session.tick(now))
             now = self._now()
-            self._apply(self._session.tick(now))
             await asyncio.sleep(max(0.01, self._session.next_deadline(now) - now))
 
     async def _keep_media(self) -> None:
@@ -166,6 +188,35 @@ class MeetingRunner:
         while self._old_media:
             await self._old_media.pop().stop()
 
+    def _do(self, step: Callable[[float], list[Effect]], *expected: type[Exception]) -> None:
+        """Let the session do something, and do what it asks; what is `expected` is for the caller."""
+        try:
+            self._apply(step(self._now()))
+        except expected:
+            raise
+        except Exception as error:  # noqa: BLE001 -- callers are tasks, sockets and the bus: none would end us
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        log.error("a fault of this device ends the meeting", exc_info=error)
+        self._close_session()
+        if self._ended is None:
+            try:
+                self._end(FAULT)
+            except Exception:  # whoever is told is broken too: `run` tells the end all the same
+                log.exception("the meeting's end was not told in order")
+
+    def _end(self, ended: Ended) -> None:
+        self._ended = ended
+        self._has_ended.set()
+        self._update()
+
+    def _close_session(self) -> None:
+        try:
+            self._session.close(self._now())
+        except Exception:  # what is broken is closed as far as it goes
+            log.exception("the meeting's session did not close in order")
+
     def _apply(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
@@ -186,9 +237,7 @@ class MeetingRunner:
                 case BadInput(error):
                     self._note(error)
                 case Ended() if self._ended is None:
-                    self._ended = effect
-                    self._update()
-                    self._has_ended.set()
+                    self._end(effect)
                 case _:
                     pass
 
@@ -197,9 +246,10 @@ class MeetingRunner:
         try:
             result = await loop.run_in_executor(self._executor, job.run)
         except Exception as error:  # noqa: BLE001 -- a job's root: the session turns it into an end
-            self._apply(self._session.job_failed(job.job_id, error, self._now()))
+            failure = error
+            self._do(lambda now: self._session.job_failed(job.job_id, failure, now))
         else:
-            self._apply(self._session.job_done(job.job_id, result, self._now()))
+            self._do(lambda now: self._session.job_done(job.job_id, result, now))
 
     def _update(self) -> None:
         before, self._view = self._view, self._session.view()
