@@ -4,7 +4,7 @@ state_directory = "/var/lib/conclave"
 runtime_directory = "/run/conclave"
 hal = "/etc/conclave/hal.toml"
 allow_plain_key = false          # true: without a wrapping key the key lies in a 0600 file
-join_countdown_s = 10.0          # a join asked for from outside can be refused so long
+join_countdown_s = 10.0          # how long people can read of a join asked for from outside, and refuse it
 
 [bus]
 address = ""                     # empty: the system bus
@@ -29,6 +29,7 @@ from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, Enroll
 T = TypeVar("T")
 
 DEFAULT_PATH = Path("/etc/conclave/conclave.toml")
+SHORTEST_COUNTDOWN_S = 1.0
 LONGEST_COUNTDOWN_S = 300.0
 
 
@@ -112,8 +113,10 @@ def load(path: Path) -> Config:
     for table in (bus, acme, service, top):
         table.finish()
     # Written so that "nan" is refused too.
-    if not 0 <= config.join_countdown_s <= LONGEST_COUNTDOWN_S:
-        raise ConfigError(f"{path}: join_countdown_s must be from 0 to {LONGEST_COUNTDOWN_S:g}")
+    if not SHORTEST_COUNTDOWN_S <= config.join_countdown_s <= LONGEST_COUNTDOWN_S:
+        raise ConfigError(
+            f"{path}: join_countdown_s must be from {SHORTEST_COUNTDOWN_S:g} to {LONGEST_COUNTDOWN_S:g}"
+        )
     kinds = [kind.value for kind in ChallengeKind]
     if config.acme.challenge not in kinds:
         raise ConfigError(f"{path}: [acme] challenge must be one of: {', '.join(kinds)}")
