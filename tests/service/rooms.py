@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -66,9 +66,19 @@ class TestRoom:
 
 @asynccontextmanager
 async def running_room(
-    folder: Path, *, service_ca: Path | None = None, domain: str = "room.example.com", countdown_s: float = 60
+    folder: Path,
+    *,
+    service_ca: Path | None = None,
+    domain: str = "room.example.com",
+    countdown_s: float = 60,
+    hal: str = HAL,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    read_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[TestRoom]:
-    """A room with a certificate (an empty `domain`: without), which trusts the CA that issued it."""
+    """A room with a certificate (an empty `domain`: without), which trusts the CA that issued it.
+
+    In a folder where another room was, it is that room after a restart.
+    """
     config = Config(
         state_directory=folder / "state",
         runtime_directory=folder / "run",
@@ -76,11 +86,11 @@ async def running_room(
         service_ca=service_ca,
     )
     for directory in (config.state_directory, config.runtime_directory, config.token_directory):
-        directory.mkdir(parents=True)
-    (folder / "hal.toml").write_text(HAL)
+        directory.mkdir(parents=True, exist_ok=True)
+    (folder / "hal.toml").write_text(hal)
     devices = hal_config.load(folder / "hal.toml")
     keys = KeyStore(config.state_directory / "identity", bytes(range(32)))
-    if domain:
+    if domain and not keys.info.has_certificate:
         signer = keys.signer()
         keys.install_chain(PUBLIC_CA.issue(signer.certificate_public_key, dns=[domain]))
     made: list[Hardware] = []
@@ -94,10 +104,12 @@ async def running_room(
         keys,
         TrustFile(config.state_directory / "trust.json"),
         PolicyFile(config.state_directory / "policy.json"),
-        BelievedClock(time.time, built_at=int(time.time()) - 1),
+        BelievedClock(read_clock, built_at=int(time.time()) - 1),
         hardware,
+        pause=pause,
     )
-    await room.add_anchor(PUBLIC_CA.root_pem, "public", "verified", ())
+    if not room.anchors():
+        await room.add_anchor(PUBLIC_CA.root_pem, "public", "verified", ())
     await devices.open()
     running = asyncio.create_task(room.run())
     try:

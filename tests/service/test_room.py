@@ -2,16 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conclave_hal.panel import ActionKind, Lock, MeetingState, PanelAction
+from conclave_hal.switches import SwitchPosition
 from conclaved.bus.room import MeetingRequest, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
-from conclaved.media import MediaEngine
+from conclaved.media import MediaEngine, StreamContext
+from conclaved.service.attending import LOOK_AGAIN_S
+from conclaved.service.policy_file import PolicyFile
 from tests.conference.hubs import Tls, listening, make_tls
 from tests.pki import TestAuthority
 from tests.service.rooms import DEADLINE_S, TestRoom, running_room
@@ -134,6 +137,155 @@ async def test_a_fault_of_the_device_ends_the_meeting_visibly_and_the_room_can_j
         assert (await here.panel()).lock is Lock.NONE
         await here.room.join_meeting(link)
         assert here.room.meeting().state == "joining"
+
+
+# -- the countdown ------------------------------------------------------------------------------
+
+
+class Watch:
+    """In the place of time: what was waited for, and what happens meanwhile."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self.meanwhile: Callable[[float], None] = lambda seconds: None
+
+    async def __call__(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.meanwhile(seconds)
+        await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_no_second_of_the_countdown_passes_while_the_panel_does_not_show_it(
+    tmp_path: Path, tls: Tls, hub: Hub, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch()
+    async with running_room(tmp_path, service_ca=tls.authority, countdown_s=2, pause=watch) as here:
+        link = await here.room.create_meeting(weekly(service))
+        with monkeypatch.context() as patch:
+            patch.setattr(here.hardware.devices.panel, "drawn", lambda: None)
+            await here.room.join_meeting(link)
+            await until(lambda: len(watch.waited) > 50)
+            assert set(watch.waited) == {LOOK_AGAIN_S}
+            assert hub.status()["meetings"] == []
+            assert here.room.meeting().state == "joining"
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        assert watch.waited.count(1.0) == 2
+
+
+async def test_a_second_in_which_the_panel_goes_dark_does_not_count(
+    tmp_path: Path, tls: Tls, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch()
+    async with running_room(tmp_path, service_ca=tls.authority, countdown_s=2, pause=watch) as here:
+        panel = here.hardware.devices.panel
+
+        def go_dark_once(seconds: float) -> None:
+            if seconds == 1.0 and watch.waited.count(1.0) == 1:
+                monkeypatch.setattr(panel, "drawn", lambda: None)
+            elif seconds == LOOK_AGAIN_S:
+                monkeypatch.undo()
+
+        watch.meanwhile = go_dark_once
+        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        assert watch.waited.count(1.0) == 3
+
+
+async def test_a_room_without_a_panel_counts_all_the_same(tmp_path: Path, tls: Tls, service: str) -> None:
+    watch = Watch()
+    async with running_room(tmp_path, service_ca=tls.authority, countdown_s=1.5, hal="", pause=watch) as here:
+        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        assert watch.waited == [1.0, 1.0]
+
+
+# -- while a meeting runs -----------------------------------------------------------------------
+
+
+@pytest.fixture
+async def meeting(tmp_path: Path, tls: Tls, service: str) -> AsyncIterator[TestRoom]:
+    """A room in a meeting, with camera and microphone on."""
+    async with running_room(tmp_path, service_ca=tls.authority, countdown_s=0) as here:
+        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
+        here.room.act(PanelAction(ActionKind.UNMUTE_MICROPHONE))
+        yield here
+
+
+def gates(here: TestRoom) -> tuple[bool, bool]:
+    """Whether nothing of the camera, and of the microphone, may leave."""
+    engine = here.room._attending.engine
+    assert engine is not None
+    return tuple(engine._sending[c].is_muted for c in (StreamContext.CAMERA, StreamContext.MICROPHONE))  # type: ignore[return-value]
+
+
+async def test_both_gates_are_closed_when_a_press_or_the_call_that_mutes_returns(meeting: TestRoom) -> None:
+    assert gates(meeting) == (False, False)
+    meeting.room.act(PanelAction(ActionKind.MUTE_MICROPHONE))
+    assert gates(meeting) == (False, True)
+    meeting.room.act(PanelAction(ActionKind.UNMUTE_MICROPHONE))
+    assert gates(meeting) == (False, False)
+    muting = meeting.room.mute(camera=True, microphone=True)
+    with pytest.raises(StopIteration):
+        muting.send(None)  # it returns without having waited for anything
+    assert gates(meeting) == (True, True)
+
+
+async def test_a_switch_that_blocks_closes_its_gate_whatever_the_camera_does(
+    meeting: TestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+
+    async def hang(is_enabled: bool) -> None:
+        await never.wait()
+
+    monkeypatch.setattr(meeting.hardware.devices.camera, "set_enabled", hang)
+    meeting.room.act(PanelAction(ActionKind.MUTE_CAMERA))
+    await meeting.mute_switch.move(SwitchPosition.BLOCKING)
+    await until(lambda: gates(meeting) == (True, True))
+    never.set()
+
+
+async def test_a_stricter_policy_ends_a_meeting_that_it_does_not_allow(meeting: TestRoom) -> None:
+    await meeting.room.set_minimum_level("locked")
+    await until(lambda: meeting.room.meeting().state == "left")
+    assert "locked meetings only" in meeting.room.meeting().left_reason
+
+
+async def test_a_policy_that_cannot_be_stored_is_not_taken_and_ends_no_meeting(
+    meeting: TestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: PolicyFile, rules: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PolicyFile, "save", full)
+    error = await refused(meeting.room.set_minimum_level("locked"))
+    assert error.kind is RoomErrorKind.FAILED
+    assert "No space left" in str(error)
+    assert meeting.room.policy().minimum_level == "standard"
+    assert meeting.room.meeting().state == "in_meeting"
+
+
+async def test_a_meeting_ends_by_the_time_that_the_room_believes(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    ahead = 0.0
+    async with running_room(
+        tmp_path, service_ca=tls.authority, countdown_s=0, read_clock=lambda: time.time() + ahead
+    ) as here:
+        link = await here.room.create_meeting(weekly(service, not_after=NOW + 3600))
+        await here.room.join_meeting(link)
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        ahead = 7200.0
+        await until(lambda: here.room.meeting().state == "left")
+        assert here.room.meeting().left_reason == "the meeting's time is over"
 
 
 # -- what cannot be done ------------------------------------------------------------------------

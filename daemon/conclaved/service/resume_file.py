@@ -1,7 +1,8 @@
 """What a daemon that was restarted in mid-meeting needs to come back by itself.
 
-The link and the admission, and no key of the meeting, in the runtime directory: systemd keeps it
-over a restart of the service, and a power cut takes it (DESIGN §4, *Rejoin*).
+The link and the admission, what to call the meeting and until when to try, and no key of it: in
+the runtime directory, which systemd keeps over a restart of the service, and a power cut takes
+(DESIGN §4, *Rejoin*).
 """
 
 import base64
@@ -21,6 +22,10 @@ class Resumption:
 
     link: Link = field(repr=False)
     admission: Admission = field(repr=False)
+    title: str
+    """What the panel shows until the service is reached again."""
+    not_after: int
+    """Seconds since 1970: the invitation's end, until which it is worth trying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +38,30 @@ class ResumeFile:
         """The meeting that the daemon was in when it ended unasked, or None. A damaged file is none."""
         try:
             content = json.loads(self.path.read_bytes())
-            link = Link.decode(content["link"])
-            admission = Admission.decode(base64.b64decode(content["admission"], validate=True))
+            link_text, statement, title = content["link"], content["admission"], content["title"]
+            not_after = content["not_after"]
+            are_texts = all(isinstance(text, str) for text in (link_text, statement, title))
+            if not are_texts or not isinstance(not_after, int):
+                raise TypeError("a field of another type")
+            link = Link.decode(link_text)
+            admission = Admission.decode(base64.b64decode(statement, validate=True))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, binascii.Error, MeetingError):
             self.remove()
             return None
-        return Resumption(link, admission)
+        return Resumption(link, admission, title, not_after)
 
     def save(self, resumption: Resumption) -> None:
         """Store it, mode 0600. Raises OSError."""
         admission = base64.b64encode(resumption.admission.encode()).decode("ascii")
-        content = {"version": 1, "link": resumption.link.encode(), "admission": admission}
+        content = {
+            "version": 1,
+            "link": resumption.link.encode(),
+            "admission": admission,
+            "title": resumption.title,
+            "not_after": resumption.not_after,
+        }
         write_atomically(self.path, json.dumps(content).encode(), mode=0o600)
 
     def remove(self) -> None:

@@ -1,0 +1,337 @@
+"""At most one meeting of the room: from a link to its end, and back after a restart.
+
+    idle, left --- somebody outside asks to join -------> counting down, on the panel ---> running
+    idle       --- the daemon ended in mid-meeting ------> coming back, on the panel ----> running
+    counting down, coming back, running --- Leave, a refusal, an end --------------------> left
+
+A join is counted down where people can see it: a second counts only while the panel has really
+drawn it, or where no panel is fitted at all. Who comes back was let in before, by people who had
+seen it: it waits for nobody but the service. Either begins muted.
+"""
+
+import asyncio
+import logging
+import math
+import os
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import SystemRandom
+
+from conclave_hal.none import NoPanel
+from conclaved.bus.room import MeetingStatus, RoomError, RoomErrorKind
+from conclaved.conference.errors import ConferenceError, NotFoundError
+from conclaved.conference.hub_client import HubClient, client_context
+from conclaved.identity import BelievedClock
+from conclaved.media import MediaEngine
+from conclaved.meeting import Admission, Link, MeetingError, OwnIdentity, OwnRules, Session, State
+from conclaved.meeting.events import Ended
+from conclaved.meeting.membership import SFRAME_SUITE
+from conclaved.meeting.roster import Assess
+from conclaved.service import invitations
+from conclaved.service.config import Config
+from conclaved.service.hardware import Hardware
+from conclaved.service.meeting_runner import FAULT, MeetingRunner
+from conclaved.service.meeting_status import meeting_status
+from conclaved.service.resume_file import ResumeFile, Resumption
+from conclaved.sframe import MediaKeyring
+
+log = logging.getLogger(__name__)
+
+IDLE = MeetingStatus(state="idle")
+LEFT = "left the meeting"
+COMING_BACK = "coming back to the meeting after a restart; press Leave to stay out"
+PUT_AWAY_S = 6.0
+"""How long a meeting that was left may take to say so; longer than a session waits for its removal."""
+LOOK_AGAIN_S = 0.25
+"""Between two looks at a panel that has not drawn a countdown yet."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+WORTH_A_RETRY = frozenset({RoomErrorKind.UNREACHABLE, RoomErrorKind.FAILED})
+"""The service is out of reach, or there is no believable clock yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the room brings along: who it is, whom it trusts, what it demands, and what time it is."""
+
+    identity: Callable[[], Awaitable[OwnIdentity]]
+    """Raises RoomError(NOT_ENROLLED)."""
+    assess: Assess
+    rules: Callable[[], OwnRules]
+    clock: BelievedClock
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A meeting that can be entered."""
+
+    link: Link = field(repr=False)
+    session: Session
+    carrier: HubClient
+    title: str
+    level: str
+    not_after: int
+
+
+class Attending:
+    """See the file's head. One event loop owns it."""
+
+    def __init__(
+        self,
+        config: Config,
+        part: Part,
+        hardware: Hardware,
+        changed: Callable[[], None],
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`changed` is called when `status` is new; `pause` waits so many seconds."""
+        self._config = config
+        self._part = part
+        self._hardware = hardware
+        self._changed = changed
+        self._pause = pause
+        self._file = ResumeFile(config.runtime_directory / "meeting.json")
+        self._remembered: Resumption | None = None
+        self._random = SystemRandom()
+        self._task: asyncio.Task[None] | None = None
+        self.status = IDLE
+        self.runner: MeetingRunner | None = None
+        self.engine: MediaEngine | None = None
+
+    # -- what is asked for ----------------------------------------------------------------------
+
+    async def join(self, link_text: str) -> None:
+        """Join, as asked from outside the room: announced, refusable, muted. Raises RoomError."""
+        if self._task is not None and self.status.state == "left":
+            # The last one is still being put away: its farewell goes out, its media stops.
+            await asyncio.wait({self._task}, timeout=PUT_AWAY_S)
+        if self.is_busy:
+            raise RoomError(
+                RoomErrorKind.ALREADY_IN_MEETING, "the room is in a meeting", hint="conclavectl meeting leave"
+            )
+        identity = await self._part.identity()
+        try:
+            link = Link.decode(link_text)
+        except MeetingError as error:
+            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
+        entry = await self._follow(link, identity)
+        if self.is_busy:
+            raise RoomError(RoomErrorKind.ALREADY_IN_MEETING, "the room has just joined a meeting")
+        announced = replace(IDLE, state="joining", lock="opening", title=entry.title, level=entry.level)
+        self._begin(announced, partial(self._count_down, announced, entry))
+
+    def come_back(self) -> None:
+        """Come back to the meeting that the daemon was in when it ended unasked, if there is one."""
+        resumption = self._file.load()
+        if resumption is not None:
+            log.info("coming back to a meeting after a restart")
+            announced = replace(
+                IDLE, state="joining", lock="opening", title=resumption.title, notices=(COMING_BACK,)
+            )
+            self._begin(announced, partial(self._find_again, announced, resumption))
+            self._remembered = resumption
+
+    def leave(self) -> None:
+        """Leave, or do not join after all."""
+        # Who has left does not come back, however the daemon ends from here on.
+        self._file.remove()
+        if self.runner is not None:
+            self.runner.leave()
+        elif self._task is not None and not self._task.done():
+            self._task.cancel()
+            # A task that is cancelled before its first step runs no line of its own.
+            self._show(replace(IDLE, state="left", title=self.status.title, left_reason=LEFT))
+
+    async def close(self) -> None:
+        """Leave in order; an end that takes too long is cut short."""
+        if self._task is not None and not self._task.done():
+            self.leave()
+            await asyncio.wait({self._task}, timeout=PUT_AWAY_S)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is a meeting, or one is being joined or put away."""
+        return self._task is not None and not self._task.done()
+
+    # -- what leaves the room -------------------------------------------------------------------
+
+    def gate(self) -> None:
+        """Mute or unmute as the room is now: of what is muted nothing leaves from this very call on."""
+        if self.engine is not None:
+            self.engine.gate(
+                is_camera_muted=self._hardware.is_camera_off,
+                is_microphone_muted=self._hardware.is_microphone_off,
+            )
+
+    async def apply_gates(self) -> None:
+        """Let camera and microphone follow."""
+        if self.engine is not None:
+            await self.engine.apply_gates()
+
+    def _mute(self) -> None:
+        self._hardware.camera_muted = self._hardware.microphone_muted = True
+        self.gate()
+
+    def _make_media(
+        self, on_authenticated: Callable[[int, int], None], on_unknown_epoch: Callable[[], None]
+    ) -> MediaEngine:
+        """Media for one group, muted from its first moment if the room is."""
+        devices = self._hardware.devices
+        self.engine = MediaEngine(
+            MediaKeyring(SFRAME_SUITE),
+            camera=devices.camera,
+            microphone=devices.microphone,
+            screen=devices.screen,
+            speaker=devices.speaker,
+            on_authenticated=on_authenticated,
+            on_unknown_epoch=on_unknown_epoch,
+            is_camera_muted=self._hardware.is_camera_off,
+            is_microphone_muted=self._hardware.is_microphone_off,
+        )
+        return self.engine
+
+    # -- one meeting ----------------------------------------------------------------------------
+
+    def _begin(self, announced: MeetingStatus, enter: Callable[[], Awaitable[_Entry]]) -> None:
+        # Muted and announced before anybody can ask: what was before this meeting is no longer true.
+        self._mute()
+        self._remembered = None
+        self._show(announced)
+        self._task = asyncio.create_task(self._attend(enter))
+
+    async def _attend(self, enter: Callable[[], Awaitable[_Entry]]) -> None:
+        """One meeting from its announcement on the panel to its end."""
+        reason = LEFT
+        try:
+            entry = await enter()
+            self.runner = MeetingRunner(
+                entry.session, entry.carrier, self._make_media, changed=partial(self._on_meeting, entry)
+            )
+            ended = await self.runner.run()
+            reason = _why(ended)
+            log.info("meeting ended: %s", ended.reason)
+        except RoomError as error:
+            reason = f"{error}; {error.hint}" if error.hint else str(error)
+            log.warning("the room did not come back to its meeting: %s", error)
+        except Exception:  # the task's root: a room must not look as if it were still in
+            log.exception("the meeting ended by a fault of this device")
+            reason = _why(FAULT)
+        finally:
+            self._file.remove()
+            self.runner = self.engine = None
+            self._mute()
+            self._show(replace(IDLE, state="left", title=self.status.title, left_reason=reason))
+
+    async def _follow(self, link: Link, identity: OwnIdentity, admission: Admission | None = None) -> _Entry:
+        """From a link to a meeting that can be entered. Raises RoomError."""
+        try:
+            tls = self._tls()
+            invitation = await invitations.follow(link, tls)
+            if self._part.clock.now() is None:
+                raise RoomError(
+                    RoomErrorKind.FAILED, self._part.clock.why_not(), hint="see: conclavectl status"
+                )
+            session = Session(
+                invitation,
+                link.secret,
+                identity,
+                self._part.assess,
+                self._part.rules(),
+                random=os.urandom,
+                wall=self._wall,
+                now=asyncio.get_running_loop().time(),
+                admission=admission,
+            )
+        except MeetingError as error:
+            raise RoomError(RoomErrorKind.REFUSED, str(error), hint=error.hint) from error
+        except NotFoundError as error:
+            raise RoomError(RoomErrorKind.NOT_FOUND, str(error), hint=error.hint) from error
+        except ConferenceError as error:
+            raise RoomError(RoomErrorKind.UNREACHABLE, str(error), hint=error.hint) from error
+        content = invitation.content
+        carrier = HubClient(link.service, link.secret.address, tls)
+        return _Entry(link, session, carrier, content.title, content.level.value, content.not_after)
+
+    def _wall(self) -> int:
+        """The believed time; where belief is lost in mid-meeting, the system's: a meeting needs some end."""
+        now = self._part.clock.now()
+        return int(time.time()) if now is None else now
+
+    # -- on the way in --------------------------------------------------------------------------
+
+    async def _count_down(self, announced: MeetingStatus, entry: _Entry) -> _Entry:
+        for left in range(math.ceil(self._config.join_countdown_s), 0, -1):
+            notice = f"joining in {left} s, as asked from outside the room; press Leave to refuse"
+            self._show(replace(announced, notices=(notice,)))
+            is_seen = False
+            while not is_seen:
+                while not self._is_on_the_glass(notice):
+                    await self._pause(LOOK_AGAIN_S)
+                await self._pause(1.0)
+                is_seen = self._is_on_the_glass(notice)
+        return entry
+
+    def _is_on_the_glass(self, notice: str) -> bool:
+        """Whether people can read it now, or never could read anything here."""
+        panel = self._hardware.devices.panel
+        drawn = panel.drawn()
+        return isinstance(panel, NoPanel) or (drawn is not None and notice in drawn.notices)
+
+    async def _find_again(self, announced: MeetingStatus, resumption: Resumption) -> _Entry:
+        """Follow the link again, for as long as the service is out of reach and the meeting may last."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._follow(resumption.link, await self._part.identity(), resumption.admission)
+            except RoomError as error:
+                now = self._part.clock.now()
+                if error.kind not in WORTH_A_RETRY or (now is not None and now >= resumption.not_after):
+                    raise
+                self._show(replace(announced, notices=(COMING_BACK, str(error))))
+            await self._pause(pause_s * self._random.uniform(0.5, 1.5))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    # -- while it runs --------------------------------------------------------------------------
+
+    def _on_meeting(self, entry: _Entry) -> None:
+        runner = self.runner
+        if runner is None:
+            return
+        view, ended = runner.view(), runner.ended
+        if view.state is not State.ENDED:
+            if view.state is State.IN_GROUP and not view.is_leaving:
+                self._remember(entry, runner.admission)
+            self._show(meeting_status(view))
+        elif ended is not None:
+            # Whoever waits for "left" looks once: the reason must be there with it.
+            self._file.remove()
+            self._mute()
+            self._show(replace(IDLE, state="left", title=view.title, left_reason=_why(ended)))
+
+    def _remember(self, entry: _Entry, admission: Admission | None) -> None:
+        """From now on a daemon that ends unasked comes back."""
+        if admission is None or (self._remembered is not None and self._remembered.admission == admission):
+            return
+        self._remembered = Resumption(entry.link, admission, entry.title, entry.not_after)
+        try:
+            self._file.save(self._remembered)
+        except OSError as error:
+            log.warning("after a restart the room will not come back by itself: %s", error.strerror)
+
+    def _show(self, status: MeetingStatus) -> None:
+        if status != self.status:
+            self.status = status
+            self._changed()
+
+    def _tls(self) -> ssl.SSLContext:
+        return client_context(self._config.service_ca)
+
+
+def _why(ended: Ended) -> str:
+    return f"{ended.reason}; {ended.hint}" if ended.hint else ended.reason
