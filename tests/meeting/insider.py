@@ -6,7 +6,7 @@ offers, Welcomes that no honest device would make, over a real group that it sha
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conclaved.meeting import Admission, OwnIdentity, SealError, lobby
@@ -29,9 +29,13 @@ from conclaved.mls import (
     OwnMessage,
     PendingCommit,
     Proposal,
+    WireFormat,
     X509Credential,
 )
+from conclaved.mls.crypto import HpkeCiphertext, crypto_for
+from conclaved.mls.message_protection import sign_content
 from conclaved.mls.mls_message import MlsMessage
+from conclaved.mls.update_path import UpdatePath
 from conclaved.mls.welcome import Welcome
 from tests.meeting.cast import bundle_of
 from tests.meeting.simulated_service import EXTENSION_TYPES, SUITE, WALL, Meeting, SimulatedService, identity
@@ -116,11 +120,12 @@ class Insider:
         assert self.group is not None
         return self
 
-    def found(self, context: MeetingContext) -> "Insider":
+    def found(self, context: MeetingContext, group_id: bytes = b"") -> "Insider":
         """Found a group of its own, with these terms."""
+        self.group = self.pending = None
         group = Group.create(
             SUITE,
-            os.urandom(32),
+            group_id or os.urandom(32),
             self.who.signer,
             X509Credential(self.who.chain),
             lifetime=Lifetime(WALL - 3600, WALL + 86400),
@@ -248,6 +253,27 @@ class Insider:
             self.pending = (data, pending)
         self.publish(data)
         return pending
+
+    def with_bad_path(self, pending: PendingCommit) -> AuthenticatedContent:
+        """The commit with path secrets that nobody can open, and a signature that holds."""
+        body = pending.content.body
+        assert isinstance(body, Commit)
+        assert body.path is not None
+        bad = HpkeCiphertext(body.path.nodes[0].encrypted_path_secret[0].kem_output, bytes(48))
+        nodes = tuple(
+            replace(node, encrypted_path_secret=(bad,) * len(node.encrypted_path_secret))
+            for node in body.path.nodes
+        )
+        path = UpdatePath(body.path.leaf_node, nodes)
+        content = replace(pending.content.content, body=Commit(body.proposals, path))
+        wire_format, context = WireFormat.PRIVATE_MESSAGE, self.live.group_context.encode()
+        signature = sign_content(crypto_for(SUITE), self.who.signer, wire_format, content, context)
+        return AuthenticatedContent(wire_format, content, signature, pending.content.confirmation_tag)
+
+    def with_bad_tag(self, pending: PendingCommit) -> AuthenticatedContent:
+        """The commit with another confirmation tag, which is not signed."""
+        good = pending.content
+        return AuthenticatedContent(good.wire_format, good.content, good.signature, bytes(32))
 
     def add(self, who: OwnIdentity, *admissions: Admission) -> Add:
         return Add(bundle_of(who, *admissions).key_package)

@@ -9,7 +9,7 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -38,6 +38,7 @@ from conclaved.meeting.events import (
     Effect,
     Ended,
     Entry,
+    GroupLeft,
     Leader,
     Live,
     Lobby,
@@ -51,7 +52,7 @@ from conclaved.meeting.events import (
 )
 from conclaved.meeting.meeting_context import MEETING_EXTENSION
 from conclaved.mls import CipherSuite, MlsError
-from conclaved.sframe import EpochKeys
+from conclaved.sframe import EpochKeys, MediaKeyring
 from tests.pki import TestAuthority
 
 SUITE = CipherSuite.MLS_128_DHKEMP256_AES128GCM_SHA256_P256
@@ -144,6 +145,12 @@ class Room:
     jobs: list[StartJob] = field(default_factory=list)
     anchors: list[TrustStore] = field(default_factory=list)
     """One: what the room's admin trusts. A test may replace it."""
+    skew_s: list[int] = field(default_factory=lambda: [0])
+    """One: by how much the room's wall clock is wrong. A test may replace it."""
+    keyring: MediaKeyring = field(default_factory=MediaKeyring)
+    """Real media keys, a ring for each group: it refuses an epoch that is not newer than the present."""
+    groups: list[list[int]] = field(default_factory=lambda: [[]])
+    """The epochs of each group that the room was in."""
 
     @property
     def view(self) -> MeetingView:
@@ -154,6 +161,9 @@ class Room:
 
     def is_in(self) -> bool:
         return self.view.state is State.IN_GROUP
+
+    def has_ended(self) -> bool:
+        return self.ended is not None
 
     def names(self) -> set[str]:
         return {participant.name for participant in self.view.participants}
@@ -206,9 +216,16 @@ class Room:
                 case StartJob():
                     self.service.queue.append(partial(self.work_on, effect))
                 case NewEpoch(keys):
-                    self.keys.append(keys)
+                    self.keys.append(replace(keys, base_key=bytes(keys.base_key)))
+                    self.keyring.advance(keys, self.service.clock.now)
+                    self.groups[-1].append(keys.epoch)
+                case GroupLeft():
+                    self.keyring.close()
+                    self.keyring = MediaKeyring()
+                    self.groups.append([])
                 case Ended():
                     self.ended = effect
+                    self.keyring.close()
                     self.service.depart(self)
                 case BadInput(error):
                     self.bad_inputs.append(error)
@@ -255,10 +272,16 @@ class SimulatedService:
         room.is_connected = False
         self.depart(room)
 
-    def lose_log(self) -> None:
-        """Forget the meeting, as after a crash: everybody connects anew."""
+    def crash(self, room: Client) -> None:
+        """The device is gone from one moment to the next: it hears nothing of it."""
+        room.is_connected = False
+        self.depart(room)
         self.settle()
-        clients = list(self.rooms)
+
+    def lose_log(self, *first: Client) -> None:
+        """Forget the meeting, as after a crash: everybody connects anew, `first` before the others."""
+        self.settle()
+        clients = [*first, *(room for room in self.rooms if room not in first)]
         self.log.clear()
         self.leader = None
         for room in clients:
@@ -361,6 +384,7 @@ class Meeting:
         *,
         level: Level = Level.STANDARD,
         is_open: bool = False,
+        valid_s: int = 3600,
         host: OwnIdentity | None = None,
         service: SimulatedService | None = None,
         link: LinkSecret | None = None,
@@ -377,8 +401,8 @@ class Meeting:
             service_ends=(),
             is_open=is_open,
             link_public_key=link.link_key().public_key,
-            not_before=WALL - 3600,
-            not_after=WALL + 3600,
+            not_before=WALL - valid_s,
+            not_after=WALL + valid_s,
         )
         token = content.sign(host.signer, host.chain)
         return cls(host, link, SignedInvitation.verify(token), service or SimulatedService())
@@ -407,10 +431,13 @@ class Meeting:
     ) -> Room:
         """A room that follows the invitation."""
         service = service or self.service
-        anchors = [store or trust()]
+        anchors, skew_s = [store or trust()], [0]
+
+        def wall() -> int:
+            return service.clock.wall() + skew_s[0]
 
         def assess(chain: tuple[bytes, ...], key: bytes) -> Verdict:
-            return anchors[0].assess(chain, key, now=service.clock.wall())
+            return anchors[0].assess(chain, key, now=wall())
 
         session = Session(
             self.invitation,
@@ -419,11 +446,11 @@ class Meeting:
             assess,
             rules or OwnRules(),
             random=os.urandom,
-            wall=service.clock.wall,
+            wall=wall,
             now=service.clock.now,
             admission=admission,
         )
-        room = Room(name, session, service, anchors=anchors)
+        room = Room(name, session, service, anchors=anchors, skew_s=skew_s)
         if connect:
             service.connect(room)
             service.settle()

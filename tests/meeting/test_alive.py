@@ -272,10 +272,20 @@ def test_who_is_alone_gives_up_nothing_for_such_frames() -> None:
 def test_now_and_then_a_frame_of_an_unknown_epoch_means_nothing() -> None:
     watched = watch(0)
     for i in range(10):
-        watched.expect(NOBODY, 3.0 * i)
-        watched.expect(frozenset({0}), 3.0 * i)
-        watched.unknown_epoch(3.0 * i)
-        assert watched.reason_behind(3.0 * i) is None
+        watched.expect(NOBODY, 5.1 * i)
+        watched.expect(frozenset({0}), 5.1 * i)
+        watched.unknown_epoch(5.1 * i)
+        assert watched.reason_behind(5.1 * i) is None
+        assert not watched.is_lost(5.1 * i)
+
+
+def test_one_beacon_after_another_of_an_unknown_epoch_is_enough_to_be_lost() -> None:
+    watched = watch(0)
+    for i in range(8):
+        watched.unknown_epoch(2.1 * i)
+        assert not watched.is_lost(2.1 * i)
+    watched.unknown_epoch(2.1 * 8)
+    assert watched.is_lost(2.1 * 8)
 
 
 def test_the_next_epoch_ends_the_doubt() -> None:

@@ -26,6 +26,8 @@ WINDOW_S = 5.0
 FRESH_S = 2.5
 """A beacon younger than this outweighs frames of an unknown epoch."""
 UNKNOWN_EPOCH_S = 2.0
+UNKNOWN_PAUSE_S = 5.0
+"""Frames of an unknown epoch that are further apart are no sign of one: a beacon comes every two."""
 OFFLINE_S = 2.0
 GAP_S = 2.0
 LOST_S = 15.0
@@ -130,7 +132,7 @@ class Watch:
 
     def unknown_epoch(self, now: float) -> None:
         """A frame of an epoch that we do not have was seen."""
-        if self._unknown_since is None or now - self._unknown_last > UNKNOWN_EPOCH_S:
+        if self._unknown_since is None or now - self._unknown_last > UNKNOWN_PAUSE_S:
             self._unknown_since = now
         self._unknown_last = now
 
@@ -174,7 +176,7 @@ class Watch:
 
     def is_in_doubt(self, now: float) -> bool:
         """Whether others seem to be in another epoch: what this member would commit is late."""
-        if self._unknown_since is None or now - self._unknown_last > UNKNOWN_EPOCH_S:
+        if self._unknown_since is None or now - self._unknown_last > UNKNOWN_PAUSE_S:
             return False
         # Who is alone cannot be left behind; a stranger's frames are no reason to give up the group.
         newest = max((at for sender in self._senders.values() for at in sender.sent), default=None)

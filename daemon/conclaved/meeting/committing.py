@@ -171,8 +171,6 @@ class Committing:
         """A late or second commit is recognised with the keys of its own epoch, while they live."""
         if epoch > group.epoch:
             self._outcome.ahead(now)
-            if self.unopened_by:
-                self._outcome.lost(self.why_lost)
             return
         past = self._member.past(epoch)
         if past is None or hashlib.sha256(data).digest() in self._seen:
@@ -342,6 +340,8 @@ class Committing:
         self._agenda = Agenda()
         self._own_proposals.clear()
         self._welcomes.clear()
+        self._came_in.clear()
+        self._came_back.clear()
         self.unopened_by = ""
 
     def _rank(self, group: Group) -> int:

@@ -546,7 +546,9 @@ class Session:
         if self._is_host():
             self._hosting.expire(now)
         self._commits.vanish(self._watch.vanished(now), now)
-        if self._watch.is_lost(now):
+        # One bad commit and a forged later epoch are not enough: nobody who goes on with us is heard.
+        is_left_behind = self._watch.is_in_doubt(now) and bool(self._commits.unopened_by)
+        if self._watch.is_lost(now) or is_left_behind:
             self._rejoin(self._commits.why_lost or f"this room could not follow: {self._behind}")
             return
         if self._leave_by is not None and now >= self._leave_by:
