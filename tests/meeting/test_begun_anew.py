@@ -1,0 +1,265 @@
+"""A meeting whose log is lost, or never was one: who founds it anew, and who does not come back by it."""
+
+import pytest
+
+from conclaved.meeting import GroupRuleError, Level, Role, State
+from conclaved.meeting.events import CarrierEvent, Effect, Entry, SendLobby
+from conclaved.meeting.meeting_context import MeetingContext
+from tests.meeting.insider import Insider
+from tests.meeting.simulated_service import Client, Meeting, Room, agree, identity
+
+A, B = identity("a.example.com"), identity("b.example.com")
+OTHER_HOST, LATE = identity("other-host.example.com"), identity("late.example.com")
+INVITED = ("a.example.com", "b.example.com", "late.example.com", "insider.example.com")
+LEVELS = pytest.mark.parametrize("level", [Level.STANDARD, Level.LOCKED])
+
+
+def after_a_kick(level: Level = Level.STANDARD) -> tuple[Meeting, Room, Room, Room]:
+    """A host and two members; B was thrown out of it."""
+    meeting = Meeting.invite(INVITED, level=level)
+    host, a, b = meeting.room(meeting.host), meeting.room(A), meeting.room(B)
+    meeting.service.run(4)
+    agree(host, a, b)
+    host.kick("b.example.com")
+    meeting.service.run(2)
+    assert b.ended is not None
+    agree(host, a)
+    return meeting, host, a, b
+
+
+def refuses_kicked(room: Room) -> bool:
+    return any(isinstance(e, GroupRuleError) and "kicked key" in str(e) for e in room.bad_inputs)
+
+
+# -- who was thrown out stays out -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level", "founder"),
+    [(Level.STANDARD, "host"), (Level.STANDARD, "member"), (Level.LOCKED, "host")],
+)
+def test_a_log_lost_by_the_service_does_not_bring_a_kicked_member_back(level: Level, founder: str) -> None:
+    meeting, host, a, b = after_a_kick(level)
+    meeting.service.lose_log(host if founder == "host" else a)
+    meeting.service.run(6)
+    agree(host, a)
+    back = meeting.room(B, admission=b.session.admission)
+    meeting.service.run(6)
+    assert back.view.state is State.OFFERING
+    assert host.names() == {"host.example.com", "a.example.com"}
+    assert refuses_kicked(host)
+    assert refuses_kicked(a)
+
+
+@LEVELS
+@pytest.mark.parametrize("is_same_id", [False, True])
+def test_nobody_follows_a_welcome_into_a_group_that_a_kicked_one_has_founded(
+    level: Level, is_same_id: bool
+) -> None:
+    meeting = Meeting.invite(INVITED, level=level)
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    # A host itself: a locked group without any is refused for that alone.
+    kicked = Insider.admit(meeting, Role.HOST).join()
+    meeting.service.run(2)
+    group_id = kicked.live.group_id
+    host.kick("insider.example.com")
+    meeting.service.run(2)
+    agree(host, a)
+    service = meeting.service
+    service.settle()
+    service.log.clear()
+    kicked.found(MeetingContext(meeting.invitation), group_id if is_same_id else b"")
+    for room in (host, a):
+        service.disconnect(room)
+        service.settle()
+        service.connect(room)
+    service.run(1)
+    kicked.welcome()
+    service.run(1)
+    for room in (host, a):
+        assert room.ended is not None
+        assert room.ended.is_error
+        assert "thrown out" in room.ended.reason
+        assert room.view.participants == ()
+
+
+def late_founds(meeting: Meeting, *then: Client) -> Room:
+    """One who knows of no kick is let in, never comes in, and founds the meeting when the log is lost."""
+    late = meeting.room(LATE, admission=meeting.admission(LATE), connect=False)
+    meeting.service.upstream = lambda client, effect: client is not late or not isinstance(effect, SendLobby)
+    meeting.service.connect(late)
+    meeting.service.run(1)
+    assert late.view.state is State.OFFERING
+    meeting.service.lose_log(late, *then)
+    meeting.service.upstream = lambda client, effect: True
+    meeting.service.settle()
+    assert late.is_in()
+    return late
+
+
+def test_a_host_brings_its_kicks_into_a_group_that_one_without_memory_has_founded() -> None:
+    meeting, host, a, b = after_a_kick()
+    late = late_founds(meeting)
+    meeting.service.run(6)
+    agree(host, a, late)
+    back = meeting.room(B, admission=b.session.admission)
+    meeting.service.run(6)
+    assert not back.is_in()
+    assert refuses_kicked(late)
+    assert len(late.names()) == 3
+
+
+def test_a_member_leaves_such_a_group_when_a_kicked_one_comes_into_it() -> None:
+    meeting, host, a, b = after_a_kick()
+    meeting.service.disconnect(host)
+    late = late_founds(meeting)
+    meeting.service.run(6)
+    agree(a, late)
+    back = meeting.room(B, admission=b.session.admission)
+    meeting.service.run(4)
+    assert back.is_in()
+    assert a.ended is not None
+    assert "b.example.com" in a.ended.reason
+    assert "thrown out" in a.ended.reason
+
+
+def test_a_host_who_does_not_know_the_name_behind_a_kicked_key_admits_nobody_by_itself() -> None:
+    meeting, host, a, _ = after_a_kick()
+    other = meeting.room(OTHER_HOST, admission=meeting.admission(OTHER_HOST, Role.HOST))
+    meeting.service.run(3)
+    agree(host, a, other)
+    host.leave()
+    meeting.service.run(5)
+    for who in (identity("b.example.com"), LATE):
+        room = meeting.room(who)
+        meeting.service.run(4)
+        assert room.view.state is State.ASKING
+    assert [w.name for w in other.view.lobby] == ["b.example.com", "late.example.com"]
+    other.admit("late.example.com")
+    meeting.service.run(3)
+    assert "late.example.com" in other.names()
+
+
+def test_a_host_who_saw_the_kick_lets_in_everybody_else() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a, b = meeting.room(meeting.host), meeting.room(A), meeting.room(B)
+    other = meeting.room(OTHER_HOST, admission=meeting.admission(OTHER_HOST, Role.HOST))
+    meeting.service.run(4)
+    host.kick("b.example.com")
+    meeting.service.run(2)
+    host.leave()
+    meeting.service.run(5)
+    assert b.ended is not None
+    again, late = meeting.room(identity("b.example.com")), meeting.room(LATE)
+    meeting.service.run(4)
+    agree(other, a, late)
+    assert again.view.state is State.ASKING
+    assert [w.name for w in other.view.lobby] == ["b.example.com"]
+
+
+# -- media keys -------------------------------------------------------------------------------------
+
+
+def test_a_group_is_left_before_an_epoch_of_another_one_begins() -> None:
+    # Each room drives a real keyring by it; one ring refuses an epoch that is not newer than the present.
+    meeting, host, a, _ = after_a_kick()
+    assert [len(room.groups) for room in (host, a)] == [1, 1]
+    meeting.service.lose_log()
+    meeting.service.run(6)
+    agree(host, a)
+    for room in (host, a):
+        assert len(room.groups) == 2
+        before, after = room.groups
+        assert after[0] < before[-1]
+        assert room.keyring.epoch == after[-1] == room.view.epoch
+
+
+# -- a log that is nobody's -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", [Level.STANDARD, Level.LOCKED])
+def test_junk_in_the_logs_first_place_does_not_keep_a_host_out_for_ever(level: Level) -> None:
+    meeting = Meeting.invite(INVITED, level=level)
+    meeting.service.log.append(b"junk")
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    meeting.service.run(5)
+    # And more of it while the host waits.
+    insider = Insider.admit(meeting)
+    for _ in range(3):
+        insider.publish(b"junk")
+    meeting.service.run(12)
+    assert not host.is_in()
+    meeting.service.run(10)
+    agree(host, a)
+
+
+def test_a_host_founds_no_second_group_beside_one_that_is_heard() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a, b = meeting.room(meeting.host), meeting.room(A), meeting.room(B)
+    meeting.service.run(4)
+    meeting.service.crash(host)
+    # The service keeps its offers from the others for a while.
+    again = meeting.room(meeting.host, connect=False)
+    meeting.service.upstream = lambda client, effect: client is not again
+    meeting.service.connect(again)
+    meeting.service.run(50)
+    assert again.view.state is State.OFFERING
+    meeting.service.upstream = lambda client, effect: True
+    meeting.service.run(4)
+    agree(again, a, b)
+
+
+def test_what_the_log_held_before_it_was_lost_is_not_read_after() -> None:
+    # An entry that came early, for a place that the new log fills with something else.
+    meeting = Meeting.invite(INVITED)
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    meeting.service.run(4)
+
+    def ahead(room: Client, event: CarrierEvent) -> list[CarrierEvent]:
+        return [event, Entry(event.sequence + 2, b"early")] if isinstance(event, Entry) else [event]
+
+    meeting.service.filter = ahead
+    insider = Insider.admit(meeting)
+    insider.publish(b"anything")
+    meeting.service.settle()
+    meeting.service.filter = lambda room, event: [event]
+    meeting.service.lose_log()
+    meeting.service.run(8)
+    agree(host, a)
+    assert [room.view.behind for room in (host, a)] == ["", ""]
+
+
+def test_losing_the_log_again_and_again_founds_again_and_again() -> None:
+    meeting, host, a, b = after_a_kick()
+    for _ in range(3):
+        meeting.service.lose_log()
+        meeting.service.run(6)
+        agree(host, a)
+    back = Insider.admit(meeting, who=B, admission=b.session.admission)
+    back.offer()
+    meeting.service.run(2)
+    assert not back.is_in()
+
+
+# -- leaving meanwhile ------------------------------------------------------------------------------
+
+
+def unheard(client: Client, effect: Effect) -> bool:
+    return False
+
+
+def test_who_is_leaving_when_the_log_is_lost_is_gone() -> None:
+    meeting, host, a, _ = after_a_kick()
+    meeting.service.upstream = unheard
+    a.leave()
+    assert not a.may_send()
+    meeting.service.settle()
+    assert not a.has_ended()
+    meeting.service.upstream = lambda client, effect: True
+    meeting.service.lose_log()
+    meeting.service.settle()
+    assert a.ended is not None
+    assert not a.ended.is_error
+    meeting.service.run(6)
+    assert host.names() == {"host.example.com"}
+    assert a.view.state is State.ENDED

@@ -1,0 +1,148 @@
+"""Members that are gone without a word, or only seem to be."""
+
+import pytest
+
+from conclaved.meeting import Role, State
+from conclaved.meeting.events import Entry, Live
+from conclaved.mls import Remove
+from tests.meeting.insider import VANISHED, Insider
+from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, agree, identity
+
+A, B = identity("a.example.com"), identity("b.example.com")
+
+
+def three_rooms() -> tuple[Meeting, Room, Room, Room]:
+    meeting = Meeting.invite(("a.example.com", "b.example.com"))
+    host, a, b = meeting.room(meeting.host), meeting.room(A), meeting.room(B)
+    meeting.service.run(4)
+    agree(host, a, b)
+    return meeting, host, a, b
+
+
+def test_a_host_that_crashes_is_cleared_away_after_twenty_seconds_and_the_lock_comes_back() -> None:
+    meeting, host, a, b = three_rooms()
+    meeting.service.crash(host)
+    meeting.service.run(6)
+    assert not a.may_send()
+    assert not b.may_send()
+    meeting.service.run(12)
+    assert "host.example.com" in a.names()
+    meeting.service.run(4)
+    for room in (a, b):
+        assert room.names() == {"a.example.com", "b.example.com"}
+        assert room.may_send()
+        assert any("host.example.com was taken to have vanished" in text for text in room.view.news)
+    agree(a, b)
+
+
+@pytest.mark.parametrize("after_s", [3, 19.4, 40])
+def test_a_host_that_crashed_comes_back_by_itself_with_its_admission(after_s: float) -> None:
+    meeting, host, a, b = three_rooms()
+    meeting.service.crash(host)
+    meeting.service.run(after_s)
+    again = meeting.room(meeting.host, admission=host.session.admission)
+    meeting.service.run(6)
+    agree(again, a, b)
+    assert len(a.names()) == 3
+    assert again.view.is_host
+    assert a.view.lobby == b.view.lobby == ()
+    # It stays: what was not heard of it before counts no more.
+    epoch = a.view.epoch
+    meeting.service.run(25)
+    assert a.view.epoch == epoch
+    assert all(room.may_send() for room in (again, a, b))
+
+
+def test_a_guest_that_crashed_comes_back_without_the_lobby() -> None:
+    meeting = Meeting.invite(())
+    guest_identity = identity("guest.provider.example", PROVIDER_CA)
+    host, guest = meeting.room(meeting.host), meeting.room(guest_identity)
+    meeting.service.run(3)
+    host.admit("guest.provider.example")
+    meeting.service.run(3)
+    agree(host, guest)
+    meeting.service.crash(guest)
+    meeting.service.run(25)
+    assert host.names() == {"host.example.com"}
+    again = meeting.room(guest_identity, admission=guest.session.admission)
+    meeting.service.run(4)
+    agree(host, again)
+    assert host.view.lobby == ()
+
+
+def test_an_admission_of_another_key_or_meeting_brings_nobody_back() -> None:
+    meeting, host, _, _ = three_rooms()
+    guest = identity("guest.provider.example", PROVIDER_CA)
+    for admission in (meeting.admission(A), Meeting.invite(()).admission(guest, Role.HOST)):
+        room = meeting.room(guest, admission=admission)
+        meeting.service.run(2)
+        assert room.view.state is State.ASKING
+        room.leave()
+    assert len(host.names()) == 3
+
+
+def test_one_removed_as_vanished_that_is_alive_comes_back() -> None:
+    meeting, host, a, b = three_rooms()
+    # The service keeps what A says from all others.
+    meeting.service.upstream = lambda client, effect: client is not a
+    meeting.service.run(22)
+    assert "a.example.com" not in host.names()
+    meeting.service.upstream = lambda client, effect: True
+    meeting.service.run(6)
+    agree(host, a, b)
+    assert len(a.groups) == 2
+    assert any("vanished" in text for text in b.view.news)
+
+
+def test_one_who_is_offline_takes_nobody_to_have_vanished() -> None:
+    meeting, host, a, b = three_rooms()
+    meeting.service.disconnect(a)
+    meeting.service.run(15)
+    meeting.service.connect(a)
+    meeting.service.run(4)
+    agree(host, a, b)
+    assert len(a.names()) == 3
+    assert [room.view.news for room in (host, a, b)] == [(), (), ()]
+
+
+def test_who_is_leaving_when_it_is_taken_to_have_vanished_is_gone() -> None:
+    meeting, host, _, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(1)
+    meeting.service.upstream = lambda client, effect: client is not b
+    b.leave()
+    assert not b.may_send()
+    meeting.service.settle()
+    insider.commit([Remove(insider.leaf_of(B))], authenticated_data=VANISHED, enters=True)
+    meeting.service.settle()
+    assert b.ended is not None
+    assert not b.ended.is_error
+    meeting.service.run(6)
+    assert "b.example.com" not in host.names()
+
+
+def test_a_leaver_waits_until_it_is_removed_and_no_longer() -> None:
+    meeting, host, a, b = three_rooms()
+    b.leave()
+    assert b.view.is_leaving
+    assert not b.may_send()
+    assert not b.has_ended()
+    meeting.service.run(1)
+    assert b.ended is not None
+    assert "b.example.com" not in host.names()
+    assert all("b.example.com left" in room.view.news for room in (host, a))
+    # It could follow the commit that removes it.
+    assert b.bad_inputs == []
+
+
+def test_the_service_hides_nothing_from_a_leaver_that_would_keep_it() -> None:
+    meeting, _, a, _ = three_rooms()
+    meeting.service.filter = lambda room, event: (
+        [] if room is a and isinstance(event, Entry | Live) else [event]
+    )
+    a.leave()
+    meeting.service.run(4.5)
+    assert not a.has_ended()
+    meeting.service.run(1)
+    assert a.ended is not None
+    assert not a.ended.is_error
