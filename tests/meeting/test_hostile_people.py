@@ -1,6 +1,7 @@
 """Members, guests and outsiders that keep to no rule, and a service that sides with them."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,9 +19,9 @@ from conclaved.meeting import (
     lobby,
 )
 from conclaved.meeting.admission import issue
-from conclaved.meeting.events import Live, Lobby
+from conclaved.meeting.events import Lobby
 from conclaved.meeting.meeting_context import MeetingContext
-from conclaved.mls import Add, GroupContextExtensions, KeyPackage, MlsError, Remove
+from conclaved.mls import Add, KeyPackage, Remove
 from tests.meeting.cast import bundle_of
 from tests.meeting.insider import KICK, LEAVE, VANISHED, Insider
 from tests.meeting.simulated_service import (
@@ -250,161 +251,6 @@ def test_forged_welcomes_do_not_cost_a_joiner_its_place() -> None:
     assert any(isinstance(error, GroupRuleError) for error in late.bad_inputs)
 
 
-# -- kicks --------------------------------------------------------------------------------------------
-
-
-def test_a_kicked_member_reads_nothing_of_what_comes_after() -> None:
-    meeting, (host, a), insider = meeting_with(A)
-    insider.is_following = False
-    group = insider.live
-    count = len(insider.heard)
-    host.kick("insider.example.com")
-    meeting.service.run(6)
-    assert "insider.example.com" not in host.names()
-    kicked_at = next(
-        i for i, e in enumerate(insider.heard[count:]) if isinstance(e, Live) and opens(group, e.data) is None
-    )
-    later = [e.data for e in insider.heard[count + kicked_at :] if isinstance(e, Live)]
-    assert later
-    assert all(opens(group, data) is None for data in later)
-    assert host.keys[-1].members == a.keys[-1].members
-    assert group.own_leaf_index not in host.keys[-1].members
-    assert group.own_leaf_index in host.keys[-1].removed
-
-
-def opens(group: object, data: bytes) -> object:
-    try:
-        return group.unprotect(data)  # type: ignore[attr-defined]
-    except MlsError:
-        return None
-
-
-def test_a_kicked_key_does_not_come_back_by_its_old_admission() -> None:
-    meeting, (host, a), insider = meeting_with(A)
-    host.kick("insider.example.com")
-    meeting.service.run(4)
-    insider.group = None
-    for _ in range(3):
-        insider.offer()
-        meeting.service.run(2)
-    assert not insider.is_in()
-    agree(host, a)
-    assert "insider.example.com" not in host.names()
-
-
-def test_one_who_is_to_be_kicked_cannot_end_the_epoch_before_it() -> None:
-    meeting, (host, a), insider = meeting_with(A)
-    before = [room.state() for room in (host, a)]
-    host.kick("insider.example.com")
-    meeting.service.settle()
-    for _ in range(3):
-        insider.commit()
-        meeting.service.settle()
-        assert [room.state() for room in (host, a)] == before
-        for room in (host, a):
-            assert isinstance(room.bad_inputs[-1], GroupRuleError)
-            assert "passes over a host's kick" in str(room.bad_inputs[-1])
-    meeting.service.run(1)
-    assert "insider.example.com" not in host.names()
-    agree(host, a)
-
-
-def test_a_kick_that_comes_after_the_end_of_its_epoch_is_proposed_again() -> None:
-    meeting, (host, a), insider = meeting_with(A)
-    insider.commit(enters=True)
-    host.kick("insider.example.com")
-    meeting.service.run(2)
-    assert "insider.example.com" not in host.names()
-    agree(host, a)
-
-
-def test_two_kicks_at_once_throw_out_both() -> None:
-    meeting, (host, a, b), _ = meeting_with(A, B)
-    host.kick("b.example.com")
-    host.kick("insider.example.com")
-    meeting.service.run(5)
-    assert b.ended is not None
-    assert host.names() == {"host.example.com", "a.example.com"}
-    agree(host, a)
-
-
-def test_a_stale_change_of_the_kicked_list_is_not_signed_again_in_a_later_epoch() -> None:
-    # The host's key store is slow; another host's kick comes between.
-    meeting, (host, a, b), other = meeting_with(A, B, role=Role.HOST)
-    host.holds_jobs = True
-    host.kick("b.example.com")
-    slow, host.jobs, host.holds_jobs = host.jobs, [], False
-    key = other.live.leaf(a.leaf("a.example.com"))
-    assert key is not None
-    after = other.context.kick(key.signature_key, frozenset())
-    other.commit(
-        [GroupContextExtensions((after.extension(),)), Remove(a.leaf("a.example.com"))],
-        authenticated_data=KICK,
-        enters=True,
-    )
-    meeting.service.settle()
-    host.jobs = slow
-    host.work()
-    meeting.service.run(5)
-    assert a.ended is not None
-    assert b.ended is not None
-    assert key.signature_key in other.context.kicked
-
-
-def test_a_member_that_keeps_offering_itself_is_kicked_all_the_same() -> None:
-    meeting, (host, a), insider = meeting_with(A)
-    insider.is_following = False
-    host.kick("insider.example.com")
-    for _ in range(30):
-        insider.offer()
-        meeting.service.run(0.1)
-    assert "insider.example.com" not in host.names()
-    agree(host, a)
-
-
-def test_a_member_that_leaves_before_its_kick_is_on_the_list_all_the_same() -> None:
-    meeting, (host, a), insider = meeting_with(A)
-    insider.propose(Remove(insider.leaf), LEAVE)
-    meeting.service.settle()
-    host.kick("insider.example.com")
-    meeting.service.run(5)
-    insider.group = None
-    insider.offer()
-    meeting.service.run(4)
-    assert not insider.is_in()
-    assert host.names() == {"host.example.com", "a.example.com"}
-    agree(host, a)
-
-
-def test_a_flood_of_proposals_keeps_no_kick_out() -> None:
-    meeting, (host, a), insider = meeting_with(A)
-    for _ in range(300):
-        insider.propose(Remove(insider.leaf), os.urandom(4))
-    meeting.service.settle()
-    host.kick("insider.example.com")
-    meeting.service.run(5)
-    assert "insider.example.com" not in host.names()
-    agree(host, a)
-
-
-def test_a_kick_in_an_open_meeting_closes_the_link() -> None:
-    meeting = Meeting.invite((), is_open=True)
-    host = meeting.room(meeting.host)
-    staying, going = meeting.room(identity("x.example.net")), meeting.room(identity("y.example.net"))
-    meeting.service.run(4)
-    agree(host, staying, going)
-    host.kick("y.example.net")
-    meeting.service.run(4)
-    assert going.ended is not None
-    back = identity("y.example.net")
-    again = Insider.admit(meeting, who=back, admission=meeting.link_admission(back))
-    again.offer()
-    meeting.service.run(4)
-    assert not again.is_in()
-    agree(host, staying)
-    assert host.names() == {"host.example.com", "x.example.net"}
-
-
 # -- what a member can and cannot do to others ---------------------------------------------------------
 
 
@@ -506,6 +352,79 @@ def test_a_member_denies_nobody() -> None:
     host.admit("guest.provider.example")
     meeting.service.run(3)
     assert guest.is_in()
+
+
+def test_a_denial_of_one_who_repeated_anothers_request_turns_away_nobody_else() -> None:
+    meeting = Meeting.invite(())
+    host = meeting.room(meeting.host)
+    guest = meeting.room(identity("guest.provider.example", PROVIDER_CA))
+    thief = Insider.admit(meeting, who=identity("thief.provider.example", PROVIDER_CA))
+    meeting.service.run(3)
+    request_id, meeting_id = thief.requests[-1].request_id, meeting.invitation.content.meeting_id
+    thief.say(lobby.request(thief.who.signer, thief.who.chain, meeting_id, request_id))
+    meeting.service.run(0.2)
+    host.deny("thief.provider.example")
+    meeting.service.run(1)
+    # The denial went to everybody at the meeting's address.
+    assert guest.view.state is State.ASKING
+    assert isinstance(guest.bad_inputs[-1], RemoteError)
+    assert [w.name for w in host.view.lobby] == ["guest.provider.example"]
+    host.deny("guest.provider.example")
+    meeting.service.run(1)
+    assert guest.ended is not None
+
+
+def test_throw_away_requests_keep_out_nobody_whom_somebody_vouches_for() -> None:
+    meeting = Meeting.invite(("a.example.com",))
+    host = meeting.room(meeting.host)
+    meeting.service.run(1)
+    stranger = Insider.admit(meeting, who=identity("a.example.com", UNKNOWN_CA))
+    meeting_id = meeting.invitation.content.meeting_id
+    for _ in range(80):
+        stranger.say(lobby.request(stranger.who.signer, stranger.who.chain, meeting_id, os.urandom(16)))
+    meeting.service.settle()
+    assert len(host.view.lobby) == 64
+    guest = meeting.room(identity("guest.provider.example", PROVIDER_CA))
+    meeting.service.run(1)
+    host.admit("guest.provider.example")
+    a = meeting.room(A)
+    meeting.service.run(4)
+    agree(host, guest, a)
+
+
+def distinct_codes(meeting: Meeting, room: Room, seconds: int, act: Callable[[], object]) -> int:
+    """How many codes the room shows while `act` is done every second."""
+    codes = set()
+    for _ in range(seconds):
+        act()
+        meeting.service.run(1)
+        codes.add(room.view.security_code)
+    return len(codes)
+
+
+def test_a_member_that_offers_itself_again_and_again_changes_the_code_every_ten_seconds_at_most() -> None:
+    meeting, (host, a), insider = meeting_with(A)
+
+    def again() -> None:
+        insider.group = None
+        insider.offer()
+
+    assert 2 <= distinct_codes(meeting, a, 30, again) <= 5
+    agree(host, a)
+
+
+def test_a_member_that_leaves_and_comes_back_changes_the_code_no_more_often() -> None:
+    meeting, (host, a), insider = meeting_with(A)
+
+    def again() -> None:
+        if insider.group is not None:
+            insider.propose(Remove(insider.leaf), LEAVE)
+            meeting.service.settle()
+            insider.group = None
+        insider.offer()
+
+    assert 2 <= distinct_codes(meeting, a, 30, again) <= 5
+    agree(host, a)
 
 
 def test_an_application_message_in_the_log_is_refused() -> None:

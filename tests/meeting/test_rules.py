@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from conclaved.meeting import Admission, GroupRuleError, Role, SignedInvitation
+from conclaved.meeting import Admission, GroupRuleError, Level, LinkSecret, Role, SignedInvitation
 from conclaved.meeting.admission import ADMISSION_EXTENSION, IssuerType, issue
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
 from conclaved.meeting.rules import admission_of, check_commit, check_newcomer, check_tree, is_host
@@ -41,6 +41,7 @@ from tests.meeting.cast import (
 from tests.meeting.insider import KICK, LEAVE, VANISHED, Insider
 from tests.meeting.simulated_service import SUITE, Meeting, Room, agree, identity
 
+OTHER_LINK = LinkSecret(bytes(32)).link_key().public_key
 STRANGER = identity("stranger.example.com")
 GUEST = identity("guest.example.net")
 
@@ -195,6 +196,29 @@ BY_HOST: dict[str, Case] = {
     ),
     "another invitation of the same serial": lambda t: t.insider.commit(
         [t.changed(replace(t.insider.context, invitation=t.invitation(title="Another")))]
+    ),
+    "a newer invitation to a meeting that is open": lambda t: t.insider.commit(
+        [t.changed(replace(t.insider.context, invitation=t.invitation(serial=2, is_open=True)))]
+    ),
+    "a newer invitation of another level": lambda t: t.insider.commit(
+        [t.changed(replace(t.insider.context, invitation=t.invitation(serial=2, level=Level.LOCKED)))]
+    ),
+    "a newer invitation with another link": lambda t: t.insider.commit(
+        [t.changed(replace(t.insider.context, invitation=t.invitation(serial=2, link_public_key=OTHER_LINK)))]
+    ),
+    "a newer invitation to another service": lambda t: t.insider.commit(
+        [
+            t.changed(
+                replace(t.insider.context, invitation=t.invitation(serial=2, service="wss://x.example:443"))
+            )
+        ]
+    ),
+    "a newer invitation with a recorder": lambda t: t.insider.commit(
+        [
+            t.changed(
+                replace(t.insider.context, invitation=t.invitation(serial=2, service_ends=("r.example",)))
+            )
+        ]
     ),
     "a group that is no meeting": lambda t: t.insider.commit([GroupContextExtensions(())]),
     "a malformed meeting": lambda t: t.insider.commit(
