@@ -1,0 +1,101 @@
+"""A daemon that is killed in mid-meeting, and started again as systemd would: real processes throughout."""
+
+import asyncio
+import signal
+from typing import Any
+
+import pytest
+
+from tests.demo.stage import Part, RoomProcess, Stage, until
+from tests.e2e.rooms import ATRIUM, BERLIN, enrolled, log_of, shown, until_panel, until_with
+
+pytestmark = pytest.mark.e2e
+
+CHICAGO = Part("chicago.example.org", "127.0.0.13", 880)
+DEADLINE_S = 20
+
+
+async def end(room: RoomProcess, number: signal.Signals) -> int:
+    """Send a signal to the daemon and wait for its end. Returns the exit code."""
+    assert room.process is not None
+    room.process.send_signal(number)
+    async with asyncio.timeout(DEADLINE_S):
+        return await room.process.wait()
+
+
+async def start_again(it: Stage, room: RoomProcess) -> None:
+    """Start the daemon in the same folders, and wait for its panel."""
+    panel_url = room.folder / "panel-url"
+    panel_url.unlink(missing_ok=True)
+    room.process = await it.start(
+        room.folder / "conclaved-again.log",
+        *("-m", "conclaved.service", "--config", str(room.folder / "conclave.toml")),
+        environment={"CREDENTIALS_DIRECTORY": str(room.folder / "credentials")},
+    )
+
+    async def has_panel() -> bool:
+        return panel_url.exists() and panel_url.read_text().strip() != ""
+
+    await until(has_panel, f"the panel of {room.name}")
+
+
+async def one_code(rooms: list[RoomProcess], *, after_epoch: int) -> str:
+    """Wait until all panels are in one later epoch, with everybody and one code. Returns it."""
+
+    async def check() -> str:
+        views = [await room.panel() for room in rooms]
+        are_in = all(v.get("lock") == "locked" and len(v["participants"]) == len(rooms) for v in views)
+        if not are_in:
+            return ""
+        epochs, codes = {v["epoch"] for v in views}, {v["security_code"] for v in views}
+        return codes.pop() if len(epochs) == len(codes) == 1 and min(epochs) > after_epoch else ""
+
+    return str(await until(check, "one code on all panels", show=lambda: log_of(rooms[-1])[-1500:]))
+
+
+def of(view: dict[str, Any], name: str) -> dict[str, Any]:
+    """One participant of a panel."""
+    (found,) = [each for each in view["participants"] if each["name"] == name]
+    return dict(found)
+
+
+async def test_a_room_that_is_killed_in_mid_meeting_is_back_by_itself_without_the_lobby(it: Stage) -> None:
+    rooms = [await enrolled(it, part) for part in (ATRIUM, BERLIN, CHICAGO)]
+    host, _, killed = rooms
+    create = ("meeting", "create", "--title", "Review", "--service", it.hub_url, "--invite", BERLIN.domain)
+    link = str((await host.ctl(*create))["link"])
+    for room in rooms[:-1]:
+        await room.ctl("meeting", "join", link, "--wait-admitted")
+    # Nobody has invited this one: it came in because somebody let it in.
+    joining = asyncio.create_task(killed.ctl("meeting", "join", link, "--wait-admitted"))
+
+    async def asks() -> bool:
+        return bool((await host.ctl("meeting", "lobby"))["lobby"])
+
+    await until(asks, f"{killed.name} to ask")
+    await host.ctl("meeting", "admit", killed.name)
+    await joining
+    code = await one_code(rooms, after_epoch=-1)
+    before = await until_with(host, 3)
+
+    assert await end(killed, signal.SIGKILL) == -signal.SIGKILL
+    file = killed.folder / "run/meeting.json"
+    assert file.exists()
+    await start_again(it, killed)
+    new_code = await one_code(rooms, after_epoch=before["epoch"])
+
+    assert new_code != code
+    for room in rooms:
+        view = await room.panel()
+        assert shown(view) == dict.fromkeys((ATRIUM.domain, BERLIN.domain, CHICAGO.domain), "verified")
+        assert of(view, killed.name)["role"] == of(before, killed.name)["role"]
+        assert of(view, killed.name)["vouched_by"] == host.name
+    assert (await host.ctl("meeting", "lobby"))["lobby"] == []
+    assert (killed.folder / "conclaved-again.log").read_text() == ""
+
+    # Stopped in order it has left, and says goodbye.
+    assert await end(killed, signal.SIGTERM) == 0
+    assert not file.exists()
+    await until_with(host, 2)
+    await start_again(it, killed)
+    await until_panel(killed, "the room to stay out", state="idle")
