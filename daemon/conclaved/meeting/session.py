@@ -8,7 +8,9 @@
     ASKING     --- a host's Grant ----------------------------------------------> OFFERING
     OFFERING   --- a Welcome into the meeting we were invited to ---------------> IN_GROUP
     OFFERING   --- the service forgot the log, and we may found ----------------> FOUNDING
+    OFFERING   --- nobody is there to take the offer, and we are a host --------> FOUNDING
     IN_GROUP   --- the service lost the log, or we cannot follow it ------------> CONNECTING
+    IN_GROUP   --- we leave and the others have removed us, or five seconds ----> ENDED
     any        --- we leave, are denied, are kicked, or an own rule is broken --> ENDED
 
 Bytes, values and `now` (monotonic seconds) go in; effects come out; every public method returns
@@ -20,17 +22,16 @@ grants, proposals and beacons are jobs too, and touch no ratchet: a message is p
 when its signature is there, and only if its epoch is still the present one.
 
 The parts: `own_side` speaks for this device, `joining` gets it in, `membership` is the group,
-`committing` moves it from epoch to epoch, `hosting` is the host's desk, `alive.Watch` notices
-when the service hides something, `outbox` is what they all write to.
+`committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's desk,
+`alive.Watch` notices when the service hides something, `outbox` is what they all write to.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission, IssuerType, check
-from conclaved.meeting.alive import BEACON_INTERVAL_S, SESSION_BYTES, WINDOW_S, Beacon, Watch
+from conclaved.meeting.alive import WINDOW_S, Beacon, Watch
 from conclaved.meeting.committing import Committing, Outcome
 from conclaved.meeting.errors import GroupRuleError, LocalError, RemoteError
 from conclaved.meeting.events import (
@@ -47,7 +48,6 @@ from conclaved.meeting.events import (
     Lobby,
     PublishResult,
     Replay,
-    SendLive,
 )
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.invitation import SignedInvitation
@@ -62,16 +62,15 @@ from conclaved.meeting.own_side import GROUP_ID_BYTES, SUITE, OwnIdentity, OwnSi
 from conclaved.meeting.roster import Assess, roster
 from conclaved.meeting.rules import RemoveReason, check_tree
 from conclaved.meeting.view import MeetingView, State
+from conclaved.meeting.voice import Voice
 from conclaved.meeting.welcoming import is_application_message
 from conclaved.mls import (
-    AuthenticatedContent,
     DecryptionFailed,
     Group,
     LeafNode,
     MlsError,
     OwnMessage,
     PendingCommit,
-    Proposal,
     Remove,
     StagedCommit,
     WrongEpoch,
@@ -124,19 +123,16 @@ class Session:
         self._joining = Joining(self._out, self._own, self._broke)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome)
-        self._hosting = Hosting(self._out, self._own, self._member, assess, self._propose, self._broke)
+        self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
+        self._hosting = Hosting(self._out, self._own, self._member, assess, self._voice.propose, self._broke)
         self._terms: MeetingContext | None = None
         """As a host left it, in whatever group: a member goes by it when the meeting is begun anew."""
         self._carried: frozenset[bytes] = frozenset()
         """Keys thrown out of a group before this one, and not on this one's list."""
-        self._session_id = random(SESSION_BYTES)
-        self._begun = now
         self._others_heard: float | None = None
         self._is_connected = False
         self._leave_by: float | None = None
         self._behind = ""
-        self._beacon_at = now
-        self._is_signing_beacon = False
 
     def __repr__(self) -> str:
         return f"Session({self._state.value}, {self._member!r}, {self._commits!r}, {self._hosting!r})"
@@ -185,7 +181,7 @@ class Session:
         # Nobody commits its own removal (RFC 9420 §12.2): somebody else is to lead.
         self._out.add(Announce(False))
         self._out.changed()
-        self._say_goodbye()
+        self._voice.goodbye()
         return self._drain(now)
 
     def close(self, now: float) -> None:
@@ -195,14 +191,6 @@ class Session:
         """
         self._end("the meeting was broken off")
         self._out.drain()
-
-    def _say_goodbye(self) -> None:
-        """Propose our own removal; said anew in each epoch that comes before it is carried out."""
-
-        self._sign(
-            lambda group: group.sign_proposal(Remove(group.own_leaf_index), bytes([RemoveReason.LEAVE])),
-            self._send_goodbye,
-        )
 
     def admit(self, name_or_id: str, now: float) -> list[Effect]:
         """Let in one who waits, as a guest. Raises LocalError when that cannot be."""
@@ -483,7 +471,7 @@ class Session:
                     self._hosting.kicked(gone.name, gone.signature_key)
         self._in_group()
         if self._leave_by is not None and self._state is State.IN_GROUP:
-            self._end("left the meeting") if self._member.is_alone else self._say_goodbye()
+            self._end("left the meeting") if self._member.is_alone else self._voice.goodbye()
 
     def _removed(self, is_kick: bool) -> None:
         if self._leave_by is not None:
@@ -542,7 +530,7 @@ class Session:
     def _drain_in_group(self, now: float) -> None:
         if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
-        self._beacon_if_due(now)
+        self._voice.beacon_if_due(now)
         if self._is_host():
             self._hosting.expire(now)
         self._commits.vanish(self._watch.vanished(now), now)
@@ -561,63 +549,7 @@ class Session:
         if self._own.wall() >= self._own.invitation.content.not_after:
             self._end("the meeting's time is over")
 
-    def _beacon_if_due(self, now: float) -> None:
-        if now < self._beacon_at or self._is_signing_beacon:
-            return
-        self._beacon_at = now + BEACON_INTERVAL_S
-        if not self._member.is_alone and self._member.sends_beacons():
-            self._is_signing_beacon = True
-            elapsed_ms = int((now - self._begun) * 1000)
-            content = Beacon(self._session_id, elapsed_ms).encode()
-            self._sign(lambda group: group.sign_application(content), self._send_beacon)
-
-    def _send_beacon(self, group: Group, content: AuthenticatedContent) -> None:
-        self._is_signing_beacon = False
-        self._out.add(SendLive(group.protect(content)))
-
     # -- small things ---------------------------------------------------------------------------
-
-    def _send_goodbye(self, group: Group, content: AuthenticatedContent) -> None:
-        # Known to ourselves too: whether a commit keeps to the rules depends on all that was proposed.
-        data = group.protect(content)
-        self._commits.proposed(data, content)
-        self._out.publish(data)
-
-    def _propose(self, proposal: Proposal, authenticated_data: bytes) -> None:
-        def send(group: Group, content: AuthenticatedContent) -> None:
-            data = group.protect(content)
-            self._commits.proposed(data, content)
-            self._out.publish(data)
-
-        # Not signed again in a later epoch: it may undo what that epoch has done.
-        sign = partial(_sign_proposal, proposal, authenticated_data)
-        self._sign(sign, send, anew=False)
-
-    def _sign(
-        self,
-        sign: Callable[[Group], AuthenticatedContent],
-        send: Callable[[Group, AuthenticatedContent], None],
-        *,
-        anew: bool = True,
-    ) -> None:
-        """Sign elsewhere, send here; `anew` if the epoch has moved on meanwhile (a TPM takes its time)."""
-        group = self._member.group
-        if group is None:
-            return
-
-        def done(content: AuthenticatedContent, _now: float) -> None:
-            if self._member.group is group:
-                send(group, content)
-            elif anew:
-                self._sign(sign, send)
-
-        def failed(error: Exception, now: float) -> None:
-            if self._member.group is group:
-                self._broke(error, now)
-            elif anew:
-                self._sign(sign, send)
-
-        self._out.job(lambda: sign(group), done, failed)
 
     def _apply_own_rules(self) -> None:
         if self._state is State.IN_GROUP:
@@ -644,7 +576,7 @@ class Session:
         self._joining.close()
         self._member.close()
         self._out.forget_jobs()
-        self._is_signing_beacon = False
+        self._voice.close()
         self._behind = ""
 
     def _end(self, reason: str, *, is_error: bool = False, hint: str = "") -> None:
@@ -657,7 +589,3 @@ class Session:
     def _set_state(self, state: State) -> None:
         self._state = state
         self._out.changed()
-
-
-def _sign_proposal(proposal: Proposal, authenticated_data: bytes, group: Group) -> AuthenticatedContent:
-    return group.sign_proposal(proposal, authenticated_data)
