@@ -64,6 +64,8 @@ class PanelRequest:
     name: str
     assurance: str
     reason: str = ""
+    obstacle: str = ""
+    """Why no host may admit this one; empty where one may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,4 +38,5 @@ def _request(request: PanelRequest) -> dict[str, object]:
     document = asdict(request)
     document["name"] = display_text(request.name) or NO_NAME
     document["reason"] = display_text(request.reason, max_length=400)
+    document["obstacle"] = display_text(request.obstacle, max_length=400)
     return document

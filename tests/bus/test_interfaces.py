@@ -87,7 +87,13 @@ async def test_the_meeting_is_served_with_roster_lobby_and_code(room: FakeRoom, 
         ("guest.provider.example", "provider", False),
     ]
     assert meeting["Lobby"] == [
-        {"request_id": "r-1", "name": "late.example.com", "assurance": "verified", "reason": ""}
+        {
+            "request_id": "r-1",
+            "name": "late.example.com",
+            "assurance": "verified",
+            "reason": "",
+            "obstacle": "",
+        }
     ]
 
 

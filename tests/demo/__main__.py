@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import shutil
 import signal
 import sys
@@ -14,14 +15,15 @@ from tests.demo.stage import StageError, stage
 
 
 async def _until_stopped(folder: Path, *, once: bool) -> None:
-    """Play, and end in order on Ctrl-C and on SIGTERM: everything that was started is stopped."""
+    """Play, and end in order on Ctrl-C, SIGTERM and a closed terminal: what was started is stopped."""
     play = asyncio.create_task(_play(folder, once=once))
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, play.cancel)
     try:
         await play
     except asyncio.CancelledError:
-        print()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print("\nended; nothing is left running")
 
 
 async def _play(folder: Path, *, once: bool) -> None:
@@ -48,9 +50,14 @@ async def _play(folder: Path, *, once: bool) -> None:
         print("One by one:")
         for room in (*rooms, guest):
             print(f"  {room.name:26s} {room.panel_url}")
-        print(f"\nTalk to a room:  CONCLAVE_BUS='{rooms[0].bus.address}' .venv/bin/conclavectl status")
-        print(f"Let the third room in again:\n  CONCLAVE_BUS='{rooms[2].bus.address}' \\")
-        print(f"    .venv/bin/conclavectl meeting join '{link}'")
+        print("\nTalk to a room: say which by its bus, then any command of the README, for example")
+        for room in (*rooms, guest):
+            print(f"  export CONCLAVE_BUS='{room.bus.address}'   # {room.name}")
+        print("  .venv/bin/conclavectl status")
+        print(
+            f"Let {rooms[2].name} in again, on its bus (the simulated people in a room unmute by themselves):"
+        )
+        print(f"  .venv/bin/conclavectl meeting join '{link}'")
         print("\nCtrl-C ends it.", flush=True)
         await asyncio.Event().wait()
 

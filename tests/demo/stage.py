@@ -143,7 +143,6 @@ class Stage:
             START_TIMEOUT_S,
             show=lambda: room.last_error,
         )
-        self.overview.add(part.domain, room.panel_url)
         return room
 
     async def start(

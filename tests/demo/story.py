@@ -37,6 +37,8 @@ async def enroll(it: Stage, tell: Tell) -> list[RoomProcess]:
     rooms = list(
         await asyncio.gather(*(it.room(part, ca=it.public_ca) for part in (ATRIUM, BERLIN, CHICAGO)))
     )
+    for room in rooms:
+        it.overview.add(room.name, room.panel_url)
     await asyncio.gather(*(_trust(it, room) for room in rooms))
 
     async def one(room: RoomProcess) -> None:
@@ -105,13 +107,17 @@ async def one_leaves(rooms: list[RoomProcess], code: str, tell: Tell) -> None:
     after = (await staying[0].panel())["epoch"]
     if after_code != code:
         raise StageError("the code changed although somebody only left")
-    tell(f"left       {leaver.name}: epoch {before} -> {after}, new keys, same code on {len(staying)} panels")
+    tell(
+        f"left       {leaver.name}: epoch {before} -> {after}, new keys; "
+        f"on {len(staying)} panels still {after_code}"
+    )
 
 
 async def guest_comes(it: Stage, rooms: list[RoomProcess], link: str, code: str, tell: Tell) -> RoomProcess:
     """A guest with the provider's certificate asks; the host admits it; the code changes."""
     host = rooms[0]
     guest = await it.room(VISITOR, ca=it.provider_ca)
+    it.overview.add(guest.name, guest.panel_url)
     await _trust(it, guest)
     await guest.ctl("identity", "enroll", guest.name)
     await guest.ctl("meeting", "join", link, "--wait")

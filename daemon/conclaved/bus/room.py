@@ -129,6 +129,8 @@ class RequestStatus:
     name: str
     assurance: str
     reason: str
+    obstacle: str = ""
+    """Why no host may admit this one; empty where one may."""
 
 
 @dataclass(frozen=True, slots=True)

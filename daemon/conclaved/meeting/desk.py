@@ -46,7 +46,7 @@ class Waiting:
     def obstacle(self, level: Level) -> str | None:
         """Why no host may admit this one, or None."""
         if self.verdict.assurance is Assurance.UNKNOWN:
-            return f"nobody this room trusts vouches for it: {self.verdict.reason}"
+            return self.verdict.reason or "nobody whom this device trusts vouches for it"
         if level is Level.LOCKED and self.verdict.assurance is not Assurance.VERIFIED:
             return "this meeting is locked: verified names only"
         return None

@@ -3,7 +3,7 @@
 from conclave_hal.media import StreamReport
 from conclaved.bus.room import MeetingStatus, ParticipantStatus, RequestStatus, StreamStatus
 from conclaved.media import MediaStats
-from conclaved.meeting import MeetingView, State
+from conclaved.meeting import Level, MeetingView, State
 
 _STATES = {
     State.CONNECTING: "joining",
@@ -56,7 +56,13 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
             for p in view.participants
         ),
         lobby=tuple(
-            RequestStatus(w.request_id, w.name, w.verdict.assurance.value, w.verdict.reason)
+            RequestStatus(
+                w.request_id,
+                w.name,
+                w.verdict.assurance.value,
+                w.verdict.reason,
+                w.obstacle(Level(view.level)) or "",
+            )
             for w in view.lobby
         ),
         notices=notices,

@@ -3,6 +3,7 @@
 from conclave_hal.panel import Lock, MeetingState, PanelParticipant, PanelRequest, PanelView
 from conclaved.bus.room import HardwareStatus, MeetingStatus
 
+LEFT = "left the meeting"
 SFRAME_SUITE = "AES_128_GCM_SHA256_128"
 
 
@@ -28,7 +29,9 @@ def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: Hardwar
             )
             for p in meeting.participants
         ),
-        lobby=tuple(PanelRequest(r.request_id, r.name, r.assurance, r.reason) for r in meeting.lobby),
+        lobby=tuple(
+            PanelRequest(r.request_id, r.name, r.assurance, r.reason, r.obstacle) for r in meeting.lobby
+        ),
         security_code=meeting.security_code,
         epoch=meeting.epoch,
         code_epoch=meeting.code_epoch,
@@ -40,7 +43,14 @@ def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: Hardwar
         shutter=hardware.shutter,
         mute_switch=hardware.mute_switch,
         can_admit=meeting.is_host,
-        notices=meeting.notices if meeting.state != "left" else (meeting.left_reason,),
+        notices=_notices(meeting),
         news=meeting.news,
         service=meeting.service,
     )
+
+
+def _notices(meeting: MeetingStatus) -> tuple[str, ...]:
+    """What is wrong. That people left is not; why a meeting ended otherwise is."""
+    if meeting.state != "left":
+        return meeting.notices
+    return () if meeting.left_reason == LEFT else (meeting.left_reason,)

@@ -97,6 +97,7 @@ class Request:
     name: str = ""
     assurance: str = "unknown"
     reason: str = ""
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,9 +187,9 @@ async def test_a_member_alone_sees_that_there_is_no_code_yet(glass: Glass) -> No
 
 HARDWARE = [
     (False, "passing", "Microphone on", "press to turn off"),
-    (True, "passing", "Microphone off", "here on the panel"),
+    (True, "passing", "Microphone off", "press to turn on"),
     (False, "blocking", "Microphone off", "by the room's switch"),
-    (True, "blocking", "Microphone off", "by the room's switch, and here"),
+    (True, "blocking", "Microphone off", "by the room's switch, and off here"),
     (False, "unknown", "Microphone on", "room's switch unknown: not safe"),
     (True, "unknown", "Microphone off", "room's switch unknown: not safe"),
     (False, "nonsense", "Microphone on", "room's switch unknown: not safe"),

@@ -155,7 +155,7 @@ function card(request, canAdmit, press) {
   const first = element("p", "person-name");
   first.append(nameOf(request, "name"));
   const second = element("p", "person-facts");
-  second.append(element("strong", "assurance", assurance.word), element("bdi", "card-reason", request.reason));
+  second.append(element("strong", "assurance", assurance.word), element("bdi", "card-reason", request.obstacle || request.reason));
   lines.append(first, second);
   who.append(icon(assurance.icon, "assurance-icon"), lines);
   made.append(who);
@@ -169,6 +169,10 @@ function card(request, canAdmit, press) {
     button.type = "button";
     button.id = `${kind} ${request.request_id}`;
     button.setAttribute("aria-label", `${text} ${words.isolated(request.name)}, ${assurance.word}`);
+    if (kind === "admit" && request.obstacle) {
+      button.disabled = true;
+      button.title = request.obstacle;
+    }
     button.addEventListener("click", (event) => {
       // A finger on its way to one card must not hit another that has just moved under it.
       const isFinger = event.isTrusted && event.detail > 0;

@@ -91,11 +91,15 @@ function control(view, isMuted, hardware, words) {
   const isBlocked = hardware === "blocking";
   const isUnread = !isBlocked && hardware !== "passing";
   const isOff = isMuted || isBlocked;
-  let why = isMuted ? "here on the panel" : whenOn(view);
-  if (isBlocked) why = isMuted ? `${words.blocked}, and here` : words.blocked;
+  let why = isMuted ? whenOff(view) : whenOn(view);
+  if (isBlocked) why = isMuted ? `${words.blocked}, and off here` : words.blocked;
   if (isUnread) why = words.unread;
   return { icon: isOff ? `${words.icon}-off` : words.icon, word: isOff ? words.off : words.live, why, isOff,
     isBlocked, isUnread, isMuted, press: isMuted ? words.unmute : words.mute };
+}
+
+function whenOff(view) {
+  return view.state === "in_meeting" ? "press to turn on" : "until somebody here turns it on";
 }
 
 function whenOn(view) {
