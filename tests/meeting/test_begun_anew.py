@@ -194,6 +194,18 @@ def test_junk_in_the_logs_first_place_does_not_keep_a_host_out_for_ever(level: L
     agree(host, a)
 
 
+def test_the_first_commit_of_a_group_that_is_gone_keeps_a_host_out_no_longer_than_junk() -> None:
+    # The service repeats it whenever it is asked for more of the log.
+    meeting, elsewhere = Meeting.invite(INVITED), Meeting.invite(INVITED)
+    elsewhere.room(elsewhere.host)
+    meeting.service.log.append(b"junk")
+    host = meeting.room(meeting.host)
+    meeting.service.run(12)
+    Insider.admit(meeting).publish(elsewhere.service.log[0])
+    meeting.service.run(14)
+    assert host.is_in()
+
+
 def test_a_host_founds_no_second_group_beside_one_that_is_heard() -> None:
     meeting = Meeting.invite(INVITED)
     host, a, b = meeting.room(meeting.host), meeting.room(A), meeting.room(B)
@@ -208,6 +220,18 @@ def test_a_host_founds_no_second_group_beside_one_that_is_heard() -> None:
     meeting.service.upstream = lambda client, effect: True
     meeting.service.run(4)
     agree(again, a, b)
+
+
+def test_two_hosts_who_find_nobody_there_found_one_group() -> None:
+    meeting = Meeting.invite(INVITED)
+    meeting.service.log.append(b"junk")
+    hosts = []
+    for who, seconds in ((meeting.host, 1.3), (OTHER_HOST, 0)):
+        hosts.append(meeting.room(who, admission=meeting.admission(who, Role.HOST)))
+        meeting.service.run(seconds)
+    meeting.service.run(30)
+    agree(*hosts)
+    assert len(hosts[0].names()) == 2
 
 
 def test_what_the_log_held_before_it_was_lost_is_not_read_after() -> None:

@@ -419,8 +419,9 @@ def test_a_member_that_leaves_and_comes_back_changes_the_code_no_more_often() ->
     def again() -> None:
         if insider.group is not None:
             insider.propose(Remove(insider.leaf), LEAVE)
-            meeting.service.settle()
             insider.group = None
+            meeting.service.run(0.5)
+            assert "insider.example.com" not in host.names()
         insider.offer()
 
     assert 2 <= distinct_codes(meeting, a, 30, again) <= 5

@@ -88,6 +88,24 @@ def test_a_reader_starts_where_it_is_told() -> None:
     assert log.next_sequence == 0
 
 
+def test_a_reader_that_skips_or_starts_anew_leaves_its_gap_behind() -> None:
+    for begin in (Log.skip_to, Log.start):
+        log = Log()
+        log.arrive(3, b"3", 1.0)
+        assert has_gap(log)
+        begin(log, 7)
+        assert not has_gap(log)
+        assert log.is_drained
+
+
+def test_it_says_what_has_come() -> None:
+    log = Log()
+    log.arrive(0, b"0", 0.0)
+    log.arrive(2, b"2", 0.0)
+    log.take()
+    assert [log.has(i) for i in range(4)] == [True, False, True, False]
+
+
 def test_entries_from_far_ahead_do_not_shut_out_the_next_one() -> None:
     log = Log()
     for i in range(MAX_WAITING_ENTRIES + 10):

@@ -131,8 +131,9 @@ def test_a_leaver_waits_until_it_is_removed_and_no_longer() -> None:
     assert b.ended is not None
     assert "b.example.com" not in host.names()
     assert all("b.example.com left" in room.view.news for room in (host, a))
-    # It could follow the commit that removes it.
+    # It could follow the commit that removes it, and does not think of coming back.
     assert b.bad_inputs == []
+    assert b.view.news == ()
 
 
 def test_the_service_hides_nothing_from_a_leaver_that_would_keep_it() -> None:

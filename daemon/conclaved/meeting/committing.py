@@ -62,6 +62,9 @@ class _Pending:
     expected: int
     published: float
     token: int
+    is_repeated: bool = False
+    is_refused: bool = False
+    """A copy was refused; the one before it may be what stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,13 @@ class Committing:
     # -- entries of the log ---------------------------------------------------------------------
 
     def is_own(self, data: bytes) -> bool:
-        """Whether an entry is the commit that we published."""
-        return self._pending is not None and data == self._pending.message
+        """Whether an entry is the commit that we published. Where it was to stand may be another."""
+        pending = self._pending
+        if pending is None or data == pending.message:
+            return pending is not None
+        if pending.is_refused and self._log.next_sequence > pending.expected:
+            self.discard_pending()
+        return False
 
     def enter_own(self, now: float) -> None:
         """The log has our commit. It is judged like anybody else's, wherever the service put it."""
@@ -315,12 +323,20 @@ class Committing:
         """The service may have lost it. The position makes a second copy harmless."""
         pending = self._pending
         if pending is not None and now - pending.published > PUBLISH_AGAIN_S:
-            pending.published = now
+            pending.published, pending.is_repeated = now, True
             pending.token = self._out.publish(pending.message, pending.expected)
 
     def refused(self, token: int, now: float) -> None:
-        """The service says that a publishing was refused: what else the log has comes first."""
-        if self._pending is not None and self._pending.token == token:
+        """The service says that a publishing was refused: what else the log has comes first.
+
+        Of a second copy that says little: the first may stand in its place, and be on its way.
+        """
+        pending = self._pending
+        if pending is None or pending.token != token:
+            return
+        if pending.is_repeated and self._log.next_sequence <= pending.expected:
+            pending.is_refused = True
+        else:
             self.discard_pending()
             self._pause_until = now + REFUSED_PAUSE_S
 

@@ -46,6 +46,10 @@ class Log:
         self._waiting_bytes = sum(map(len, self._waiting.values()))
         self.gap_since = self._gave_up_at = None
 
+    def has(self, sequence: int) -> bool:
+        """Whether an entry has come already."""
+        return sequence < self.next_sequence or sequence in self._waiting
+
     def arrive(self, sequence: int, data: bytes, now: float) -> bool:
         """Take an entry in. True when an earlier one is missing and should be asked for again.
 

@@ -63,7 +63,7 @@ from conclaved.meeting.roster import Assess, roster
 from conclaved.meeting.rules import RemoveReason, check_tree
 from conclaved.meeting.view import MeetingView, State
 from conclaved.meeting.voice import Voice
-from conclaved.meeting.welcoming import is_application_message
+from conclaved.meeting.welcoming import is_application_message, is_founding_commit
 from conclaved.mls import (
     DecryptionFailed,
     Group,
@@ -246,6 +246,8 @@ class Session:
                 self._is_connected = False
                 self._watch.connection(False, now)
             case Entry(sequence=sequence, data=data):
+                if not self._log.has(sequence) and is_founding_commit(data):
+                    self._others_heard = now
                 if self._log.arrive(sequence, data, now):
                     self._out.add(Replay(self._log.next_sequence))
             case Lobby(data=data):
@@ -523,7 +525,7 @@ class Session:
         return self._out.drain()
 
     def _is_nobody_there(self, now: float) -> bool:
-        """Whether no group can be there to take our offer: not one that refuses it either."""
+        """Whether no group can be there to take our offer: none that refuses it, or was just founded."""
         is_silent = self._others_heard is None or now - self._others_heard > WINDOW_S
         return self._joining.is_unanswered and is_silent and not self._out.is_busy
 

@@ -1,7 +1,7 @@
 """What a member looks at before it opens a message: a KeyPackage's fitness, whose a Welcome is."""
 
 from conclaved.meeting.errors import RemoteError
-from conclaved.mls import AcceptAny, CipherSuite, ContentType, KeyPackage, MlsMessage
+from conclaved.mls import AcceptAny, CipherSuite, ContentType, KeyPackage, MlsError, MlsMessage
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.framing import PrivateMessage
 from conclaved.mls.validation import Judge, check_key_package
@@ -40,6 +40,17 @@ def is_application_message(data: bytes) -> bool:
     """
     content = MlsMessage.decode(data).content
     return isinstance(content, PrivateMessage) and content.content_type is ContentType.APPLICATION
+
+
+def is_founding_commit(data: bytes) -> bool:
+    """Whether an entry of the log looks like a group's first commit (RFC 9420 §11); anybody can forge one."""
+    try:
+        content = MlsMessage.decode(data).content
+    except MlsError:
+        return False
+    if not isinstance(content, PrivateMessage):
+        return False
+    return content.epoch == 0 and content.content_type is ContentType.COMMIT
 
 
 def is_welcome_for(welcome: bytes, key_package: KeyPackage, suite: CipherSuite) -> bool:
