@@ -265,6 +265,25 @@ def test_a_locked_meeting_is_met_by_verified_rooms() -> None:
     agree(host, a)
 
 
+def test_a_room_leaves_at_once_when_its_policy_becomes_stricter_than_the_meeting() -> None:
+    meeting, host, a, _ = three_rooms()
+    a.perform(a.session.rules_changed(OwnRules(Level.LOCKED), meeting.service.clock.now))
+    meeting.service.settle()
+    assert a.ended is not None
+    assert "locked meetings only" in a.ended.reason
+    assert a.ended.hint
+    assert host.is_in()
+
+
+def test_a_room_stays_when_its_policy_becomes_as_strict_as_the_meeting() -> None:
+    meeting = Meeting.invite(("a.example.com",), level=Level.LOCKED)
+    host, a = meeting.room(meeting.host), meeting.room(identity("a.example.com"))
+    meeting.service.run(4)
+    a.perform(a.session.rules_changed(OwnRules(Level.LOCKED), meeting.service.clock.now))
+    meeting.service.run(1)
+    agree(host, a)
+
+
 def test_a_room_leaves_a_locked_meeting_when_its_admin_stops_trusting_somebody() -> None:
     meeting = Meeting.invite(("a.example.com",), level=Level.LOCKED)
     host, a = meeting.room(meeting.host), meeting.room(identity("a.example.com"))

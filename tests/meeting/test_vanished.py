@@ -3,10 +3,10 @@
 import pytest
 
 from conclaved.meeting import Role, State
-from conclaved.meeting.events import Entry, Live
+from conclaved.meeting.events import CarrierEvent, Entry, Live
 from conclaved.mls import Remove
 from tests.meeting.insider import VANISHED, Insider
-from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, agree, identity
+from tests.meeting.simulated_service import PROVIDER_CA, Client, Meeting, Room, agree, identity
 
 A, B = identity("a.example.com"), identity("b.example.com")
 
@@ -51,6 +51,36 @@ def test_a_host_that_crashed_comes_back_by_itself_with_its_admission(after_s: fl
     meeting.service.run(25)
     assert a.view.epoch == epoch
     assert all(room.may_send() for room in (again, a, b))
+
+
+def no_live(room: Client, event: CarrierEvent) -> list[CarrierEvent]:
+    return [] if isinstance(event, Live) else [event]
+
+
+def test_one_that_has_come_back_is_given_its_twenty_seconds_anew() -> None:
+    meeting, host, a, b = three_rooms()
+    meeting.service.crash(host)
+    meeting.service.run(16)
+    again = meeting.room(meeting.host, admission=host.session.admission)
+    meeting.service.filter = no_live
+    meeting.service.run(7)
+    agree(again, a, b)
+    assert len(a.names()) == 3
+    assert len(again.groups) == 1
+
+
+def test_in_a_new_group_everybody_is_given_time_to_be_heard() -> None:
+    meeting, host, a, _ = three_rooms()
+    for room in (host, a):
+        meeting.service.disconnect(room)
+    meeting.service.run(10)
+    meeting.service.filter = no_live
+    meeting.service.lose_log(host, a)
+    meeting.service.run(1)
+    agree(host, a)
+    for _ in range(30):
+        assert a.may_send()
+        meeting.service.run(0.1)
 
 
 def test_a_guest_that_crashed_comes_back_without_the_lobby() -> None:

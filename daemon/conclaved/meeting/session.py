@@ -78,6 +78,7 @@ from conclaved.mls import (
 
 LEAVE_WITHIN_S = 5.0
 """How long a leaver waits until the others have removed it; then it is gone all the same."""
+ASK_THE_HOST = "ask the host, then join again"
 TICK_S = 0.5
 BUSY_TICK_S = 0.1
 
@@ -345,7 +346,7 @@ class Session:
         if self._state is not State.OFFERING or objection:
             group.close()
             if objection:
-                self._end(objection, is_error=True, hint=HINT)
+                self._end(objection, is_error=True, hint=ASK_THE_HOST)
             return
         if self._terms is not None:
             self._carried |= self._terms.kicked
@@ -403,8 +404,7 @@ class Session:
                     self._found_or_offer()
                 case lobby.Denial() if self._state is State.ASKING and is_ours:
                     lobby.check_denial(message, self._own.invitation, self._own.key)
-                    hint = "ask the host, then join again"
-                    self._end("a host did not let this room in", is_error=True, hint=hint)
+                    self._end("a host did not let this room in", is_error=True, hint=ASK_THE_HOST)
                 case lobby.Offer() if self._state is State.IN_GROUP:
                     self._commits.on_offer(message, now)
                 case lobby.WelcomeMessage() if self._state is State.OFFERING:
@@ -558,9 +558,10 @@ class Session:
             participants = self._member.participants()
             reason = self._rules.reason_to_leave(self._own.invitation, participants)
             back = [p.name for p in participants if p.signature_key in self._carried]
-            if back and reason is None:
-                reason = f"{back[0]} is in the meeting, whom a host had thrown out before it was begun anew"
-            if reason is not None:
+            if back:
+                why = f"{back[0]} is in the meeting, whom a host had thrown out before it was begun anew"
+                self._end(why, is_error=True, hint=ASK_THE_HOST)
+            elif reason is not None:
                 self._end(reason, is_error=True, hint=HINT)
 
     def _is_host(self) -> bool:
