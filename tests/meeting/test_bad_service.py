@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conclaved.meeting import Level, State
+from conclaved.meeting import Level, Role, State
 from conclaved.meeting.alive import OFFLINE_S, UNKNOWN_EPOCH_S, WINDOW_S
 from conclaved.meeting.events import (
     CarrierEvent,
@@ -494,7 +494,11 @@ def test_a_publish_that_the_service_lost_is_sent_again() -> None:
 
 
 def test_a_commit_that_the_service_says_it_refused_and_did_not_costs_its_committer_a_rejoin() -> None:
-    meeting, (host, a) = meeting_of("a")
+    # With a second host the newcomer is not expected to say that it is alive.
+    meeting, (host, _) = meeting_of("a")
+    who = identity("other-host.example.com")
+    a = meeting.room(who, admission=meeting.admission(who, Role.HOST))
+    meeting.service.run(3)
     lies: list[CarrierEvent] = []
 
     def lie(client: Client, event: CarrierEvent) -> list[CarrierEvent]:
@@ -513,7 +517,7 @@ def test_a_commit_that_the_service_says_it_refused_and_did_not_costs_its_committ
     # Nobody has the Welcome of that commit any more: the newcomer offers itself anew.
     meeting.service.run(30)
     agree(host, a, late)
-    assert len(host.names()) == 3
+    assert len(host.names()) == 4
 
 
 def test_a_commit_whose_entry_was_lost_is_entered_though_its_second_copy_is_refused() -> None:
