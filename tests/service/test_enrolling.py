@@ -70,14 +70,29 @@ async def test_a_ca_that_is_not_there_fails_with_a_hint_and_the_old_certificate_
     chain = enrollee.it.chain
     enrollee.it.start(EnrollmentRequest("new.example.com"))
     assert enrollee.it.status().state == "enrolling"
-    assert enrollee.it.status().domain == "new.example.com"
+    assert enrollee.it.status().domain == "old.example.com"
     await enrollee.ended()
     status = enrollee.it.status()
     assert (status.state, status.error_kind) == ("failed", "unreachable")
-    assert status.error
+    assert "new.example.com" in status.error
+    assert (status.domain, status.certificates) == ("old.example.com", chain)
+    assert status.not_after > 0
     assert status.hint
     assert enrollee.it.chain == chain
     assert enrollee.it.domain == "old.example.com"
+
+
+async def test_a_first_enrollment_that_fails_names_the_domain_and_shows_no_certificate(
+    tmp_path: Path,
+) -> None:
+    url = f"https://127.0.0.1:{free_ports(1)[0]}/dir"
+    enrollee = Enrollee(tmp_path, directory_url=url)
+    enrollee.it.start(EnrollmentRequest("new.example.com"))
+    await enrollee.ended()
+    status = enrollee.it.status()
+    assert (status.state, status.domain) == ("failed", "new.example.com")
+    assert (status.not_after, status.certificates) == (0, ())
+    assert enrollee.it.domain == ""
 
 
 async def test_one_enrollment_at_a_time(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -51,7 +52,11 @@ class Enrolling:
         return _dns_name(self._chain[0]) if self._chain else ""
 
     def status(self) -> IdentityStatus:
-        """For D-Bus."""
+        """For D-Bus.
+
+        `domain` is the certificate's; only without one it is the domain that is or was asked for.
+        `error` names the domain that was asked for.
+        """
         is_enrolling = self._task is not None and not self._task.done()
         state = "enrolled" if self._chain else "none"
         if is_enrolling:
@@ -60,9 +65,10 @@ class Enrolling:
             state = "failed"
         status = IdentityStatus(
             state=state,
-            domain=self._domain if is_enrolling or self._error else self.domain,
+            # What others see is the certificate, whatever is being tried.
+            domain=self.domain if self._chain else self._domain,
             step=self._step if is_enrolling else "",
-            error="" if self._error is None else str(self._error),
+            error="" if self._error is None else _naming(self._domain, str(self._error)),
             error_kind=_kind(self._error),
             hint="" if self._error is None else self._error.hint,
             key_protection=self._protection.value,
@@ -70,18 +76,12 @@ class Enrolling:
         if not self._chain:
             return status
         leaf = x509.load_der_x509_certificate(self._chain[0])
-        return IdentityStatus(
-            state=status.state,
-            domain=status.domain,
-            step=status.step,
-            error=status.error,
-            error_kind=status.error_kind,
-            hint=status.hint,
+        return replace(
+            status,
             not_before=int(leaf.not_valid_before_utc.timestamp()),
             not_after=int(leaf.not_valid_after_utc.timestamp()),
             issuer=leaf.issuer.rfc4514_string(),
             fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
-            key_protection=status.key_protection,
             certificates=self._chain,
         )
 
@@ -103,7 +103,7 @@ class Enrolling:
             raise RoomError(
                 RoomErrorKind.INVALID_ARGUMENT, "an unknown challenge", hint="use http-01 or dns-01"
             ) from error
-        self._domain, self._error, self._step = domain, None, "starting"
+        self._domain, self._error, self._step = domain, None, ""
         self._task = asyncio.create_task(self._run(enrollment, domain))
         self._changed()
 
@@ -146,6 +146,10 @@ class Enrolling:
         except NoCertificateError:
             self._chain = ()
         self._protection = self._keys.info.protection
+
+
+def _naming(domain: str, words: str) -> str:
+    return words if domain in words else f"{domain}: {words}"
 
 
 def _kind(error: EnrollmentError | IdentityError | None) -> str:
