@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -257,11 +259,18 @@ async def _open(service: str, tls: ssl.SSLContext) -> AsyncIterator[ClientConnec
         ) from error
     # ValueError: a host name that no resolver takes, such as one with an empty label.
     except (OSError, InvalidHandshake, InvalidMessage, InvalidURI, ValueError) as error:
-        raise UnreachableError(f"{service} cannot be reached: {error}", hint=hint) from error
+        raise UnreachableError(f"{service} cannot be reached: {_plain(error)}", hint=hint) from error
     try:
         yield connection
     finally:
         await connection.close()
+
+
+def _plain(error: Exception) -> str:
+    """An error in the system's words: with several addresses asyncio only quotes the numbers."""
+    numbers = dict.fromkeys(re.findall(r"\[Errno (\d+)\]", str(error)))
+    known = ", ".join(os.strerror(int(number)).lower() for number in numbers)
+    return known or re.sub(r"\[Errno -\d+\] ", "", str(error))
 
 
 async def _say(connection: ClientConnection, message: wire.ToHub) -> None:
