@@ -129,6 +129,19 @@ def test_a_real_grant_does_not_help_a_service_that_plays_the_group() -> None:
     assert isinstance(b.bad_inputs[-1], GroupRuleError)
 
 
+def test_a_member_that_founds_a_locked_meeting_of_its_own_gets_nobody_into_it() -> None:
+    # Its admission is real: it may have been thrown out of the real one, which newcomers cannot know.
+    meeting, far = two_sides(level=Level.LOCKED, is_open=False)
+    founder = Insider.admit(meeting, service=far).found(MeetingContext(meeting.invitation))
+    b = meeting.room(B, admission=meeting.admission(B), service=far)
+    far.run(1)
+    founder.welcome()
+    far.run(1)
+    assert b.ended is not None
+    assert "no host" in b.ended.reason
+    assert b.keys == []
+
+
 def test_a_locked_room_leaves_when_a_host_lets_in_one_who_is_not_verified() -> None:
     meeting, (host, a), insider = meeting_with(A, level=Level.LOCKED, role=Role.HOST)
     guest = identity("guest.provider.example", PROVIDER_CA)

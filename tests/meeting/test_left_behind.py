@@ -7,7 +7,7 @@ import pytest
 
 from conclaved.meeting.alive import LOST_S, WINDOW_S
 from conclaved.meeting.events import CarrierEvent, Effect, Entry, Leader, Live, Publish, SendLive
-from conclaved.mls import AuthenticatedContent, ContentType, PendingCommit
+from conclaved.mls import Add, AuthenticatedContent, ContentType, PendingCommit
 from conclaved.mls.framing import PrivateMessage
 from conclaved.mls.mls_message import MlsMessage
 from tests.meeting.insider import Insider
@@ -68,7 +68,12 @@ def test_the_victim_of_a_bad_commit_names_who_made_it_and_comes_back(bad: Bad) -
     meeting, (host, a, b) = meeting_of("a", "b")
     insider = Insider.admit(meeting).join()
     meeting.service.run(2)
-    pending = insider.make_commit()
+    # The commit answers an offer that the victim, who is to lead, knows of too.
+    for room in (host, a, b):
+        room.hear(Leader(room is a))
+    newcomer = Insider.admit(meeting, who=identity("newcomer.example.com"))
+    pending = insider.make_commit([Add(newcomer.offer())])
+    meeting.service.settle()
     for_a = insider.live.protect(bad(insider, pending))
     for_others = insider.live.protect(pending.content)
     insider.pending = (for_others, pending)
@@ -86,6 +91,24 @@ def test_the_victim_of_a_bad_commit_names_who_made_it_and_comes_back(bad: Bad) -
     assert len(a.groups) == 2
     # It committed nothing of its own meanwhile, which would have looked like another side's.
     assert [room.view.alarms for room in (host, b)] == [(), ()]
+
+
+def test_one_to_whom_the_service_gave_something_else_for_a_commit_commits_nothing_of_its_own() -> None:
+    meeting, (host, a, b) = meeting_of("a", "b")
+    sequence, before = len(meeting.service.log), b.state()
+    meeting.service.filter = lambda room, event: (
+        [Entry(event.sequence, b"else")]
+        if room is b and isinstance(event, Entry) and event.sequence == sequence
+        else [event]
+    )
+    late = Insider.admit(meeting).join()
+    meeting.service.run(13)
+    assert b.state()[:4] == before[:4]
+    assert not b.may_send()
+    assert [room.view.alarms for room in (host, a)] == [(), ()]
+    meeting.service.run(8)
+    agree(host, a, b)
+    assert late.live.epoch == b.view.epoch
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())

@@ -73,10 +73,11 @@ def test_a_leave_that_loses_the_race_to_a_commit_is_not_lost() -> None:
     agree(*rooms)
 
 
-def test_the_leader_can_leave() -> None:
+def test_the_leader_can_leave_and_another_leads_at_once() -> None:
     meeting, host, a, b = three_rooms()
-    host.perform(host.session.leave(meeting.service.clock.now))
-    meeting.service.run(8)
+    host.leave()
+    meeting.service.run(1)
+    assert host.has_ended()
     assert a.names() == b.names() == {"a.example.com", "b.example.com"}
     assert a.view.epoch == b.view.epoch
 
