@@ -4,7 +4,9 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from conclaved.bus.room import EnrollmentRequest, MeetingRequest, MeetingStatus, Topic
+import pytest
+
+from conclaved.bus.room import EnrollmentRequest, IdentityStatus, MeetingRequest, MeetingStatus, Topic
 from tests.bus.fake_room import (
     ALICE,
     ANCHOR,
@@ -14,13 +16,17 @@ from tests.bus.fake_room import (
     HARDWARE,
     IN_MEETING,
     LINK,
+    NOT_AFTER,
     STREAM,
     WAITING,
     FakeRoom,
 )
 from tests.cli.conftest import Cli
+from tests.pki import TestAuthority
 
-PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+CA = TestAuthority("Office CA", not_after=NOT_AFTER)
+PEM = CA.root_pem
+END = "2096-10-02"
 
 
 async def test_status_as_json_has_everything(room: FakeRoom, cli: Cli) -> None:
@@ -80,20 +86,72 @@ async def test_an_anchor_is_added_from_a_file_with_its_domains(
     file.write_text(PEM)
     words = ("--label", "office", "--kind", "verified", "--domain", "a.example", "--domain", "b.example")
     result = await cli("trust", "add", str(file), *words)
-    assert (result.code, result.out) == (0, "trusted as verified: office\n")
+    assert (result.code, result.out) == (
+        0,
+        f"trusted as verified for a.example, b.example: office (CN=Office CA, until {END})\n",
+    )
     assert room.done == [("add_anchor", PEM, "office", "verified", ("a.example", "b.example"))]
 
 
 async def test_an_anchor_is_added_from_stdin_without_domains(room: FakeRoom, cli: Cli) -> None:
     words = ("trust", "add", "-", "--label", "p", "--kind", "provider", "--json")
-    assert (await cli(*words, stdin=PEM.encode())).json == {"schema": 1, "ok": True}
+    end = int(CA.certificate.not_valid_after_utc.timestamp())
+    assert (await cli(*words, stdin=PEM.encode())).json == {
+        "schema": 1,
+        "ok": True,
+        "certificates": [{"subject": "CN=Office CA", "not_after": end}],
+    }
     assert room.done == [("add_anchor", PEM, "p", "provider", ())]
 
 
+async def test_a_bundle_is_answered_with_each_of_its_certificates(room: FakeRoom, cli: Cli) -> None:
+    pem = PEM + TestAuthority("Branch CA", not_after=NOT_AFTER).root_pem
+    words = ("trust", "add", "-", "--label", "all", "--kind", "verified", "--bundle")
+    assert (await cli(*words, stdin=pem.encode())).out.splitlines() == [
+        "trusted as verified for any domain: all, 2 certificates",
+        f"  CN=Office CA, until {END}",
+        f"  CN=Branch CA, until {END}",
+    ]
+    assert room.done == [("add_anchor", pem, "all", "verified", ())]
+
+
 async def test_anchors_are_listed_and_removed(room: FakeRoom, cli: Cli) -> None:
-    assert "office" in (await cli("trust", "list")).out
+    _, line = (await cli("trust", "list")).out.splitlines()
+    assert line.split() == ["office", "verified", "example.com", "until", "2096-10-02", "cd" * 8 + "…"]
     assert (await cli("trust", "remove", "office")).code == 0
     assert room.done == [("remove_anchor", "office")]
+
+
+async def test_removing_an_anchor_in_a_meeting_says_who_is_no_longer_verified(
+    room: FakeRoom, cli: Cli
+) -> None:
+    other = replace(GUEST, name="b.example.com", assurance="verified")
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, other)))
+    judged = replace(other, assurance="unknown")
+    room.then["remove_anchor"] = [(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, judged)))]
+    result = await cli("trust", "remove", "office")
+    assert result.out.splitlines() == [
+        "no longer trusted: office",
+        "no longer verified in Weekly: 1 (b.example.com)",
+    ]
+
+
+async def test_a_stricter_policy_says_which_meeting_it_ended(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    reason = "this room's policy has become: locked meetings only"
+    room.then["set_minimum_level"] = [
+        (Topic.MEETING, MeetingStatus("left", title="Weekly", left_reason=reason))
+    ]
+    result = await cli("policy", "set", "--minimum-level", "locked")
+    assert result.out.splitlines() == ["minimum level: locked", f"the room left Weekly: {reason}"]
+
+
+async def test_a_stricter_policy_warns_of_the_meeting_that_the_room_is_on_its_way_to(
+    room: FakeRoom, cli: Cli
+) -> None:
+    room.set(Topic.MEETING, MeetingStatus("joining", title="Weekly", level="standard"))
+    result = await cli("policy", "set", "--minimum-level", "locked")
+    assert "on its way into Weekly, which is standard; to stay out: conclavectl meeting leave" in result.out
 
 
 async def test_the_policy_is_set(room: FakeRoom, cli: Cli) -> None:
@@ -141,6 +199,21 @@ async def test_the_roster_says_not_verified_of_whom_only_the_provider_vouches_fo
     assert first.split()[:3] == ["name", "assurance", "role"]
     assert alice.split() == ["room.example.com", "(this", "room)", "verified", "host", "by", "Example", "CA"]
     assert "not verified" in guest
+
+
+async def test_tables_have_no_blanks_at_the_end_of_a_line(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    for words in (["meeting", "roster"], ["meeting", "lobby"], ["trust", "list"], ["hardware"]):
+        lines = (await cli(*words)).out.splitlines()
+        assert lines == [line.rstrip() for line in lines]
+
+
+async def test_whom_nobody_vouches_for_is_called_unknown_and_not_verified(room: FakeRoom, cli: Cli) -> None:
+    people = (ALICE, replace(GUEST, assurance="unknown"))
+    waiting = replace(WAITING, assurance="unknown")
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=people, lobby=(waiting,)))
+    for words in (["meeting", "roster"], ["meeting", "lobby"]):
+        assert "unknown, not verified" in (await cli(*words)).out
 
 
 async def test_the_code_is_printed_to_compare(room: FakeRoom, cli: Cli) -> None:
@@ -203,9 +276,10 @@ async def test_nobody_of_that_name_is_exit_code_4(room: FakeRoom, cli: Cli) -> N
 
 
 async def test_muting_names_what_is_muted_and_nothing_unmutes(room: FakeRoom, cli: Cli) -> None:
-    for words in (["mute"], ["mute", "camera"], ["mute", "microphone"]):
+    for words in (["mute"], ["mute", "both"], ["mute", "camera"], ["mute", "microphone"]):
         assert (await cli(*words)).code == 0
-    assert room.done == [("mute", True, True), ("mute", True, False), ("mute", False, True)]
+    both = ("mute", True, True)
+    assert room.done == [both, both, ("mute", True, False), ("mute", False, True)]
 
 
 async def test_hardware_as_json_has_streams_with_their_details(room: FakeRoom, cli: Cli) -> None:
@@ -255,4 +329,46 @@ async def test_a_code_that_the_panel_has_not_drawn_is_not_called_shown(room: Fak
 
 async def test_a_left_meeting_says_why(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, MeetingStatus("left", left_reason="the host removed this room"))
-    assert "left: the host removed this room" in (await cli("status")).out
+    assert "none; left the meeting: the host removed this room\n" in (await cli("status")).out
+
+
+@pytest.mark.parametrize(
+    ("meeting", "says"),
+    [
+        (MeetingStatus("idle"), "none"),
+        (MeetingStatus("joining", title="Review"), "joining Review"),
+        (MeetingStatus("lobby", title="Review"), "in the lobby of Review"),
+        (
+            MeetingStatus("left", title="Review", left_reason="left the meeting"),
+            "none; left Review",
+        ),
+    ],
+)
+async def test_the_status_says_which_meeting_it_is_about(
+    room: FakeRoom, cli: Cli, meeting: MeetingStatus, says: str
+) -> None:
+    room.set(Topic.MEETING, meeting)
+    assert f"meeting       {says}\n" in (await cli("status")).out
+
+
+FAILED = replace(ENROLLED, state="failed", error="new.example.com: no A record", hint="add one")
+
+
+async def test_a_failed_enrollment_is_told_apart_from_the_certificate(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.IDENTITY, FAILED)
+    failure = "! the last enrollment failed: new.example.com: no A record; add one"
+    for command, name in ((["status"], "room"), (["identity", "show"], "domain")):
+        lines = (await cli(*command)).out.splitlines()
+        assert f"{name:<14}room.example.com" in lines
+        assert any("enrolled, " in line and "days left" in line for line in lines)
+        assert failure in lines
+
+
+async def test_a_first_enrollment_that_failed_gives_the_room_no_name(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.IDENTITY, IdentityStatus("failed", domain="new.example.com", error="no A record"))
+    lines = (await cli("status")).out.splitlines()
+    assert lines[:2] == [
+        "room          without a name",
+        "identity      none, the last enrollment failed",
+    ]
+    assert "    conclavectl identity enroll new.example.com" in lines

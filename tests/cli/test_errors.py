@@ -4,20 +4,23 @@ import asyncio
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from conclave_provisioning.cli import main
+from conclave_provisioning.cli.command import root
 from conclave_provisioning.cli.errors import OUTCOMES, ErrorKind
 from conclaved.bus import Permissions, serve
 from conclaved.bus.room import RoomError, RoomErrorKind
 from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import FakeRoom
 from tests.cli.conftest import Cli
+from tests.pki import TestAuthority
 
 CODES = {
     RoomErrorKind.FAILED: 1,
-    RoomErrorKind.BUSY: 1,
-    RoomErrorKind.ALREADY_IN_MEETING: 1,
+    RoomErrorKind.BUSY: 8,
+    RoomErrorKind.ALREADY_IN_MEETING: 8,
     RoomErrorKind.INVALID_ARGUMENT: 2,
     RoomErrorKind.NOT_PERMITTED: 3,
     RoomErrorKind.NOT_FOUND: 4,
@@ -82,7 +85,11 @@ async def test_without_the_daemon_the_exit_code_is_7(bus: PrivateBus, cli: Cli) 
 @pytest.mark.parametrize("address", ["unix:path=/nonexistent/bus", "nonsense"])
 def test_without_a_bus_the_exit_code_is_7(address: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--bus", address, "status"]) == 7
-    assert capfd.readouterr().err.startswith(f"conclavectl: no D-Bus at {address}: ")
+    error = capfd.readouterr().err
+    assert error.startswith(f"conclavectl: no D-Bus at {address}: ")
+    assert error.endswith("; set CONCLAVE_BUS or use --bus\n")
+    assert "Errno" not in error
+    assert error.count("\n") == 1
 
 
 async def test_a_bus_that_hangs_up_during_authentication_is_exit_code_7(tmp_path: Path) -> None:
@@ -128,15 +135,130 @@ def test_wrong_usage_with_json_is_an_object_too(capfd: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"nonsense", b"\x30\x82\xff", b"-----BEGIN CERTIFICATE-----" * 20_000]
+    ("content", "says"),
+    [
+        (b"", "holds no readable PEM certificate; convert it: openssl"),
+        (b"nonsense", "holds no readable PEM certificate; convert it: openssl"),
+        (b"\x30\x82\xff", "holds no readable PEM certificate; convert it: openssl"),
+        (b"-----BEGIN CERTIFICATE-----" * 50_000, "is longer than 1024 KiB; "),
+        (b"-----BEGIN EC PRIVATE KEY-----", "holds a private key; give certificates only"),
+    ],
 )
 def test_a_file_that_is_no_certificate_is_refused_before_the_room_is_asked(
-    content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    content: bytes, says: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "ca.pem"
     file.write_bytes(content)
     assert main(["trust", "add", str(file), "--label", "x", "--kind", "verified"]) == 2
-    assert "is not a PEM certificate; convert it: openssl" in capfd.readouterr().err
+    assert says in capfd.readouterr().err
+
+
+def test_several_certificates_need_the_word_bundle(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(TestAuthority("One").root_pem + TestAuthority("Two").root_pem)
+    assert main(["trust", "add", str(file), "--label", "x", "--kind", "verified"]) == 2
+    assert "holds 2 certificates; give the CA's alone, or trust all of them with --bundle" in (
+        capfd.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("label", ["", "  "])
+def test_a_label_is_not_empty(label: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(TestAuthority("One").root_pem)
+    assert main(["trust", "add", str(file), "--label", label, "--kind", "verified"]) == 2
+    assert "--label is empty; " in capfd.readouterr().err
+
+
+async def test_a_second_meeting_is_exit_code_8_and_told_to_leave_the_first(room: FakeRoom, cli: Cli) -> None:
+    room.error = RoomError(
+        RoomErrorKind.ALREADY_IN_MEETING, "the room is in a meeting", hint="conclavectl meeting leave"
+    )
+    result = await cli("meeting", "join", "https://x/#y")
+    assert result.code == 8
+    assert result.err == (
+        "conclavectl: the room is in a meeting; leave it first: conclavectl meeting leave\n"
+    )
+
+
+async def test_an_argument_that_the_room_refuses_leads_to_the_help_of_its_command(
+    room: FakeRoom, cli: Cli
+) -> None:
+    room.error = RoomError(RoomErrorKind.INVALID_ARGUMENT, "too long a title")
+    result = await cli("meeting", "create", "--title", "x", "--service", "wss://h")
+    assert result.err == "conclavectl: too long a title; see: conclavectl meeting create --help\n"
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (["--until", "2020-01-01T00:00Z"], "--until is in the past; "),
+        (["--until", "1970-01-01T00:00Z"], "--until is in the past; "),
+        (["--from", "2090-01-02", "--until", "2090-01-01"], "--until is not after --from; "),
+    ],
+)
+def test_a_meeting_that_is_over_before_it_begins_is_wrong_usage(
+    times: list[str], says: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["meeting", "create", "--title", "x", "--service", "wss://h", *times]) == 2
+    assert says in capfd.readouterr().err
+
+
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["policy", "set", "--minimum-level"]) == 2
+    assert capfd.readouterr().err == (
+        "conclavectl: Option '--minimum-level' requires an argument; see: conclavectl policy set --help\n"
+    )
+
+
+def test_a_guess_of_what_was_meant_is_a_question_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["meting"]) == 2
+    assert capfd.readouterr().err == (
+        "conclavectl: No such command 'meting'. Did you mean 'meeting'? See: conclavectl --help\n"
+    )
+
+
+@pytest.mark.parametrize("group", ["identity", "trust", "policy", "meeting"])
+def test_a_group_without_a_command_prints_its_help_and_is_wrong_usage(
+    group: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([group]) == 2
+    captured = capfd.readouterr()
+    assert captured.err.startswith(f"Usage: conclavectl {group} ")
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("words", [["--json", "meeting"], ["meeting", "--json"]])
+def test_a_group_without_a_command_is_an_object_with_json(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert json.loads(capfd.readouterr().out)["error"]["kind"] == "Usage"
+
+
+COMMANDS: list[tuple[list[str], click.Command]] = [([], root)]
+for _words, _command in COMMANDS:
+    if isinstance(_command, click.Group):
+        COMMANDS += [([*_words, name], found) for name, found in _command.commands.items()]
+
+
+@pytest.mark.parametrize("words", [words for words, _ in COMMANDS], ids=lambda words: "-".join(words))
+def test_no_help_is_cut(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--help"]) == 0
+    commands = capfd.readouterr().out.partition("Commands:")[2]
+    assert "..." not in commands
+
+
+@pytest.mark.parametrize(
+    "words",
+    [words for words, command in COMMANDS if not isinstance(command, click.Group)],
+    ids=lambda words: "-".join(words),
+)
+def test_every_command_has_an_example(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    main([*words, "--help"])
+    assert f"  conclavectl {' '.join(words)}" in capfd.readouterr().out.partition("Example")[2]
 
 
 @pytest.mark.parametrize(

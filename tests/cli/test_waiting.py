@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from conclaved.bus import serve
 from conclaved.bus.room import DeviceStatus, IdentityStatus, MeetingStatus, Topic
 from tests.bus.bus import PrivateBus
-from tests.bus.fake_room import CODE, ENROLLED, IN_MEETING, LINK, WAITING, FakeRoom
-from tests.cli.conftest import DEADLINE_S, Cli
+from tests.bus.fake_room import CODE, ENROLLED, HARDWARE, IN_MEETING, LINK, WAITING, FakeRoom
+from tests.cli.conftest import DEADLINE_S, PROGRAM, Cli
 
 DOMAIN = "room.example.com"
 ORDERING = IdentityStatus("enrolling", domain=DOMAIN, step="asking the CA for an order")
@@ -47,6 +48,45 @@ async def test_a_refused_enrollment_ends_with_the_cas_words_and_the_hint(room: F
     assert result.err.splitlines()[-1] == (
         f"conclavectl: enrolling {DOMAIN} failed: CAA record forbids issuance; add a CAA record for this CA"
     )
+
+
+async def test_a_failed_enrollment_fails_the_command_though_a_certificate_is_there(
+    room: FakeRoom, cli: Cli
+) -> None:
+    failed = replace(
+        ENROLLED, state="failed", error="new.example.com: no A record", error_kind="refused", hint="add one"
+    )
+    room.then["enroll"] = [(Topic.IDENTITY, ORDERING), (Topic.IDENTITY, failed)]
+    result = await cli("identity", "enroll", "new.example.com")
+    assert result.code == 5
+    assert result.err.splitlines()[-1] == (
+        "conclavectl: enrolling new.example.com failed: no A record; add one"
+    )
+
+
+async def test_on_a_terminal_the_steps_share_one_line_that_never_wraps_and_goes(
+    room: FakeRoom, cli: Cli
+) -> None:
+    long = replace(ORDERING, step="x" * 200)
+    room.then["enroll"] = [(Topic.IDENTITY, s) for s in (ORDERING, long, ENROLLED)]
+    ours, theirs = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        str(PROGRAM),
+        *("identity", "enroll", DOMAIN),
+        env={**os.environ, "CONCLAVE_BUS": cli.address, "COLUMNS": "80"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    async with asyncio.timeout(DEADLINE_S):
+        await process.communicate()
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    first, *steps, last = shown.split("\r\x1b[2K")
+    assert (first, last) == ("", "")
+    assert steps[0] == f"enrolling {DOMAIN}"
+    assert len(steps) == len(set(steps))
+    assert all(len(step) < 80 and "\n" not in step for step in steps)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +201,27 @@ async def test_watching_tells_people_who_comes_goes_and_asks(room: FakeRoom, cli
         f"asks to join: {WAITING.name} (verified); conclavectl meeting admit r-1",
         "went: guest.provider.example",
         "security code: none",
+    ]
+
+
+async def test_watching_says_muted_or_on_and_no_serials(room: FakeRoom, cli: Cli) -> None:
+    process = await cli.start("watch")
+    assert process.stdout is not None
+    lines = []
+    async with asyncio.timeout(DEADLINE_S):
+        await process.stdout.readline()
+        room.set(Topic.HARDWARE, replace(HARDWARE, panel_serial=13, panel_epoch=8))
+        room.set(Topic.HARDWARE, replace(HARDWARE, panel_serial=14, camera_muted=True))
+        lines.append((await process.stdout.readline()).decode())
+        room.set(Topic.HARDWARE, replace(HARDWARE, panel_serial=15, microphone_muted=False))
+        for _ in range(2):
+            lines.append((await process.stdout.readline()).decode())
+    process.terminate()
+    await cli.end(process)
+    assert [line.split(maxsplit=2)[2].strip() for line in lines] == [
+        "camera: muted",
+        "camera: on",
+        "microphone: on",
     ]
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from conclave_provisioning.cli.advice import problems
+from conclave_provisioning.cli.certificates import check_domains
+from conclave_provisioning.cli.errors import CommandError
 from conclave_provisioning.cli.model import (
     DAY_S,
     Device,
@@ -20,7 +22,8 @@ from conclave_provisioning.cli.model import (
     property_name,
     read,
 )
-from conclave_provisioning.cli.output import LONGEST, assurance_words, safe
+from conclave_provisioning.cli.output import LONGEST, _without_trailing_blanks, assurance_words, safe
+from conclave_provisioning.cli.status import identity_words
 
 NOW = 2_000_000_000.0
 WELL = RoomView(
@@ -48,7 +51,12 @@ def test_a_room_that_is_well_has_no_problem() -> None:
                 WELL, identity=replace(WELL.identity, state="failed", error="no A record", hint="add one")
             ),
             "no A record; add one",
-            "conclavectl identity enroll room.example.com",
+            "conclavectl identity enroll DOMAIN",
+        ),
+        (
+            replace(WELL, identity=Identity("failed", "new.example.com", error="no A record")),
+            "no A record",
+            "conclavectl identity enroll new.example.com",
         ),
         (
             replace(WELL, identity=replace(WELL.identity, not_after=int(NOW) + 5 * DAY_S + 1)),
@@ -107,6 +115,48 @@ def test_unprintable_characters_are_made_visible(hostile: str, shown: str) -> No
     assert safe(hostile) == shown
 
 
+@pytest.mark.parametrize(
+    ("identity", "words"),
+    [
+        (WELL.identity, "enrolled, 60 days left, key sealed"),
+        (replace(WELL.identity, state="failed", error="no"), "enrolled, 60 days left, key sealed"),
+        (replace(WELL.identity, not_after=int(NOW) - 1), "expired"),
+        (replace(WELL.identity, state="failed", error="no", not_after=int(NOW) - 1), "expired"),
+        (Identity("failed", "new.example.com", error="no"), "none, the last enrollment failed"),
+        (Identity("none"), "none"),
+    ],
+)
+def test_an_identity_is_told_by_its_certificate_whatever_was_tried(identity: Identity, words: str) -> None:
+    parts = identity_words(identity, NOW)
+    assert "".join(part if isinstance(part, str) else part[0] for part in parts) == words
+
+
+@pytest.mark.parametrize("domain", ["example.com", "a.b-c.example", "xn--bcher-kva.example", "x1.y2.z3x"])
+def test_a_domain_passes(domain: str) -> None:
+    check_domains((domain,))
+
+
+@pytest.mark.parametrize(
+    "domain", ["", "foo bar", "com", "*.example.com", "example.com.", "192.0.2.1", "-a.example", "bücher.de"]
+)
+def test_what_is_no_domain_is_named(domain: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        check_domains(("example.com", domain))
+    assert caught.value.message == f"--domain {domain!r} is not a domain"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("a  ", "a"),
+        ("\x1b[1ma \x1b[0m\x1b[1m  \x1b[0m", "\x1b[1ma\x1b[0m\x1b[1m\x1b[0m"),
+        ("a b", "a b"),
+    ],
+)
+def test_a_line_of_a_table_ends_with_its_last_word(line: str, shown: str) -> None:
+    assert _without_trailing_blanks(line) == shown
+
+
 def test_an_endless_name_is_cut() -> None:
     assert safe("x" * 10_000) == "x" * (LONGEST - 1) + "…"
 
@@ -115,9 +165,9 @@ def test_only_verified_is_called_verified() -> None:
     assert [assurance_words(a) for a in ("verified", "provider", "unknown", "Verified", "")] == [
         "verified",
         "not verified",
-        "unknown",
-        "unknown",
-        "unknown",
+        "unknown, not verified",
+        "unknown, not verified",
+        "unknown, not verified",
     ]
 
 

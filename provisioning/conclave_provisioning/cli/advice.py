@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from conclave_provisioning.cli.model import RoomView
+from conclave_provisioning.cli.model import Identity, RoomView
 
 SOON_DAYS = 14
 
@@ -17,6 +17,17 @@ class Problem:
     """What mends it; empty where the text says so itself."""
     is_grave: bool = False
     """Shown in red."""
+
+
+def enroll_command(identity: Identity) -> str:
+    """What gets the room a certificate."""
+    return f"conclavectl identity enroll {identity.domain or 'DOMAIN'}"
+
+
+def failure_words(identity: Identity) -> str:
+    """Why the last enrollment failed."""
+    reason = f"{identity.error}; {identity.hint}" if identity.hint else identity.error
+    return f"the last enrollment failed: {reason}"
 
 
 def problems(room: RoomView, now: float) -> tuple[Problem, ...]:
@@ -34,12 +45,13 @@ def _health(room: RoomView, now: float) -> Iterator[Problem]:
 
 def _identity(room: RoomView, now: float) -> Iterator[Problem]:
     identity = room.identity
-    again = f"conclavectl identity enroll {identity.domain or 'DOMAIN'}"
+    again = enroll_command(identity)
     if identity.state == "none":
         yield Problem("the room has no identity: nobody can verify it", again)
     if identity.state == "failed":
-        reason = f"{identity.error}; {identity.hint}" if identity.hint else identity.error
-        yield Problem(f"the last enrollment failed: {reason}", again, is_grave=True)
+        # It may have been for another domain than the certificate's.
+        command = "conclavectl identity enroll DOMAIN" if identity.name else again
+        yield Problem(failure_words(identity), command, is_grave=not identity.name)
     days = identity.days_left(now)
     if days is not None and days < 0:
         yield Problem(
@@ -53,7 +65,7 @@ def _key(room: RoomView, now: float) -> Iterator[Problem]:
     if room.identity.key_protection == "plain":
         yield Problem(
             "the room's key lies unprotected on its disk: who takes the disk takes the identity",
-            f"conclavectl identity enroll {room.identity.domain or 'DOMAIN'}, with a sealed key configured",
+            f"{enroll_command(room.identity)}, with a sealed key configured",
             is_grave=True,
         )
 

@@ -4,6 +4,7 @@ The library is imported when a command needs the room: help and usage errors com
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from types import ModuleType
@@ -34,6 +35,8 @@ READ_WITHIN_S = 10.0
 ACT_WITHIN_S = 60.0
 MAX_WAITING_SIGNALS = 4096
 MAX_AUTH_LINE = 4096
+# The library has this address to itself.
+SYSTEM_BUS = "unix:path=/var/run/dbus/system_bus_socket"
 
 NOT_RUNNING = {
     BUS + ".Error.ServiceUnknown",
@@ -47,6 +50,11 @@ BY_BUS = {
     BUS + ".Error.AuthFailed": ErrorKind.NOT_PERMITTED,
     BUS + ".Error.InvalidArgs": ErrorKind.INVALID_ARGUMENT,
 }
+
+
+def _why(error: Exception) -> str:
+    """Why there is no bus, without the number that the system has for it."""
+    return (error.strerror or "" if isinstance(error, OSError) else "") or str(error) or "no answer"
 
 
 def _gone() -> CommandError:
@@ -98,7 +106,7 @@ class RoomClient:
                     line += byte
                 return line[:-2].decode("ascii", "replace")
 
-        where = address or "the system bus"
+        where = address or os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM_BUS
         # The library connects in its constructor and forgets the socket when that fails.
         bus = Bus.__new__(Bus)
         try:
@@ -110,8 +118,8 @@ class RoomClient:
             _release(bus)
             raise CommandError(
                 ErrorKind.NOT_RUNNING,
-                f"no D-Bus at {where}: {error or 'no answer'}",
-                hint="start it (systemctl start dbus), or name another with --bus",
+                f"no D-Bus at {where}: {_why(error)}",
+                hint="set CONCLAVE_BUS or use --bus",
             ) from error
         client = cls(bus)
         bus.add_message_handler(client._on_message)

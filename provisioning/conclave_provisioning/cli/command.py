@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import click
 
-from conclave_provisioning.cli.errors import INTERRUPTED, CommandError, ErrorKind
+from conclave_provisioning.cli.errors import INTERRUPTED, OUTCOMES, CommandError, ErrorKind
 from conclave_provisioning.cli.hardware import hardware, mute
 from conclave_provisioning.cli.identity import identity
 from conclave_provisioning.cli.invocation import shared_options
 from conclave_provisioning.cli.meeting import meeting
 from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.policy import policy
 from conclave_provisioning.cli.status import status
-from conclave_provisioning.cli.trust import policy, trust
+from conclave_provisioning.cli.trust import trust
 from conclave_provisioning.cli.watch import watch
 
 PROGRAM = "conclavectl"
@@ -54,12 +55,13 @@ def root(context: click.Context) -> None:
     Exit codes:
       0  done
       1  another error
-      2  wrong usage or argument
+      2  wrong usage or argument; also a group without a command, which prints its help
       3  not permitted
       4  not found, not in a meeting, or not enrolled
       5  refused by the CA or the meeting
       6  unreachable or timed out
       7  conclaved (or its bus) is not running
+      8  the room is busy: in a meeting already, or enrolling
 
     \b
     With --json every answer is one object with "schema": 1 on stdout; an error is
@@ -85,10 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.error(error)
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
+        if output.is_json:
+            output.error(
+                CommandError(ErrorKind.USAGE, "a command is missing", hint=f"see: {_path(words)} --help")
+            )
+        else:
+            click.echo(error.format_message(), err=True)
+        return OUTCOMES[ErrorKind.USAGE][0]
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else PROGRAM
+        path = error.ctx.command_path if error.ctx else _path(words)
         usage = CommandError(ErrorKind.USAGE, error.format_message(), hint=f"see: {path} --help")
         output.error(usage)
         return usage.exit_code
@@ -103,3 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.error(bug)
         return bug.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _path(words: Sequence[str]) -> str:
+    """The command that the words begin with: the parser forgets it in some of its errors."""
+    command: click.Command | None = root
+    path = [PROGRAM]
+    for word in words:
+        found = command.commands.get(word) if isinstance(command, click.Group) else None
+        if found is not None:
+            command = found
+            path.append(word)
+    return " ".join(path)

@@ -1,4 +1,7 @@
-"""What a command can fail with: a stable kind, its exit code, and what to do next when nobody else says."""
+"""What a command can fail with: a stable kind, its exit code, and what to do next when nobody else says.
+
+Exit code 8 is for the room that is busy: a script may leave, or wait, and say it again.
+"""
 
 from enum import Enum
 
@@ -23,10 +26,8 @@ class ErrorKind(Enum):
 
 OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
     ErrorKind.FAILED: (1, "see: journalctl -u conclaved"),
-    ErrorKind.BUSY: (1, "try again in a moment"),
-    ErrorKind.ALREADY_IN_MEETING: (1, "first: conclavectl meeting leave"),
-    ErrorKind.USAGE: (2, "see: conclavectl --help"),
-    ErrorKind.INVALID_ARGUMENT: (2, "see: conclavectl COMMAND --help"),
+    ErrorKind.USAGE: (2, "see: {command} --help"),
+    ErrorKind.INVALID_ARGUMENT: (2, "see: {command} --help"),
     ErrorKind.NOT_PERMITTED: (3, "use root, or a user in the group conclave-admin"),
     ErrorKind.NOT_FOUND: (4, "see what there is: conclavectl status"),
     ErrorKind.NOT_IN_MEETING: (4, "first: conclavectl meeting join LINK"),
@@ -35,8 +36,13 @@ OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
     ErrorKind.UNREACHABLE: (6, "check the address and the network"),
     ErrorKind.TIMED_OUT: (6, "try again; see how it stands: conclavectl status"),
     ErrorKind.NOT_RUNNING: (7, "start it: systemctl start conclaved"),
+    ErrorKind.BUSY: (8, "try again in a moment"),
+    ErrorKind.ALREADY_IN_MEETING: (8, "leave it first: conclavectl meeting leave"),
 }
-"""Exit code and hint of each kind. The codes are in `conclavectl --help`."""
+"""Exit code and hint of each kind; `{command}` is the command that failed.
+
+The codes are in `conclavectl --help`.
+"""
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -49,7 +55,15 @@ class CommandError(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
-        self.hint = hint or OUTCOMES[kind][1]
+        self.command = "conclavectl"
+        usual = OUTCOMES[kind][1]
+        # The room may give the bare command; the usual hint says with it what it is good for.
+        self._hint = usual if usual.endswith(hint) else hint
+
+    @property
+    def hint(self) -> str:
+        """What to do next."""
+        return self._hint.replace("{command}", self.command)
 
     @property
     def exit_code(self) -> int:

@@ -6,10 +6,10 @@ from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Hardware, as_json
 from conclave_provisioning.cli.output import Output
-from conclave_provisioning.cli.status import HEALTH_COLOURS, label
+from conclave_provisioning.cli.status import HEALTH_COLOURS, label, muted_words
 
 
-@click.command()
+@click.command(short_help="Show camera, microphone, panel and streams.")
 @shared_options
 def hardware() -> None:
     """Show camera, microphone, panel and the media streams.
@@ -19,16 +19,21 @@ def hardware() -> None:
     devices [{slot, health, reason}], frames_refused, streams [{leaf, name, kind, is_self, frames_sent,
     frames_decrypted, frames_undecodable, frames_decoded, detail {...}}]}.
     frames_refused counts what no key opened: forged, replayed or late, and of nobody that could be known.
+
+    \b
+    Examples:
+      conclavectl hardware
+      conclavectl hardware --json
     """
 
     async def action(client: RoomClient, output: Output) -> None:
         found = await client.read(Hardware)
         output.data(hardware=as_json(found))
-        label(output, "camera", ["muted" if found.camera_muted else "on", f", shutter {found.shutter}"])
+        label(output, "camera", [muted_words(found.camera_muted), f", shutter {found.shutter}"])
         label(
             output,
             "microphone",
-            ["muted" if found.microphone_muted else "on", f", switch {found.mute_switch}"],
+            [muted_words(found.microphone_muted), f", switch {found.mute_switch}"],
         )
         label(output, "panel", [f"shows view {found.panel_serial}, epoch {found.panel_epoch}"])
         for device in found.devices:
@@ -52,18 +57,24 @@ def hardware() -> None:
     run(action)
 
 
-@click.command()
-@click.argument("what", type=click.Choice(["camera", "microphone"]), required=False)
+@click.command(short_help="Mute the camera, the microphone, or both.")
+@click.argument("what", type=click.Choice(["camera", "microphone", "both"]), required=False)
 @shared_options
 def mute(what: str | None) -> None:
-    """Mute the camera, the microphone, or both.
+    """Mute the camera, the microphone, or both (the default).
 
     Only people in the room can unmute: there is no command for it.
+
+    \b
+    Examples:
+      conclavectl mute
+      conclavectl mute microphone
     """
     camera, microphone = what != "microphone", what != "camera"
+    named = (("camera", camera), ("microphone", microphone))
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.act("Hardware", "Mute", "bb", camera, microphone)
-        done(output, f"muted: {what or 'camera and microphone'}")
+        done(output, f"muted: {' and '.join(n for n, is_it in named if is_it)}")
 
     run(action)

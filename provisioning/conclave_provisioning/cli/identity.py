@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
+from conclave_provisioning.cli.advice import failure_words
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import done, run, shared_options
@@ -21,13 +22,13 @@ FAILURES = {
 """What an enrollment's error kind means to whoever asked for it; anything else is a fault of the device."""
 
 
-@click.group()
+@click.group(short_help="The certificate that proves the room's domain.")
 @shared_options
 def identity() -> None:
     """The certificate that proves the room's domain to everybody else."""
 
 
-@identity.command()
+@identity.command(short_help="Get a certificate for a domain.")
 @click.argument("domain")
 @click.option(
     "--directory", metavar="URL", default="", help="The CA's ACME directory; default: as configured."
@@ -98,12 +99,17 @@ async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
             if found.state == "failed":
                 raise CommandError(
                     FAILURES.get(found.error_kind, ErrorKind.FAILED),
-                    f"enrolling {domain} failed: {found.error}",
+                    f"enrolling {domain} failed: {_own_words(found.error, domain)}",
                     hint=found.hint or "mend that, then say it again",
                 )
             if found.step:
                 say(found.step)
     raise AssertionError("states end only by an error")
+
+
+def _own_words(error: str, domain: str) -> str:
+    """An error without the domain that it begins with."""
+    return error.removeprefix(f"{domain.lower()}: ")
 
 
 @identity.command()
@@ -114,7 +120,13 @@ def show(pem: bool) -> None:
 
     JSON: identity {state, domain, step, error, error_kind, hint, not_before, not_after, days_left, issuer,
     fingerprint, key_protection, certificates [PEM]}; times are seconds since 1970, 0 for none.
-    error_kind: refused, unreachable, timed_out or failed.
+    After a failed enrollment the state is "failed"; domain and times stay those of the certificate, if there
+    is one. error_kind: refused, unreachable, timed_out or failed.
+
+    \b
+    Examples:
+      conclavectl identity show
+      conclavectl identity show --pem > room.pem
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -125,12 +137,14 @@ def show(pem: bool) -> None:
                 raise CommandError(ErrorKind.NOT_ENROLLED, "the room has no certificate")
             output.raw("".join(map(as_pem, found.certificates)).rstrip("\n"))
             return
-        label(output, "domain", [found.domain or "none"])
+        label(output, "domain", [found.name or "none"])
         label(output, "state", identity_words(found, now))
         if found.not_after:
             label(output, "valid", [f"{_date(found.not_before)} to {_date(found.not_after)}"])
             label(output, "issuer", [found.issuer])
             label(output, "fingerprint", [found.fingerprint])
+        if found.state == "failed":
+            output.line(("! ", "yellow" if found.name else "red"), failure_words(found))
 
     run(action)
 

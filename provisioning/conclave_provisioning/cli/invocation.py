@@ -56,7 +56,8 @@ def shared_options(command: Decorated) -> Decorated:
 
 def run(action: Action) -> None:
     """Run `action` with a connection to the room, and end that. Raises CommandError."""
-    settings = click.get_current_context().ensure_object(Settings)
+    context = click.get_current_context()
+    settings = context.ensure_object(Settings)
 
     async def connected() -> None:
         client = await RoomClient.open(settings.bus)
@@ -67,6 +68,9 @@ def run(action: Action) -> None:
 
     try:
         asyncio.run(connected())
+    except CommandError as error:
+        error.command = context.command_path
+        raise
     except BrokenPipeError as error:
         # `conclavectl watch | head`: the reader has enough. Python would complain again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

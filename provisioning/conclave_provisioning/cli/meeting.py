@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from datetime import datetime
 
 import click
@@ -11,6 +12,7 @@ from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import done, refuse, run, shared_options
 from conclave_provisioning.cli.model import Meeting, Request, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words, safe
+from conclave_provisioning.cli.status import meeting_name
 
 LONGEST_LINK = 8192
 
@@ -29,13 +31,13 @@ class _Moment(click.ParamType[int]):
             self.fail(f"{value!r} is not a time such as 2031-05-01T09:00", parameter, context)
 
 
-@click.group()
+@click.group(short_help="Invite, join, see who is in, admit, leave.")
 @shared_options
 def meeting() -> None:
     """Invite to a meeting, join it, see who is in, admit, leave."""
 
 
-@meeting.command()
+@meeting.command(short_help="Sign an invitation and print its link.")
 @click.option("--title", required=True, help="What the panels show.")
 @click.option(
     "--level",
@@ -53,9 +55,11 @@ def meeting() -> None:
 )
 @click.option("--service", required=True, metavar="wss://HOST", help="The conference service.")
 @click.option("--open", "is_open", is_flag=True, help="The link alone admits, as a guest.")
-@click.option("--from", "not_before", type=_Moment(), default=0, help="Not before this time; default: now.")
 @click.option(
-    "--until", "not_after", type=_Moment(), default=0, help="Not after this time; default: a day later."
+    "--from", "not_before", type=_Moment(), default=None, help="Not before this time; default: now."
+)
+@click.option(
+    "--until", "not_after", type=_Moment(), default=None, help="Not after this time; default: a day later."
 )
 @click.option("--qr", is_flag=True, help="Also print the link as a QR code.")
 @shared_options
@@ -65,8 +69,8 @@ def create(
     invited: tuple[str, ...],
     service: str,
     is_open: bool,
-    not_before: int,
-    not_after: int,
+    not_before: int | None,
+    not_after: int | None,
     qr: bool,
 ) -> None:
     """Sign an invitation and print its link.
@@ -80,6 +84,10 @@ def create(
 
     JSON: link.
     """
+    if not_after is not None and not_after <= time.time():
+        raise CommandError(ErrorKind.USAGE, "--until is in the past", hint="give a time to come")
+    if not_after is not None and not_before is not None and not_after <= not_before:
+        raise CommandError(ErrorKind.USAGE, "--until is not after --from", hint="give a later time")
     options = {"open": is_open, "not_before": not_before, "not_after": not_after}
     chosen: dict[str, str | bool | int | tuple[str, ...]] = {k: v for k, v in options.items() if v}
 
@@ -97,7 +105,7 @@ def create(
     run(action)
 
 
-@meeting.command()
+@meeting.command(short_help="Join the meeting of a link.")
 @click.argument("link")
 @click.option("--wait", is_flag=True, help="Wait until the room is in, in the lobby, or refused.")
 @click.option("--wait-admitted", is_flag=True, help="Wait until the room is in or refused.")
@@ -162,22 +170,31 @@ async def _follow(client: RoomClient, output: Output, enough: set[str]) -> Meeti
                     hint="ask a host, or check this room: conclavectl status",
                 )
             if found.state == "lobby":
-                say("in the lobby; a host has to admit this room")
+                say(_state_words(found))
     raise AssertionError("states end only by an error")
 
 
 def _state_words(found: Meeting) -> str:
-    if found.state == "in_meeting":
-        return f"in the meeting {found.title}".rstrip()
-    if found.state == "lobby":
-        return "in the lobby; a host has to admit this room"
-    return found.state
+    match found.state:
+        case "in_meeting":
+            return f"in the meeting {found.title}".rstrip()
+        case "lobby":
+            return f"in the lobby of {meeting_name(found)}; a host has to admit this room"
+        case "joining":
+            return f"joining {meeting_name(found)}"
+        case other:
+            return other
 
 
-@meeting.command()
+@meeting.command(short_help="Leave the meeting.")
 @shared_options
 def leave() -> None:
-    """Leave the meeting."""
+    """Leave the meeting, or give up joining it.
+
+    \b
+    Example:
+      conclavectl meeting leave
+    """
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.act("Meeting", "Leave")
@@ -194,7 +211,7 @@ async def _present(client: RoomClient) -> Meeting:
     return found
 
 
-@meeting.command()
+@meeting.command(short_help="List who is in, and who is verified.")
 @shared_options
 def roster() -> None:
     """List who is in the meeting, and who is verified.
@@ -202,6 +219,10 @@ def roster() -> None:
     \b
     JSON: epoch, participants [{leaf, name, assurance, role, is_self, is_heard, reason, issuer, admitted_by}].
     Only the assurance "verified" is verified.
+
+    \b
+    Example:
+      conclavectl meeting roster
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -222,12 +243,16 @@ def roster() -> None:
     run(action)
 
 
-@meeting.command()
+@meeting.command(short_help="Print the security code to compare.")
 @shared_options
 def code() -> None:
     """Print the security code, to compare with the other ends' over another channel.
 
     JSON: code (six groups of five digits; empty while alone), epoch, code_epoch, reason.
+
+    \b
+    Example:
+      conclavectl meeting code
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -243,12 +268,16 @@ def code() -> None:
     run(action)
 
 
-@meeting.command()
+@meeting.command(short_help="List who asks to join.")
 @shared_options
 def lobby() -> None:
     """List who asks to join.
 
-    JSON: lobby [{request_id, name, assurance, reason}].
+    JSON: lobby [{request_id, name, assurance, reason, obstacle}].
+
+    \b
+    Example:
+      conclavectl meeting lobby
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -271,22 +300,31 @@ def lobby() -> None:
     run(action)
 
 
-@meeting.command()
+@meeting.command(short_help="Let somebody in from the lobby.")
 @click.argument("who", metavar="ID|NAME")
 @shared_options
 def admit(who: str) -> None:
     """Let somebody in from the lobby. The security code changes on every panel.
+
+    \b
+    Examples:
+      conclavectl meeting admit guest.partner.example
+      conclavectl meeting admit ID        (as in `meeting lobby`, where two have the same name)
 
     JSON: ok, request_id, name, assurance.
     """
     _decide("Admit", who, "admitted")
 
 
-@meeting.command()
+@meeting.command(short_help="Turn somebody in the lobby away.")
 @click.argument("who", metavar="ID|NAME")
 @shared_options
 def deny(who: str) -> None:
     """Turn somebody in the lobby away.
+
+    \b
+    Example:
+      conclavectl meeting deny stranger.example
 
     JSON: ok, request_id, name, assurance.
     """

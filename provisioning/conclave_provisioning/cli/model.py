@@ -42,6 +42,11 @@ class Identity:
     key_protection: str = "unknown"
     certificates: tuple[bytes, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The domain that the certificate proves; empty without one, whatever is or was being tried."""
+        return self.domain if self.not_after else ""
+
     def days_left(self, now: float) -> int | None:
         """Whole days until the certificate ends, negative after it; None without one."""
         return int((self.not_after - now) // DAY_S) if self.not_after else None

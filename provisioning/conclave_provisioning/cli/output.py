@@ -6,6 +6,8 @@ colour or run right to left: `safe` makes every unprintable character visible. J
 
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,8 @@ from conclave_provisioning.cli.model import SCHEMA
 LONGEST = 300
 # A pipe has no width: nothing is cut there.
 PIPE_WIDTH = 2000
+ERASE_LINE = "\r\x1b[2K"
+_TRAILING_BLANKS = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")
 ASSURANCE_STYLES = {"verified": "green", "provider": "yellow"}
 
 
@@ -31,9 +35,16 @@ def safe(text: str, longest: int = LONGEST) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown)
 
 
+def _without_trailing_blanks(line: str) -> str:
+    """Without the blanks at a line's end, even such as stand before or between colours."""
+    while (shorter := _TRAILING_BLANKS.sub(r"\1", line)) != line:
+        line = shorter
+    return line
+
+
 def assurance_words(assurance: str) -> str:
-    """How an assurance is said to people: only `verified` is verified."""
-    return {"verified": "verified", "provider": "not verified"}.get(assurance, "unknown")
+    """How an assurance is said to people, here as on the panel: only `verified` is verified."""
+    return {"verified": "verified", "provider": "not verified"}.get(assurance, "unknown, not verified")
 
 
 Progress = Callable[[str], None]
@@ -83,31 +94,38 @@ class Output:
         for row in rows:
             cells = [(part, "") if isinstance(part, str) else part for part in row]
             table.add_row(*(Text(safe(text), style=style) for text, style in cells))
-        console.print(table)
+        with console.capture() as capture:
+            console.print(table)
+        for line in capture.get().splitlines():
+            sys.stdout.write(_without_trailing_blanks(line) + "\n")
+        sys.stdout.flush()
 
     @contextmanager
     def progress(self, words: str) -> Iterator[Progress]:
-        """Say on stderr what is being waited for: a spinner on a terminal, else a line for each new step."""
+        """Say on stderr what is being waited for: on a terminal one changing line, else one a step."""
         if self.is_json:
             yield lambda _: None
             return
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.text import Text
-
-            with Console(stderr=True).status(Text(safe(words))) as status:
-                yield lambda step: status.update(Text(safe(step)))
-            return
+        is_terminal = sys.stderr.isatty()
         said = ""
 
         def say(step: str) -> None:
             nonlocal said
             if step and step != said:
-                click.echo(safe(step), err=True)
+                if is_terminal:
+                    # One line that never wraps: of a second one a ghost would stay.
+                    width = shutil.get_terminal_size().columns
+                    click.echo(ERASE_LINE + safe(step, max(8, width - 1)), err=True, nl=False)
+                else:
+                    click.echo(safe(step), err=True)
                 said = step
 
-        say(words)
-        yield say
+        try:
+            say(words)
+            yield say
+        finally:
+            if is_terminal:
+                click.echo(ERASE_LINE, err=True, nl=False)
 
     def error(self, error: CommandError) -> None:
         """One line on stderr that says what to do next; in JSON mode also an object on stdout."""
@@ -115,7 +133,12 @@ class Output:
             self.data(error={"kind": error.kind.value, "message": error.message, "hint": error.hint})
         message = " ".join(error.message.split()).rstrip(".")
         hint = " ".join(error.hint.split())
-        click.echo(f"conclavectl: {safe(message)}; {safe(hint)}", err=True)
+        if message.endswith("?"):
+            # The parser's own guess: "Did you mean 'meeting'?"
+            link, hint = " ", hint[:1].upper() + hint[1:]
+        else:
+            link = "; "
+        click.echo(f"conclavectl: {safe(message)}{link}{safe(hint)}", err=True)
 
     def _styled(self, part: str | tuple[str, str]) -> str:
         if isinstance(part, str):

@@ -10,12 +10,15 @@ from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Hardware, Identity, Meeting, RoomView, as_json
 from conclave_provisioning.cli.output import Output
 
+# What the room gives as its reason when somebody in it or its admin left.
+LEFT_BY_ITSELF = "left the meeting"
+
 Parts = list[str | tuple[str, str]]
 
 HEALTH_COLOURS = {"ready": "green", "starting": "yellow", "degraded": "yellow", "failed": "red"}
 
 
-@click.command()
+@click.command(short_help="Show how the room is, and how to mend it.")
 @shared_options
 def status() -> None:
     """Show how the room is: identity, meeting, lock, code, hardware, problems.
@@ -23,6 +26,11 @@ def status() -> None:
     \b
     JSON: device, identity (with days_left), anchors, policy, meeting, hardware (with streams), code_shown,
     problems [{text, command, is_grave}].
+
+    \b
+    Examples:
+      conclavectl status
+      conclavectl status --json | jq .problems
     """
     run(_status)
 
@@ -30,7 +38,7 @@ def status() -> None:
 async def _status(client: RoomClient, output: Output) -> None:
     room, now = await client.read_all(), time.time()
     output.data(**status_json(room, now))
-    label(output, "room", [room.identity.domain or "without a name"])
+    label(output, "room", [room.identity.name or "without a name"])
     label(output, "identity", identity_words(room.identity, now))
     label(output, "meeting", _meeting_words(room.meeting))
     label(output, "lock", _lock_words(room.meeting))
@@ -76,30 +84,51 @@ def identity_words(identity: Identity, now: float) -> Parts:
     """How an identity stands, in one line."""
     days = identity.days_left(now)
     match identity.state:
-        case "enrolled" if days is not None and days >= 0:
+        # A failed attempt does not take the certificate away: it is told apart.
+        case "enrolled" | "failed" if days is not None and days >= 0:
             return [("enrolled", "green"), f", {days} days left, key {identity.key_protection}"]
-        case "enrolled":
+        case "failed" if days is None:
+            return [("none", "red"), ", the last enrollment failed"]
+        case "enrolled" | "failed":
             return [("expired", "red")]
         case "enrolling":
             return [("enrolling", "yellow"), f": {identity.step}" if identity.step else ""]
-        case "failed":
-            return [("failed", "red"), f": {identity.error}"]
         case "none":
             return [("none", "yellow")]
         case other:
             return [(other, "red")]
 
 
+def meeting_name(meeting: Meeting) -> str:
+    """What a meeting is called in a sentence."""
+    return meeting.title or meeting.meeting_id or "the meeting"
+
+
+def muted_words(is_muted: bool) -> str:
+    """How camera or microphone stands."""
+    return "muted" if is_muted else "on"
+
+
 def _meeting_words(meeting: Meeting) -> Parts:
-    if meeting.state == "left":
-        return ["left", f": {meeting.left_reason}" if meeting.left_reason else ""]
-    if meeting.state != "in_meeting":
-        return [meeting.state]
+    name = meeting_name(meeting)
+    match meeting.state:
+        case "idle":
+            return ["none"]
+        case "left":
+            reason = "" if meeting.left_reason in ("", LEFT_BY_ITSELF) else f": {meeting.left_reason}"
+            return [f"none; left {name}{reason}"]
+        case "joining":
+            return [f"joining {name}"]
+        case "lobby":
+            return [f"in the lobby of {name}"]
+        case "in_meeting":
+            pass
+        case other:
+            return [other]
     people = meeting.participants
     verified = sum(p.assurance == "verified" for p in people)
     waiting = f", {len(meeting.lobby)} waiting" if meeting.lobby else ""
-    title = meeting.title or meeting.meeting_id
-    return [f"{title}, {meeting.level}: {len(people)} in, {verified} verified{waiting}"]
+    return [f"{name}, {meeting.level}: {len(people)} in, {verified} verified{waiting}"]
 
 
 def _lock_words(meeting: Meeting) -> Parts:
@@ -118,7 +147,7 @@ def _code_words(room: RoomView) -> Parts:
 
 
 def _muted_words(is_muted: bool, hardware: Hardware, *, shutter: bool = False) -> Parts:
-    words = "muted" if is_muted else "on"
+    words = muted_words(is_muted)
     if not shutter:
         return [words, f", switch {hardware.mute_switch}"]
     return [words, ", shutter ", (hardware.shutter, "red" if hardware.shutter == "unknown" else "")]

@@ -1,31 +1,37 @@
-"""`conclavectl trust` and `conclavectl policy`: whose word counts, and what the room puts up with."""
+"""`conclavectl trust`: whose word about a name counts."""
 
 from typing import BinaryIO
 
 import click
 
+from conclave_provisioning.cli.certificates import check_domains, domain_words, ends, read_pem
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import done, run, shared_options
-from conclave_provisioning.cli.model import Policy, Trust, as_json
+from conclave_provisioning.cli.model import Meeting, Trust, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
+from conclave_provisioning.cli.status import meeting_name
 
-# A chain of a few large certificates; more is not one.
-MAX_PEM_BYTES = 256 * 1024
+SHORT_FINGERPRINT = 16
 
 
-@click.group()
+@click.group(short_help="The authorities whose word about a name is believed.")
 @shared_options
 def trust() -> None:
     """The certificate authorities whose word about a name is believed."""
 
 
-@trust.command("list")
+@trust.command("list", short_help="List the trust anchors.")
 @shared_options
 def list_anchors() -> None:
     """List the trust anchors.
 
-    JSON: anchors [{label, kind, domains, fingerprint, not_after}].
+    JSON: anchors [{label, kind, domains, fingerprint, not_after}]; the fingerprint is the SHA-256 of the
+    public key, of which people see the beginning.
+
+    \b
+    Example:
+      conclavectl trust list
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -36,21 +42,24 @@ def list_anchors() -> None:
                 "no trust anchors: nobody can be verified; add one: conclavectl trust add FILE.pem ..."
             )
             return
-        rows = [
-            (
-                anchor.label,
-                (assurance_words(anchor.kind), ASSURANCE_STYLES.get(anchor.kind, "red")),
-                ", ".join(anchor.domains) or "any domain",
-                anchor.fingerprint,
+        rows = []
+        for anchor in found.anchors:
+            end = ends(anchor.not_after)
+            rows.append(
+                (
+                    anchor.label,
+                    (assurance_words(anchor.kind), ASSURANCE_STYLES.get(anchor.kind, "red")),
+                    domain_words(anchor.domains),
+                    (end, "red" if end.startswith("ended") else ""),
+                    anchor.fingerprint[:SHORT_FINGERPRINT] + "…",
+                )
             )
-            for anchor in found.anchors
-        ]
-        output.table(("label", "makes", "for", "fingerprint"), rows)
+        output.table(("label", "makes", "for", "valid", "key"), rows)
 
     run(action)
 
 
-@trust.command("add")
+@trust.command("add", short_help="Trust a CA certificate.")
 @click.argument("file", type=click.File("rb"))
 @click.option("--label", required=True, help="A name for it, to remove it by.")
 @click.option(
@@ -62,90 +71,79 @@ def list_anchors() -> None:
 @click.option(
     "--domain", "domains", multiple=True, help="What it may vouch for; again for more. Default: anything."
 )
+@click.option("--bundle", is_flag=True, help="FILE may hold several certificates: trust all of them.")
 @shared_options
-def add_anchor(file: BinaryIO, label: str, kind: str, domains: tuple[str, ...]) -> None:
+def add_anchor(file: BinaryIO, label: str, kind: str, domains: tuple[str, ...], bundle: bool) -> None:
     """Trust the CA certificate in FILE (PEM; - for stdin).
 
     \b
-    Example:
+    Examples:
       conclavectl trust add office-ca.pem --label office --kind verified --domain example.com
+      conclavectl trust add roots.pem --bundle --label group --kind verified --domain example.com
+
+    JSON: ok, certificates [{subject, not_after}].
     """
-    content = file.read(MAX_PEM_BYTES + 1)
-    try:
-        pem = content.decode("ascii")
-    except UnicodeDecodeError as error:
-        raise _no_pem(file.name) from error
-    if len(content) > MAX_PEM_BYTES or "-----BEGIN CERTIFICATE-----" not in pem:
-        raise _no_pem(file.name)
+    if not label.strip():
+        raise CommandError(
+            ErrorKind.INVALID_ARGUMENT,
+            "--label is empty",
+            hint="give a name to remove it by, such as --label office",
+        )
+    check_domains(domains)
+    pem, certificates = read_pem(file)
+    if len(certificates) > 1 and not bundle:
+        raise CommandError(
+            ErrorKind.INVALID_ARGUMENT,
+            f"{file.name} holds {len(certificates)} certificates",
+            hint="give the CA's alone, or trust all of them with --bundle",
+        )
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.act("Trust", "AddAnchor", "sss", pem, label, kind, options={"domains": domains})
-        done(output, f"trusted as {kind}: {label}")
+        where = f"for {domain_words(domains)}"
+        if len(certificates) == 1:
+            (one,) = certificates
+            words = f"trusted as {kind} {where}: {label} ({one.subject}, {ends(one.not_after)})"
+        else:
+            words = f"trusted as {kind} {where}: {label}, {len(certificates)} certificates"
+        done(output, words, certificates=as_json(certificates))
+        if len(certificates) > 1:
+            for one in certificates:
+                output.line(f"  {one.subject}, {ends(one.not_after)}")
 
     run(action)
 
 
-@trust.command("remove")
+@trust.command("remove", short_help="Trust an authority no longer.")
 @click.argument("label")
 @shared_options
 def remove_anchor(label: str) -> None:
-    """Trust the anchor LABEL no longer."""
+    """Trust the anchor LABEL no longer.
 
-    async def action(client: RoomClient, output: Output) -> None:
-        await client.act("Trust", "RemoveAnchor", "s", label)
-        done(output, f"no longer trusted: {label}")
-
-    run(action)
-
-
-def _no_pem(name: str) -> CommandError:
-    return CommandError(
-        ErrorKind.INVALID_ARGUMENT,
-        f"{name} is not a PEM certificate",
-        hint="convert it: openssl x509 -inform der -in FILE -out FILE.pem",
-    )
-
-
-@click.group()
-@shared_options
-def policy() -> None:
-    """The room's own rules; they may be stricter than a meeting's."""
-
-
-@policy.command("show")
-@shared_options
-def show_policy() -> None:
-    """Show the room's own rules.
-
-    JSON: policy {minimum_level}.
-    """
-
-    async def action(client: RoomClient, output: Output) -> None:
-        found = await client.read(Policy)
-        output.data(policy=as_json(found))
-        output.line(f"minimum level  {found.minimum_level}")
-
-    run(action)
-
-
-@policy.command("set")
-@click.option(
-    "--minimum-level",
-    type=click.Choice(["standard", "locked"]),
-    required=True,
-    help="Meetings below are refused. locked: verified participants only, no services.",
-)
-@shared_options
-def set_policy(minimum_level: str) -> None:
-    """Change the room's own rules.
+    In a meeting everybody is judged anew: it says who is not verified any more.
 
     \b
     Example:
-      conclavectl policy set --minimum-level locked
+      conclavectl trust remove office
+
+    JSON: ok, no_longer_verified [name].
     """
 
     async def action(client: RoomClient, output: Output) -> None:
-        await client.act("Policy", "SetMinimumLevel", "s", minimum_level)
-        done(output, f"minimum level: {minimum_level}")
+        before = await client.read(Meeting)
+        await client.act("Trust", "RemoveAnchor", "s", label)
+        after = await client.read(Meeting)
+        lost = _no_longer_verified(before, after)
+        done(output, f"no longer trusted: {label}", no_longer_verified=lost)
+        if lost:
+            output.line(f"no longer verified in {meeting_name(after)}: {len(lost)} ({', '.join(lost)})")
+        if before.state == "in_meeting" and after.state == "left":
+            output.line(f"the room left {meeting_name(before)}: {after.left_reason}")
 
     run(action)
+
+
+def _no_longer_verified(before: Meeting, after: Meeting) -> list[str]:
+    """The names of those who are in the meeting still and were verified before."""
+    were = {(p.leaf, p.name) for p in before.participants if p.assurance == "verified"}
+    return [p.name for p in after.participants if p.assurance != "verified" and (p.leaf, p.name) in were]

@@ -10,13 +10,16 @@ from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Meeting, as_json, read
 from conclave_provisioning.cli.output import Output, assurance_words
-from conclave_provisioning.cli.status import status_json
+from conclave_provisioning.cli.status import muted_words, status_json
 
 # Told in words of their own, or too long for a line.
 NOT_BY_NAME = {"participants", "lobby", "certificates", "devices", "streams", "security_code", "anchors"}
+# What the panel draws is proof for `status`, and no news.
+INNER = {"panel_serial", "panel_epoch"}
+MUTES = {"camera_muted": "camera", "microphone_muted": "microphone"}
 
 
-@click.command()
+@click.command(short_help="Print what happens in the room, line by line.")
 @shared_options
 def watch() -> None:
     """Print what happens in the room, a line each, until interrupted.
@@ -24,6 +27,11 @@ def watch() -> None:
     \b
     JSON, one object a line: first {"event": "state", ...} with all that `status --json` has, then
     {"event": "changed", "interface": "Meeting", "changed": {field: new value}}.
+
+    \b
+    Examples:
+      conclavectl watch
+      conclavectl watch --json | jq .changed
     """
     run(_watch)
 
@@ -32,7 +40,7 @@ async def _watch(client: RoomClient, output: Output) -> None:
     await client.listen()
     room = await client.read_all()
     output.data(event="state", **status_json(room, time.time()))
-    output.line(f"watching {room.identity.domain or 'the room'}; Ctrl-C ends it")
+    output.line(f"watching {room.identity.name or 'the room'}; Ctrl-C ends it")
     before = room.meeting
     values: dict[str, Any] = as_json(before)
     async for interface, changed in client.changes():
@@ -49,11 +57,20 @@ async def _watch(client: RoomClient, output: Output) -> None:
 
 def _simple(changed: dict[str, Any]) -> Iterator[str]:
     for name, value in changed.items():
-        if name in NOT_BY_NAME:
+        if name in NOT_BY_NAME or name in INNER:
             continue
-        words = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if name in MUTES:
+            yield f"{MUTES[name]}: {muted_words(bool(value))}"
+            continue
+        words = _words(value)
         if words:
             yield f"{name.replace('_', ' ')}: {words}"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _meeting_lines(before: Meeting, after: Meeting) -> Iterator[str]:
