@@ -259,6 +259,16 @@ async def test_a_stricter_policy_ends_a_meeting_that_it_does_not_allow(meeting: 
     assert "locked meetings only" in meeting.room.meeting().left_reason
 
 
+async def test_a_policy_set_while_the_panel_counts_down_holds_in_the_meeting(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, countdown_s=1) as here:
+        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await here.room.set_minimum_level("locked")
+        await until(lambda: here.room.meeting().state == "left")
+        assert "locked meetings only" in here.room.meeting().left_reason
+
+
 async def test_a_policy_that_cannot_be_stored_is_not_taken_and_ends_no_meeting(
     meeting: TestRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,13 +35,13 @@ from conclaved.service.config import Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.meeting_runner import FAULT, MeetingRunner
 from conclaved.service.meeting_status import meeting_status
+from conclaved.service.panel_view import LEFT
 from conclaved.service.resume_file import ResumeFile, Resumption
 from conclaved.sframe import MediaKeyring
 
 log = logging.getLogger(__name__)
 
 IDLE = MeetingStatus(state="idle")
-LEFT = "left the meeting"
 COMING_BACK = "coming back to the meeting after a restart; press Leave to stay out"
 PUT_AWAY_S = 6.0
 """How long a meeting that was left may take to say so; longer than a session waits for its removal."""
@@ -213,6 +213,8 @@ class Attending:
             self.runner = MeetingRunner(
                 entry.session, entry.carrier, self._make_media, changed=partial(self._on_meeting, entry)
             )
+            # The policy may have changed while the panel counted down, or the way back was sought.
+            self.runner.rules_changed(self._part.rules())
             ended = await self.runner.run()
             reason = _why(ended)
             log.info("meeting ended: %s", ended.reason)
