@@ -280,3 +280,29 @@ def test_two_hosts_with_slow_key_stores_that_kick_at_once_are_both_obeyed() -> N
     assert a.has_ended()
     assert b.has_ended()
     agree(*hosts)
+
+
+def test_a_rooms_own_commit_that_the_service_puts_behind_a_kick_is_nobodys_for_itself_too() -> None:
+    meeting, hosts, a, b = two_hosts()
+    service = meeting.service
+    held: list[tuple[Client, Publish]] = []
+    service.checks_expected = False
+
+    def hold(client: Client, effect: Effect) -> bool:
+        if isinstance(effect, Publish) and effect.expected is not None and not held:
+            held.append((client, effect))
+            return False
+        return True
+
+    service.upstream = hold
+    Insider.admit(meeting).offer()
+    service.run(0.4)
+    ((committer, commit),) = held
+    assert committer is hosts[0]
+    hosts[1].kick("b.example.com")
+    service.settle()
+    service.take(committer, commit)
+    service.settle()
+    assert all("passes over" in str(room.bad_inputs[-1]) for room in (*hosts, a, b))
+    assert b.has_ended()
+    agree(*hosts, a)
