@@ -98,6 +98,13 @@ def test_alarms_come_before_why_nothing_is_sent_and_news_are_no_alarms() -> None
     assert status.news == ("berlin.example.net left",)
 
 
+def test_a_meeting_without_a_host_says_that_nobody_can_let_anybody_in() -> None:
+    members = tuple(replace(p, role=Role.MEMBER) for p in (HERE, GUEST))
+    assert any("no host" in notice for notice in meeting_status(replace(VIEW, participants=members)).notices)
+    assert meeting_status(VIEW).notices == ()
+    assert meeting_status(replace(VIEW, participants=members[:1])).notices == ()
+
+
 def test_only_who_is_kept_waiting_is_in_the_lobby() -> None:
     assert meeting_status(replace(VIEW, state=State.ASKING, is_kept_waiting=True)).state == "lobby"
     assert meeting_status(replace(VIEW, state=State.OFFERING, is_kept_waiting=True)).state == "joining"

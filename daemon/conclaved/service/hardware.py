@@ -13,7 +13,7 @@ from conclave_hal.config import RoomHardware
 from conclave_hal.drivers import Slot
 from conclave_hal.errors import HalError
 from conclave_hal.panel import PanelAction, PanelView
-from conclave_hal.switches import SwitchPosition
+from conclave_hal.switches import HardwareSwitch, SwitchPosition
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,6 @@ class Hardware:
         async for action in self.devices.panel.actions():
             act(action)
 
-    async def _watch_switch(self, switch: object) -> None:
-        async for _ in switch.watch():  # type: ignore[attr-defined]
+    async def _watch_switch(self, switch: HardwareSwitch) -> None:
+        async for _ in switch.watch():
             self._changed()

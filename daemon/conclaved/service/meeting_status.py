@@ -3,8 +3,9 @@
 from conclave_hal.media import StreamReport
 from conclaved.bus.room import MeetingStatus, ParticipantStatus, RequestStatus, StreamStatus
 from conclaved.media import MediaStats
-from conclaved.meeting import Level, MeetingView, State
+from conclaved.meeting import Level, MeetingView, Role, State
 
+NO_HOST = "no host is in the meeting: nobody can decide who is let in"
 _STATES = {
     State.CONNECTING: "joining",
     State.FOUNDING: "joining",
@@ -27,6 +28,8 @@ def lock_of(view: MeetingView) -> str:
 def meeting_status(view: MeetingView) -> MeetingStatus:
     """A meeting for D-Bus."""
     notices = view.alarms + ((f"not sending: {view.behind}",) if view.behind else ())
+    if len(view.participants) > 1 and not any(p.role is Role.HOST for p in view.participants):
+        notices += (NO_HOST,)
     waits_for_a_person = view.state is State.ASKING and view.is_kept_waiting
     return MeetingStatus(
         state="lobby" if waits_for_a_person else _STATES[view.state],
