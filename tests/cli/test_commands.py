@@ -162,7 +162,7 @@ async def test_the_policy_is_set(room: FakeRoom, cli: Cli) -> None:
 async def test_creating_a_meeting_prints_the_link_alone(room: FakeRoom, cli: Cli) -> None:
     result = await cli(
         *("meeting", "create", "--title", "Weekly", "--level", "locked", "--invite", "@example.com"),
-        *("--invite", "room.partner.example", "--service", "wss://hub.example.com", "--open"),
+        *("--invite", "room.partner.example", "--conference", "wss://hub.example.com", "--open"),
         *("--from", "2031-05-01T09:00:00+00:00", "--until", "2031-05-01T18:00Z"),
     )
     assert result.out == LINK + "\n"
@@ -182,7 +182,7 @@ async def test_creating_a_meeting_prints_the_link_alone(room: FakeRoom, cli: Cli
 
 
 async def test_a_qr_code_follows_the_link_when_asked_for(room: FakeRoom, cli: Cli) -> None:
-    result = await cli("meeting", "create", "--title", "x", "--service", "wss://h", "--qr")
+    result = await cli("meeting", "create", "--title", "x", "--conference", "wss://h", "--qr")
     link, *picture = result.out.splitlines()
     assert link == LINK
     assert len(picture) > 10

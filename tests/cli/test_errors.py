@@ -107,9 +107,29 @@ async def test_a_bus_that_hangs_up_during_authentication_is_exit_code_7(tmp_path
     ("words", "says"),
     [
         (["explode"], "No such command 'explode'"),
-        (["meeting", "create", "--title", "x"], "Missing option '--service'"),
-        (["meeting", "create", "--title", "x", "--service", "wss://h", "--level", "x"], "'x' is not one of"),
-        (["meeting", "create", "--title", "x", "--service", "wss://h", "--until", "soon"], "is not a time"),
+        (["meeting", "create", "--title", "x"], "Missing option '--conference'"),
+        (
+            ["meeting", "create", "--title", "x", "--conference", "wss://h", "--level", "x"],
+            "'x' is not one of",
+        ),
+        (
+            ["meeting", "create", "--title", "x", "--conference", "wss://h", "--until", "soon"],
+            "is not a time",
+        ),
+        (
+            [
+                "meeting",
+                "create",
+                "--title",
+                "x",
+                "--conference",
+                "wss://h",
+                "--service",
+                "wss://hub.example",
+            ],
+            "names a recorder or transcriber, not an address; give the conference service with: "
+            "--conference wss://hub.example",
+        ),
         (["meeting", "admit"], "Missing argument 'ID|NAME'"),
         (["identity", "enroll", "d", "--challenge", "tls-alpn-01"], "is not one of"),
         (["trust", "add", "/nonexistent.pem", "--label", "x", "--kind", "verified"], "No such file"),
@@ -185,7 +205,7 @@ async def test_an_argument_that_the_room_refuses_leads_to_the_help_of_its_comman
     room: FakeRoom, cli: Cli
 ) -> None:
     room.error = RoomError(RoomErrorKind.INVALID_ARGUMENT, "too long a title")
-    result = await cli("meeting", "create", "--title", "x", "--service", "wss://h")
+    result = await cli("meeting", "create", "--title", "x", "--conference", "wss://h")
     assert result.err == "conclavectl: too long a title; see: conclavectl meeting create --help\n"
 
 
@@ -200,7 +220,7 @@ async def test_an_argument_that_the_room_refuses_leads_to_the_help_of_its_comman
 def test_a_meeting_that_is_over_before_it_begins_is_wrong_usage(
     times: list[str], says: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["meeting", "create", "--title", "x", "--service", "wss://h", *times]) == 2
+    assert main(["meeting", "create", "--title", "x", "--conference", "wss://h", *times]) == 2
     assert says in capfd.readouterr().err
 
 

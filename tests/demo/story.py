@@ -62,7 +62,7 @@ async def meet(it: Stage, rooms: list[RoomProcess], tell: Tell) -> tuple[str, st
         "--title",
         "Quarterly review",
         *(word for room in others for word in ("--invite", room.name)),
-        "--service",
+        "--conference",
         it.hub_url,
     )
     link = str(created["link"])

@@ -133,7 +133,7 @@ async def test_a_ca_that_refuses_is_quoted(it: Stage) -> None:
 
 async def test_links_that_lead_nowhere_say_what_to_do_next(it: Stage, tmp_path: Path) -> None:
     room = await enrolled(it, ATRIUM)
-    create = ("meeting", "create", "--title", "Board meeting", "--service")
+    create = ("meeting", "create", "--title", "Board meeting", "--conference")
     link = str((await room.ctl(*create, it.hub_url))["link"])
     address, _, secret = link.partition("#")
     join = ("meeting", "join")

@@ -104,7 +104,7 @@ async def captured(it: Stage, count: int) -> bool:
 async def test_the_relay_sees_no_name_no_title_and_no_frame(it: Stage, report: list[str]) -> None:
     atrium, berlin = await asyncio.gather(enrolled(it, ATRIUM), enrolled(it, BERLIN))
     created = await atrium.ctl(
-        "meeting", "create", "--title", TITLE, "--invite", berlin.name, "--service", it.hub_url
+        "meeting", "create", "--title", TITLE, "--invite", berlin.name, "--conference", it.hub_url
     )
     link = str(created["link"])
     await asyncio.gather(*(room.ctl("meeting", "join", link, "--wait-admitted") for room in (atrium, berlin)))

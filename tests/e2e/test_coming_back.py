@@ -62,7 +62,7 @@ def of(view: dict[str, Any], name: str) -> dict[str, Any]:
 async def test_a_room_that_is_killed_in_mid_meeting_is_back_by_itself_without_the_lobby(it: Stage) -> None:
     rooms = [await enrolled(it, part) for part in (ATRIUM, BERLIN, CHICAGO)]
     host, _, killed = rooms
-    create = ("meeting", "create", "--title", "Review", "--service", it.hub_url, "--invite", BERLIN.domain)
+    create = ("meeting", "create", "--title", "Review", "--conference", it.hub_url, "--invite", BERLIN.domain)
     link = str((await host.ctl(*create))["link"])
     for room in rooms[:-1]:
         await room.ctl("meeting", "join", link, "--wait-admitted")

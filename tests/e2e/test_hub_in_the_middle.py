@@ -91,7 +91,7 @@ async def two_rooms(it: Stage) -> tuple[RoomProcess, RoomProcess]:
 
 
 async def create(room: RoomProcess, service: str, *words: str) -> str:
-    created = await room.ctl("meeting", "create", "--title", "Board", "--service", service, *words)
+    created = await room.ctl("meeting", "create", "--title", "Board", "--conference", service, *words)
     return str(created["link"])
 
 

@@ -60,7 +60,7 @@ async def test_retired_base_keys_leave_the_daemon_s_memory(
     room = await enrolled(it, ATRIUM)
     await trust(room, tmp_path / "members-root.pem", "members CA", "verified")
     created = await room.ctl(
-        *("meeting", "create", "--title", "Secret", "--service", it.hub_url),
+        *("meeting", "create", "--title", "Secret", "--conference", it.hub_url),
         *("--invite", "witness.example.com", "--invite", "second.example.com"),
     )
     link, hub_ca = str(created["link"]), it.folder / "hub-ca.pem"

@@ -47,7 +47,7 @@ def root(context: click.Context) -> None:
     A new room, from nothing to a meeting:
       conclavectl trust add office-ca.pem --label office --kind verified --domain example.com
       conclavectl identity enroll room.example.com
-      conclavectl meeting create --title Weekly --invite @example.com --service wss://hub.example.com
+      conclavectl meeting create --title Weekly --invite @example.com --conference wss://hub.example.com
       conclavectl meeting join LINK --wait
       conclavectl meeting code
 

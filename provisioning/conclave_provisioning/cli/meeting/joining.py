@@ -1,0 +1,111 @@
+"""`conclavectl meeting join` and `leave`."""
+
+import asyncio
+import sys
+
+import click
+
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invocation import done, run, shared_options
+from conclave_provisioning.cli.model import Meeting, as_json
+from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.status import meeting_name
+
+
+@click.command(short_help="Join the meeting of a link.")
+@click.argument("link")
+@click.option("--wait", is_flag=True, help="Wait until the room is in, in the lobby, or refused.")
+@click.option("--wait-admitted", is_flag=True, help="Wait until the room is in or refused.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120,
+    show_default=True,
+    help="Seconds to wait.",
+)
+@shared_options
+def join(link: str, wait: bool, wait_admitted: bool, timeout_s: float) -> None:
+    """Join the meeting of LINK (- to read it from stdin, where no process list shows it).
+
+    The panel counts down and people in the room can refuse. Microphone and camera start muted.
+
+    \b
+    Examples:
+      conclavectl meeting join https://... --wait
+      pass show weekly | conclavectl meeting join - --wait-admitted --timeout 600
+
+    JSON: meeting, with the state reached.
+    """
+    address = sys.stdin.readline().strip() if link == "-" else link
+    if not address:
+        raise CommandError(
+            ErrorKind.USAGE, "there is no link on stdin", hint="see: conclavectl meeting join --help"
+        )
+    enough = {"in_meeting"} if wait_admitted else {"in_meeting", "lobby"}
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.listen()
+        await client.act("Meeting", "Join", "s", address)
+        if wait or wait_admitted:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    found = await _follow(client, output, enough)
+            except TimeoutError as error:
+                raise CommandError(
+                    ErrorKind.TIMED_OUT,
+                    f"not {'admitted' if wait_admitted else 'in'} after {timeout_s:g} s; the room goes on",
+                    hint="follow it: conclavectl watch, or give up: conclavectl meeting leave",
+                ) from error
+        else:
+            found = await client.read(Meeting)
+        output.data(meeting=as_json(found))
+        output.line(_state_words(found))
+
+    run(action)
+
+
+async def _follow(client: RoomClient, output: Output, enough: set[str]) -> Meeting:
+    with output.progress("joining") as say:
+        async for found in client.states(Meeting):
+            if found.state in enough:
+                return found
+            if found.state == "left":
+                raise CommandError(
+                    ErrorKind.REFUSED,
+                    f"not in the meeting: {found.left_reason or 'it was left'}",
+                    hint="ask a host, or check this room: conclavectl status",
+                )
+            if found.state == "lobby":
+                say(_state_words(found))
+    raise AssertionError("states end only by an error")
+
+
+def _state_words(found: Meeting) -> str:
+    match found.state:
+        case "in_meeting":
+            return f"in the meeting {found.title}".rstrip()
+        case "lobby":
+            return f"in the lobby of {meeting_name(found)}; a host has to admit this room"
+        case "joining":
+            return f"joining {meeting_name(found)}"
+        case other:
+            return other
+
+
+@click.command(short_help="Leave the meeting.")
+@shared_options
+def leave() -> None:
+    """Leave the meeting, or give up joining it.
+
+    \b
+    Example:
+      conclavectl meeting leave
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.act("Meeting", "Leave")
+        done(output, "left the meeting")
+
+    run(action)

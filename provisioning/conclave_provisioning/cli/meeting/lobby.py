@@ -1,0 +1,107 @@
+"""`conclavectl meeting lobby`, `admit` and `deny`: who asks to join, and a host's answer."""
+
+import click
+
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invocation import done, refuse, run, shared_options
+from conclave_provisioning.cli.meeting.people import present
+from conclave_provisioning.cli.model import Meeting, Request, as_json
+from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
+
+
+@click.command(short_help="List who asks to join.")
+@shared_options
+def lobby() -> None:
+    """List who asks to join.
+
+    JSON: lobby [{request_id, name, assurance, reason, obstacle}].
+
+    \b
+    Example:
+      conclavectl meeting lobby
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        found = await present(client)
+        output.data(lobby=as_json(found.lobby))
+        if not found.lobby:
+            output.line("nobody is waiting")
+            return
+        rows = [
+            (
+                r.request_id,
+                r.name,
+                (assurance_words(r.assurance), ASSURANCE_STYLES.get(r.assurance, "red")),
+                r.reason,
+            )
+            for r in found.lobby
+        ]
+        output.table(("id", "name", "assurance", "why"), rows)
+
+    run(action)
+
+
+@click.command(short_help="Let somebody in from the lobby.")
+@click.argument("who", metavar="ID|NAME")
+@shared_options
+def admit(who: str) -> None:
+    """Let somebody in from the lobby. The security code changes on every panel.
+
+    \b
+    Examples:
+      conclavectl meeting admit guest.partner.example
+      conclavectl meeting admit ID        (as in `meeting lobby`, where two have the same name)
+
+    JSON: ok, request_id, name, assurance.
+    """
+    _decide("Admit", who, "admitted")
+
+
+@click.command(short_help="Turn somebody in the lobby away.")
+@click.argument("who", metavar="ID|NAME")
+@shared_options
+def deny(who: str) -> None:
+    """Turn somebody in the lobby away.
+
+    \b
+    Example:
+      conclavectl meeting deny stranger.example
+
+    JSON: ok, request_id, name, assurance.
+    """
+    _decide("Deny", who, "denied")
+
+
+def _decide(verb: str, who: str, words: str) -> None:
+    async def action(client: RoomClient, output: Output) -> None:
+        request = _find(await present(client), who)
+        await client.act("Meeting", verb, "s", request.request_id)
+        done(
+            output,
+            f"{words}: {request.name} ({assurance_words(request.assurance)})",
+            request_id=request.request_id,
+            name=request.name,
+            assurance=request.assurance,
+        )
+
+    run(action)
+
+
+def _find(found: Meeting, who: str) -> Request:
+    """Return the request meant: by its id, or by a name that only one of them has.
+
+    A stranger chooses its name, and two may choose the same: then only an id says who is meant.
+    """
+    by_id = [r for r in found.lobby if r.request_id == who]
+    matches = by_id or [r for r in found.lobby if r.name == who]
+    if not matches:
+        raise CommandError(
+            ErrorKind.NOT_FOUND,
+            f"nobody called {who} is waiting",
+            hint="see who is: conclavectl meeting lobby",
+        )
+    if len(matches) > 1:
+        ids = ", ".join(r.request_id for r in matches)
+        raise refuse(f"{len(matches)} are waiting as {who}", hint=f"say which by its id: {ids}")
+    return matches[0]
