@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conclaved.rtp": set(),
     "conclaved.identity": set(),
     "conclaved.meeting": {"conclaved.mls", "conclaved.sframe", "conclaved.identity"},
-    "conclaved.conference": {"conclaved.mls", "conclaved.rtp", "conclaved.meeting"},
+    "conclaved.conference": {"conclaved.mls", "conclaved.rtp", "conclaved.identity", "conclaved.meeting"},
     "conclaved.media": {"conclave_hal", "conclaved.sframe", "conclaved.rtp", "conclaved.meeting"},
     "conclaved.bus": {"conclaved.meeting", "conclaved.identity"},
     "conclaved.service": {

@@ -193,6 +193,28 @@ async def test_an_unknown_invitation_is_answered_and_is_not_there(service: str, 
         assert await guest.hear(wire.Blob) == wire.Blob(bytes(32), None)
 
 
+async def test_with_a_state_directory_invitations_outlive_the_hub(tls: Tls, tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"sealed").digest()
+    async with listening(Hub(state=tmp_path), tls) as service, bare(service, tls) as host:
+        await host.say(wire.PutBlob(b"sealed"))
+        await host.hear(wire.Blob)
+    async with listening(Hub(state=tmp_path), tls) as service, bare(service, tls) as guest:
+        await guest.say(wire.GetBlob(digest))
+        assert await guest.hear(wire.Blob) == wire.Blob(digest, b"sealed")
+
+
+async def test_an_invitation_that_the_disk_does_not_take_is_refused_in_words(
+    tls: Tls, tmp_path: Path
+) -> None:
+    hub = Hub(state=tmp_path / "state")
+    (tmp_path / "state").rmdir()
+    async with listening(hub, tls) as service, bare(service, tls) as host:
+        await host.say(wire.PutBlob(b"sealed"))
+        await host.until_closed()
+        assert "no room for an invitation" in host.refusal()
+    assert hub.status()["invitations"] == 0
+
+
 # -- media --------------------------------------------------------------------------------------
 
 

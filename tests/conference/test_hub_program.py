@@ -63,6 +63,14 @@ async def test_what_it_cannot_do_as_told_is_one_line_and_exit_code_2(
     assert len(said.splitlines()) == 1, said
 
 
+async def test_a_state_directory_that_is_none_is_one_line_and_exit_code_2(files: dict[str, Path]) -> None:
+    listen = ("--listen", "127.0.0.1:0", "--cert", str(files["cert"]), "--key", str(files["key"]))
+    code, said = await hub(*listen, "--state", str(files["nonsense"]))
+    assert code == 2
+    assert f"{files['nonsense']}, cannot be used" in said
+    assert len(said.splitlines()) == 1, said
+
+
 async def test_a_port_that_is_taken_is_one_line_and_exit_code_2(files: dict[str, Path]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

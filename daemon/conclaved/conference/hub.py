@@ -4,12 +4,15 @@ It orders each meeting's log, carries lobby and live messages, names a leader, k
 invitations, and forwards media. It knows addresses, times and sizes; it has no key of any
 meeting and judges nothing: whether a commit is valid is for the members to say.
 
-    python -m conclaved.conference.hub --listen 127.0.0.1:8443 --cert hub.pem --key hub.key
+    python -m conclaved.conference.hub --listen 127.0.0.1:8443 --cert hub.pem --key hub.key \\
+        --state /var/lib/conclave-hub
+
+Invitations outlive it in the directory of `--state`. Logs need not: members whose log is gone meet
+again by themselves, in a new group.
 """
 
 import argparse
 import asyncio
-import hashlib
 import json
 import logging
 import re
@@ -18,7 +21,6 @@ import ssl
 import struct
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -32,6 +34,7 @@ from websockets.http11 import Request, Response
 
 from conclaved.conference import wire
 from conclaved.conference.errors import ConferenceError, ProtocolError
+from conclaved.conference.kept_invitations import KeptInvitations, StateError
 from conclaved.conference.relay import Relay
 from conclaved.rtp.errors import RtpUsageError
 
@@ -39,7 +42,6 @@ log = logging.getLogger(__name__)
 
 MAX_LOG_ENTRIES = 20_000
 MAX_LOG_BYTES = 64 * 1024 * 1024
-MAX_BLOBS = 10_000
 MAX_QUEUED = 4096
 MAX_CLIENTS_PER_MEETING = 6000
 MAX_PORT = 0xFFFF
@@ -145,21 +147,23 @@ class Hub:
         self,
         *,
         capture: Capture | None = None,
+        state: Path | None = None,
         forget_s: float = FORGET_S,
         max_queued: int = MAX_QUEUED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`capture` gets every message and every media packet as the hub sees it: for audits.
 
-        `forget_s` is how long a log outlives its last member, `max_queued` how many messages may wait
-        for one client, `clock` (seconds, never going back) what the clients' allowance grows by.
+        `state` is the directory in which invitations outlive the hub, `forget_s` how long a log outlives
+        its last member, `max_queued` how many messages may wait for one client, `clock` (seconds, never
+        going back) what the clients' allowance grows by. Raises StateError when `state` cannot be used.
         """
         self._capture = capture
         self._forget_s = forget_s
         self._max_queued = max_queued
         self._clock = clock
         self._meetings: dict[bytes, _Meeting] = {}
-        self._blobs: OrderedDict[bytes, bytes] = OrderedDict()
+        self._kept = KeptInvitations(state)
         self._server: Server | None = None
         self._relay: Relay | None = None
         self._invitations = _Allowance(INVITATION_BURST, INVITATIONS_PER_S)
@@ -213,7 +217,7 @@ class Hub:
                 }
                 for meeting in self._meetings.values()
             ],
-            "invitations": len(self._blobs),
+            "invitations": len(self._kept),
             "refused": self.refused,
         }
 
@@ -224,7 +228,7 @@ class Hub:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 first = await self._receive(connection)
             if isinstance(first, wire.PutBlob | wire.GetBlob):
-                await connection.send(wire.encode(self._blob(first)))
+                await connection.send(wire.encode(await self._blob(first)))
                 return
             if not isinstance(first, wire.Hello) or len(first.address) != wire.ADDRESS_BYTES:
                 raise ProtocolError("the first message is no Hello")
@@ -346,19 +350,18 @@ class Hub:
 
     # -- invitations ----------------------------------------------------------------------------
 
-    def _blob(self, message: wire.PutBlob | wire.GetBlob) -> wire.Blob:
+    async def _blob(self, message: wire.PutBlob | wire.GetBlob) -> wire.Blob:
         if isinstance(message, wire.GetBlob):
-            return wire.Blob(message.digest, self._blobs.get(message.digest))
+            return wire.Blob(message.digest, await self._kept.find(message.digest))
         if len(message.data) > wire.MAX_BLOB_BYTES:
             raise ProtocolError("an invitation of impossible size")
         if not self._invitations.take(self._clock()):
             raise ProtocolError("too many invitations at once; try again in a moment")
-        digest = hashlib.sha256(message.data).digest()
-        self._blobs[digest] = message.data
-        self._blobs.move_to_end(digest)
-        while len(self._blobs) > MAX_BLOBS:
-            self._blobs.popitem(last=False)
-        return wire.Blob(digest, None)
+        try:
+            return wire.Blob(await self._kept.keep(message.data), None)
+        except StateError as error:
+            log.warning("%s", error)
+            raise ProtocolError("the service has no room for an invitation now") from error
 
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:
         """What a browser sees that follows a meeting's link; the fragment never comes here."""
@@ -445,7 +448,8 @@ def _host_and_port(listen: str) -> tuple[str, int]:
 async def _main(arguments: argparse.Namespace) -> None:
     host, port = _host_and_port(arguments.listen)
     tls = server_context(arguments.cert, arguments.key)
-    hub = Hub(capture=_capture_to(arguments.capture) if arguments.capture else None)
+    capture = _capture_to(arguments.capture) if arguments.capture else None
+    hub = Hub(capture=capture, state=arguments.state)
     listening = await hub.start(host.strip("[]"), port, tls, media_host=arguments.media)
     print(json.dumps({"host": host, "port": listening}), flush=True)
     stop = asyncio.Event()
@@ -470,6 +474,12 @@ def main() -> None:
     parser.add_argument("--key", type=Path, required=True, help="its private key, PEM")
     parser.add_argument(
         "--media", default="", metavar="HOST", help="address for media, if another than --listen"
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keep invitations there, so that links still work after a restart",
     )
     parser.add_argument(
         "--capture",
