@@ -116,20 +116,6 @@ async def test_a_bus_that_hangs_up_during_authentication_is_exit_code_7(tmp_path
             ["meeting", "create", "--title", "x", "--conference", "wss://h", "--until", "soon"],
             "is not a time",
         ),
-        (
-            [
-                "meeting",
-                "create",
-                "--title",
-                "x",
-                "--conference",
-                "wss://h",
-                "--service",
-                "wss://hub.example",
-            ],
-            "names a recorder or transcriber, not an address; give the conference service with: "
-            "--conference wss://hub.example",
-        ),
         (["meeting", "admit"], "Missing argument 'ID|NAME'"),
         (["identity", "enroll", "d", "--challenge", "tls-alpn-01"], "is not one of"),
         (["trust", "add", "/nonexistent.pem", "--label", "x", "--kind", "verified"], "No such file"),
@@ -147,6 +133,15 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert captured.err.count("\n") == 1
     assert "--help" in captured.err
     assert captured.out == ""
+
+
+def test_an_address_is_no_service_that_may_be_let_in(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["meeting", "create", "--title", "x", "--conference", "wss://h", "--service", "wss://hub.example"]
+    assert main(words) == 2
+    assert capfd.readouterr().err == (
+        "conclavectl: --service names a recorder or transcriber, not an address; "
+        "give the conference service with: --conference wss://hub.example\n"
+    )
 
 
 def test_wrong_usage_with_json_is_an_object_too(capfd: pytest.CaptureFixture[str]) -> None:
