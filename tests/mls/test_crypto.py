@@ -5,7 +5,14 @@ from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 
 from conclaved.mls import CipherSuite, DecryptionFailed, InvalidSignature, LocalError, RemoteError
-from conclaved.mls.crypto import HpkeCiphertext, SoftwareSigner, crypto_for, supported_suites
+from conclaved.mls.crypto import (
+    Crypto,
+    HpkeCiphertext,
+    SoftwareSigner,
+    crypto_for,
+    supported_suites,
+    use_provider,
+)
 from conclaved.mls.errors import MlsError
 
 SUITES = {
@@ -94,3 +101,14 @@ def test_a_private_key_of_the_wrong_kind_is_our_own_mistake() -> None:
     for number in (1, 2):
         with pytest.raises(LocalError):
             crypto_for(CipherSuite(number)).hpke_private_key(b"" if number == 1 else bytes(32))
+
+
+def test_a_simulation_can_put_its_own_provider_in_place_and_take_it_away_again() -> None:
+    suite = CipherSuite(1)
+    own = Crypto(suite)
+    former = use_provider(own)
+    try:
+        assert crypto_for(suite) is own
+    finally:
+        assert use_provider(former) is own
+    assert crypto_for(suite) is former

@@ -21,14 +21,15 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from conclaved.meeting.errors import AdmissionError
 from conclaved.meeting.invitation import Level, SignedInvitation
+from conclaved.mls import CipherSuite
 from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8
+from conclaved.mls.crypto import crypto_for
 from conclaved.mls.errors import DecodeError
+
+SUITE = CipherSuite.MLS_128_DHKEMP256_AES128GCM_SHA256_P256
+"""The meeting's: its signatures are those of the certificates' keys."""
 
 ADMISSION_EXTENSION = 0xF0C2
 """LeafNode extension type, from the private range (RFC 9420 §17.3)."""
@@ -185,13 +186,8 @@ def _verify(admission: Admission) -> None:
 
 def verify(public_key: bytes, signature: bytes, data: bytes) -> None:
     """Check an ECDSA signature (DER, SHA-256) by a P-256 point of 65 bytes. Raises AdmissionError."""
-    try:
-        if len(public_key) != KEY_BYTES:
-            raise ValueError("not an uncompressed P-256 point")
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
-        key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError) as error:
-        raise AdmissionError("a signature is wrong", rule="DESIGN §4 Admission") from error
+    if len(public_key) != KEY_BYTES or not crypto_for(SUITE).is_signed(public_key, data, signature):
+        raise AdmissionError("a signature is wrong", rule="DESIGN §4 Admission")
 
 
 def _refuse(why: str) -> None:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 from cryptography import x509
@@ -353,11 +353,16 @@ class Crypto:
 
     def verify_with_label(self, public_key: bytes, label: str, content: bytes, signature: bytes) -> None:
         """VerifyWithLabel (RFC 9420 §5.1.2); InvalidSignature where it does not hold."""
+        if not self.is_signed(public_key, _label(label) + opaque(content), signature):
+            raise InvalidSignature(f"invalid {label} signature", rule="RFC 9420 §5.1.2")
+
+    def is_signed(self, public_key: bytes, data: bytes, signature: bytes) -> bool:
+        """Signature.Verify: whether `signature` over `data` is by `public_key`, in MLS's encoding."""
         try:
-            key = self._signature_key(public_key)
-            self._p.signature.verify(key, _label(label) + opaque(content), signature)
+            self._p.signature.verify(self._signature_key(public_key), data, signature)
         except (BadSignature, ValueError):
-            raise InvalidSignature(f"invalid {label} signature", rule="RFC 9420 §5.1.2") from None
+            return False
+        return True
 
     def signature_public_key_of_certificate(self, certificate: bytes) -> bytes:
         """The key in a DER certificate as MLS encodes it; RemoteError if it is not of this suite."""
@@ -551,10 +556,26 @@ class SoftwareSigner:
         raise TypeError("a signer is not copied or pickled")
 
 
-@cache
+_providers: dict[CipherSuite, Crypto] = {}
+
+
 def crypto_for(suite: CipherSuite) -> Crypto:
     """The provider of a cipher suite."""
-    return Crypto(suite)
+    found = _providers.get(suite)
+    if found is None:
+        found = _providers[suite] = Crypto(suite)
+    return found
+
+
+def use_provider(crypto: Crypto) -> Crypto:
+    """Take `crypto` for its suite from now on; returns what was used before.
+
+    For simulations, which want a faster provider or one that watches. What was made under one provider
+    does not go with another.
+    """
+    former = crypto_for(crypto.suite)
+    _providers[crypto.suite] = crypto
+    return former
 
 
 def supported_suites() -> Sequence[CipherSuite]:
