@@ -19,6 +19,7 @@ from conclaved.mls import (
     Remove,
     Sender,
     SenderType,
+    Update,
     WireFormat,
 )
 from conclaved.mls.framing import FramedContent
@@ -312,7 +313,7 @@ def test_offers_are_bounded() -> None:
 def test_proposals_and_offers_go_apart_after_a_failure() -> None:
     leave, c = message(1, Remove(1), LEAVE), offer_of(C)
     made = agenda(leave, c)
-    made.failed(made.plan(LEAVES, context(), 0))
+    made.failed(made.plan(LEAVES, context(), 0), LEAVES)
     plan = made.plan(LEAVES, context(), 0)
     assert plan.by_reference == (leave,)
     assert plan.by_value == ()
@@ -323,8 +324,8 @@ def test_proposals_and_offers_go_apart_after_a_failure() -> None:
 def test_a_spoilt_proposal_is_set_aside_but_known_for_others_commits() -> None:
     leave, c = message(1, Remove(1), LEAVE), offer_of(C)
     made = agenda(leave, c)
-    made.failed(made.plan(LEAVES, context(), 0))
-    made.failed(made.plan(LEAVES, context(), 0))
+    made.failed(made.plan(LEAVES, context(), 0), LEAVES)
+    made.failed(made.plan(LEAVES, context(), 0), LEAVES)
     assert made.proposals == (leave,)
     assert made.plan(LEAVES, context(), 0).offers == (c,)
 
@@ -335,7 +336,7 @@ def test_a_spoilt_offer_is_found_and_the_others_come_in() -> None:
     for _ in range(4):
         plan = made.plan(LEAVES, context(), 0)
         if bad in plan.offers:
-            made.failed(plan)
+            made.failed(plan, LEAVES)
         elif plan:
             committed.append(plan.offers)
             made.next_epoch(frozenset({D.signer.public_key}), 2.0)
@@ -346,7 +347,7 @@ def test_a_spoilt_offer_is_found_and_the_others_come_in() -> None:
 
 def test_one_whose_offers_were_spoilt_holds_up_nobody_with_the_next_one() -> None:
     made = agenda(offer_of(C))
-    made.failed(made.plan(LEAVES, context(), 0))
+    made.failed(made.plan(LEAVES, context(), 0), LEAVES)
     assert made.since is None
     again, good = offer_of(C), offer_of(D)
     made.offer(again, 2.0)
@@ -358,3 +359,72 @@ def test_one_whose_offers_were_spoilt_holds_up_nobody_with_the_next_one() -> Non
 
 def test_repr_shows_counts_only() -> None:
     assert repr(agenda(offer_of(C), message(1, Remove(1), LEAVE))) == "Agenda(1 offers, 1 proposals)"
+
+
+# -- Updates ----------------------------------------------------------------------------------------
+
+
+def update(sender: int, leaf: LeafNode | None = None) -> AuthenticatedContent:
+    return message(sender, Update(leaf or LEAVES[sender]))
+
+
+def test_updates_go_with_everything_else() -> None:
+    leave, c = message(1, Remove(1), LEAVE), offer_of(C)
+    plan = plan_of(update(2), leave, c)
+    assert plan.by_reference == (leave, update(2))
+    assert plan.offers == (c,)
+
+
+def test_of_a_members_updates_the_latest_counts() -> None:
+    other = leaf_of(A, by_host(KEY_A, Role.GUEST))
+    assert plan_of(update(1), update(1, other)).updates == (update(1, other),)
+
+
+def test_the_committers_own_update_is_left_out() -> None:
+    assert not plan_of(update(0), own_leaf=0)
+
+
+@pytest.mark.parametrize("goes", ["leaves", "vanishes", "comes back"])
+def test_an_update_of_a_leaf_that_goes_is_left_out(goes: str) -> None:
+    made = agenda(update(1))
+    match goes:
+        case "leaves":
+            made.propose(message(1, Remove(1), LEAVE), 2.0)
+        case "vanishes":
+            made.vanish(frozenset({1}), 2.0)
+        case _:
+            made.offer(offer_of(A), 2.0)
+    plan = made.plan(LEAVES, context(), 0)
+    assert plan
+    assert plan.updates == ()
+
+
+def test_an_update_without_a_valid_admission_is_left_out() -> None:
+    assert not plan_of(update(1, leaf_of(A)))
+    assert not plan_of(update(1, leaf_of(A, by_host(KEY_B))))
+
+
+def test_after_a_failure_an_update_goes_alone_and_last_and_then_not_at_all() -> None:
+    leave, c = message(1, Remove(1), LEAVE), offer_of(C)
+    made = agenda(update(2), leave, c)
+    made.failed(made.plan(LEAVES, context(), 0), LEAVES)
+    plan = made.plan(LEAVES, context(), 0)
+    assert plan.by_reference == (leave,)
+    assert plan.offers == (c,)
+    made.next_epoch(frozenset({C.signer.public_key}), 2.0)
+    made.propose(update(2), 3.0)
+    plan = made.plan(LEAVES, context(), 0)
+    assert plan.by_reference == (update(2),)
+    made.failed(plan, LEAVES)
+    assert not made.plan(LEAVES, context(), 0)
+    assert made.since is None
+
+
+def test_one_whose_update_was_carried_out_is_suspected_no_longer() -> None:
+    made = agenda(update(2), offer_of(C))
+    made.failed(made.plan(LEAVES, context(), 0), LEAVES)
+    made.next_epoch(frozenset(), 2.0, updated_keys=frozenset({KEY_B}))
+    made.propose(update(2), 3.0)
+    plan = made.plan(LEAVES, context(), 0)
+    assert plan.updates
+    assert plan.offers

@@ -6,14 +6,16 @@ stay until their key is in the tree.
 
 Nobody may hold up the rest with an offer or a proposal that spoils every commit it is in. What
 can be seen to do so is left out of the plan; when a commit fails all the same, `failed` narrows
-down on what it was: first proposals and offers go apart, then the offers one by one.
+down on what it was: first the Updates are left out, then proposals and offers go apart, then the
+offers one by one. An Update or an offer that is left out goes alone, after everything else.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 from conclaved.meeting.errors import GroupRuleError
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
-from conclaved.meeting.rules import RemoveReason, check_newcomer, kicks_in_force
+from conclaved.meeting.rules import RemoveReason, check_newcomer, check_tree, kicks_in_force
 from conclaved.mls import (
     Add,
     AuthenticatedContent,
@@ -23,6 +25,7 @@ from conclaved.mls import (
     LeafNode,
     Proposal,
     Remove,
+    Update,
 )
 
 MAX_OFFERS = 1024
@@ -38,9 +41,16 @@ class Plan:
     by_reference: tuple[AuthenticatedContent, ...]
     by_value: tuple[Proposal, ...]
     authenticated_data: bytes
+    is_barred: bool = False
+    """Whether this device may commit nothing at all: it is to be thrown out."""
 
     def __bool__(self) -> bool:
         return bool(self.by_reference or self.by_value)
+
+    @property
+    def updates(self) -> tuple[AuthenticatedContent, ...]:
+        """The Updates that it holds."""
+        return tuple(content for content in self.by_reference if isinstance(content.body, Update))
 
     @property
     def offers(self) -> tuple[KeyPackage, ...]:
@@ -57,6 +67,7 @@ class Agenda:
         self._set_aside: list[AuthenticatedContent] = []
         self._is_apart = False
         self._suspects: set[bytes] = set()
+        self._suspected_updates: dict[bytes, None] = {}
         self._refused: dict[bytes, None] = {}
         self._vanished: frozenset[int] = frozenset()
         self.since: float | None = None
@@ -101,21 +112,33 @@ class Agenda:
         else:
             self._unstamp()
 
-    def next_epoch(self, added_keys: frozenset[bytes], now: float) -> None:
-        """Proposals die with their epoch; offers whose key has just come in are done."""
+    def next_epoch(
+        self, added_keys: frozenset[bytes], now: float, *, updated_keys: frozenset[bytes] = frozenset()
+    ) -> None:
+        """Proposals die with their epoch; offers whose key has just come in are done.
+
+        `updated_keys` are the keys, before it, of those whose Update the commit has carried out.
+        """
         self._proposals.clear()
         self._set_aside.clear()
         self._vanished = frozenset()
         self._is_apart = False
         self._suspects -= added_keys
+        for key in updated_keys & self._suspected_updates.keys():
+            del self._suspected_updates[key]
         for key in added_keys & self._offers.keys():
             del self._offers[key]
         self.since = now if self._offers else None
 
-    def failed(self, plan: Plan) -> None:
+    def failed(self, plan: Plan, leaves: dict[int, LeafNode]) -> None:
         """A commit of this plan cannot be made: find out what spoils it, and leave that out."""
-        offers = plan.offers
-        if plan.by_reference and offers:
+        offers, updates = plan.offers, plan.updates
+        if updates:
+            for content in updates:
+                self._suspect_update(leaves[content.sender].signature_key)
+            if plan.by_reference == updates and len(updates) == 1 and not plan.by_value:
+                self._set_aside.extend(updates)
+        elif plan.by_reference and offers:
             self._is_apart = True
         elif plan.by_reference:
             self._set_aside.extend(plan.by_reference)
@@ -131,11 +154,12 @@ class Agenda:
         change, kicks = kicks_in_force(proposals, leaves, context)
         if own_leaf in kicks:
             # Nobody commits its own removal, and a commit that passes over it is nobody's.
-            return Plan((), (), b"")
+            return Plan((), (), b"", is_barred=True)
         by_reference, after = _references(proposals, change, kicks, leaves, context, own_leaf)
         gone = {content.body.removed for content in by_reference if isinstance(content.body, Remove)}
         if self._is_apart and by_reference:
             return Plan(by_reference, (), b"")
+        updates = _updates(proposals, leaves, after, own_leaf)
         silent = self._vanished & leaves.keys() - gone - {own_leaf}
         by_value: list[Proposal] = [Remove(index) for index in sorted(silent)]
         gone |= silent
@@ -157,11 +181,21 @@ class Agenda:
                 is_rejoin = True
             by_value.append(Add(key_package))
         data = bytes([RemoveReason.VANISHED]) if is_rejoin else b""
-        return Plan(by_reference, tuple(by_value), data)
+        gone |= {item.removed for item in by_value if isinstance(item, Remove)}
+        staying = {sender: update for sender, update in updates.items() if sender not in gone}
+        good = [u for s, u in staying.items() if leaves[s].signature_key not in self._suspected_updates]
+        if staying and not (good or by_reference or by_value):
+            return Plan((next(iter(staying.values())),), (), b"")
+        return Plan((*by_reference, *good), tuple(by_value), data)
 
     def _offers_by_trust(self) -> list[KeyPackage]:
         """Those that nothing is held against first; the others come one to a commit, after them."""
         return sorted(self._offers.values(), key=lambda o: o.leaf_node.signature_key in self._suspects)
+
+    def _suspect_update(self, signature_key: bytes) -> None:
+        while len(self._suspected_updates) >= MAX_REFUSED:
+            del self._suspected_updates[next(iter(self._suspected_updates))]
+        self._suspected_updates[signature_key] = None
 
     def _refuse(self, key_package: KeyPackage) -> None:
         while len(self._refused) >= MAX_REFUSED:
@@ -195,6 +229,25 @@ def _references(
     if change is None or not isinstance(change.body, GroupContextExtensions):
         return tuple(removes.values()), context
     return (*removes.values(), change), MeetingContext.of(change.body.extensions)
+
+
+def _updates(
+    proposals: list[AuthenticatedContent],
+    leaves: dict[int, LeafNode],
+    context: MeetingContext,
+    own_leaf: int,
+) -> dict[int, AuthenticatedContent]:
+    """Each member's latest Update of its leaf (RFC 9420 §12.2: one change a leaf), by leaf index.
+
+    None of the committer's: its path says what its leaf is to be.
+    """
+    updates = {}
+    for content in proposals:
+        if isinstance(content.body, Update) and content.sender in leaves and content.sender != own_leaf:
+            with contextlib.suppress(GroupRuleError):
+                check_tree(context, (content.body.leaf_node,))
+                updates[content.sender] = content
+    return updates
 
 
 def _is_free_to_go(content: AuthenticatedContent, removed: int, leaves: dict[int, LeafNode]) -> bool:

@@ -19,6 +19,7 @@ from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import Membership, leaves_of
 from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.own_leaf import OwnLeaf
 from conclaved.meeting.own_side import SUITE
 from conclaved.meeting.rules import RemoveReason, check_commit, check_tree
 from conclaved.meeting.welcoming import read_offer
@@ -28,12 +29,14 @@ from conclaved.mls import (
     Commit,
     ContentType,
     Group,
+    LeafChange,
     LeafNode,
     MlsError,
     OwnMessage,
     PendingCommit,
     Remove,
     StagedCommit,
+    Update,
     WrongEpoch,
 )
 
@@ -82,7 +85,7 @@ class Outcome:
 
 
 class Committing:
-    """Owns the agenda and at most one pending commit."""
+    """Owns the agenda, what is to change in the own leaf, and at most one pending commit."""
 
     def __init__(
         self, out: Outbox, log: Log, member: Membership, wall: Callable[[], int], outcome: Outcome
@@ -93,6 +96,7 @@ class Committing:
         self._wall = wall
         self._outcome = outcome
         self._agenda = Agenda()
+        self._own_leaf = OwnLeaf(out, self.publish_proposal)
         self._pending: _Pending | None = None
         self._own_proposals: dict[bytes, AuthenticatedContent] = {}
         self._welcomes: dict[bytes, bytes] = {}
@@ -110,7 +114,7 @@ class Committing:
     @property
     def has_work(self) -> bool:
         """Whether something waits to be committed."""
-        return self._agenda.since is not None
+        return self._agenda.since is not None or self._own_leaf.change is not None
 
     @property
     def why_lost(self) -> str:
@@ -270,7 +274,12 @@ class Committing:
         self.discard_pending()
         self._own_proposals.clear()
         self.unopened_by = ""
-        self._agenda.next_epoch(added_keys, now)
+        updated_keys = frozenset(
+            before[item.sender].signature_key
+            for item in staged.proposals
+            if isinstance(item.proposal, Update) and item.sender in before
+        )
+        self._agenda.next_epoch(added_keys, now, updated_keys=updated_keys)
         self._outcome.entered(staged, before)
         return references
 
@@ -293,22 +302,47 @@ class Committing:
                 raise RemoteError("a member comes back too often", rule="DESIGN §4 Rejoin")
             self._agenda.offer(key_package, now)
 
-    def proposed(self, data: bytes, content: AuthenticatedContent) -> None:
-        """Remember a proposal of ours: its echo cannot be opened (RFC 9420 §9.2)."""
+    def publish_proposal(self, group: Group, content: AuthenticatedContent) -> None:
+        """Put a signed proposal of ours into the log.
+
+        It is remembered: its echo cannot be opened (RFC 9420 §9.2), and whether a commit keeps to the
+        rules depends on all that was proposed.
+        """
+        data = group.protect(content)
         self._own_proposals[data] = content
+        self._out.publish(data)
+
+    def change_leaf(self, change: LeafChange) -> None:
+        """Change the own leaf: its key, its certificate, its extensions. Wanted until the tree shows it.
+
+        Of an earlier change that is still wanted, what this one leaves open stays. The new leaf has to
+        keep to the group rules; one that this device cannot commit itself is given up after three tries.
+        From the commit that carries it in, the group signs with the new key.
+        """
+        self._own_leaf.want(change)
+
+    @property
+    def wanted_leaf(self) -> LeafChange | None:
+        """What is to change in the own leaf and has not yet."""
+        return self._own_leaf.change
 
     def commit_if_due(self, now: float) -> None:
         """Start making a commit if it is our turn and something waits."""
-        group, since = self._member.group, self._agenda.since
-        if group is None or since is None or self._out.is_busy or self._pending is not None:
+        group = self._member.group
+        if group is None or self._out.is_busy or self._pending is not None:
             return
-        if not self._log.is_drained or now < since + BATCH_S + TAKEOVER_S * self._rank(group):
+        self._own_leaf.look(group.leaf(group.own_leaf_index), now)
+        waiting = [since for since in (self._agenda.since, self._own_leaf.since) if since is not None]
+        if not waiting or not self._log.is_drained or now < self._pause_until:
             return
-        if now < self._pause_until:
+        rank = self._rank(group)
+        if rank and not self._member.is_alone:
+            self._own_leaf.propose(group, lambda: self._member.group)
+        if now < min(waiting) + BATCH_S + TAKEOVER_S * rank:
             return
         plan = self._agenda.plan(self._member.leaves(), self._member.context, group.own_leaf_index)
-        if plan:
-            self._make(group, plan)
+        if plan or (self._own_leaf.change is not None and not plan.is_barred):
+            self._make(group, plan, self._own_leaf.change)
 
     def publish(self, commit: PendingCommit, now: float) -> None:
         """Protect a commit and send it for the log's next position."""
@@ -372,7 +406,7 @@ class Committing:
         staying = (m.leaf_index for m in group.members if m.leaf_index not in leaving)
         return max(1, sum(1 for index in staying if index < group.own_leaf_index))
 
-    def _make(self, group: Group, plan: Plan) -> None:
+    def _make(self, group: Group, plan: Plan, change: LeafChange | None) -> None:
         context, before = self._member.context, self._member.leaves()
         proposals = self._agenda.proposals
 
@@ -381,6 +415,7 @@ class Committing:
                 by_reference=plan.by_reference,
                 by_value=plan.by_value,
                 authenticated_data=plan.authenticated_data,
+                leaf=change,
                 now=None,
             )
             try:
@@ -398,8 +433,13 @@ class Committing:
 
         def failed(error: Exception, _now: float) -> None:
             self._out.bad_input(error)
-            if self._member.group is group:
-                self._agenda.failed(plan)
+            if self._member.group is not group:
+                return
+            if change is None:
+                self._agenda.failed(plan, before)
+            elif not self._own_leaf.failed() and plan:
+                # It may be what others want that spoils it: without the change this shows.
+                self._make(group, plan, None)
 
         self._out.exclusive_job(run, done, failed)
 

@@ -60,21 +60,22 @@ class Voice:
     def goodbye(self) -> None:
         """Propose our own removal; to be said anew in each epoch that comes before it is carried out."""
         reason = bytes([RemoveReason.LEAVE])
-        self._sign(lambda group: group.sign_proposal(Remove(group.own_leaf_index), reason), self._publish)
+        self._sign(
+            lambda group: group.sign_proposal(Remove(group.own_leaf_index), reason),
+            self._commits.publish_proposal,
+        )
 
     def propose(self, proposal: Proposal, authenticated_data: bytes) -> None:
         """Propose to the group. Not said again in a later epoch: it may undo what that epoch has done."""
-        self._sign(lambda group: group.sign_proposal(proposal, authenticated_data), self._publish, anew=False)
+        self._sign(
+            lambda group: group.sign_proposal(proposal, authenticated_data),
+            self._commits.publish_proposal,
+            anew=False,
+        )
 
     def close(self) -> None:
         """The group is given up; nobody waits for a signature any more."""
         self._is_signing_beacon = False
-
-    def _publish(self, group: Group, content: AuthenticatedContent) -> None:
-        """Into the log. Remembered: whether a commit keeps to the rules depends on all that was proposed."""
-        data = group.protect(content)
-        self._commits.proposed(data, content)
-        self._out.publish(data)
 
     def _sign(self, sign: Sign, send: Send, *, anew: bool = True) -> None:
         """Sign elsewhere, send here; `anew` if the epoch has moved on meanwhile."""

@@ -146,6 +146,7 @@ class EpochSecrets:
         self.stage = Stage.CLOSED
         self.keys.close()
         self.secret_tree.close()
+        self._updates.clear()
         self._sent.clear()
 
     def __repr__(self) -> str:
