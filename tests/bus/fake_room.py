@@ -7,6 +7,7 @@ from typing import Any
 
 from conclaved.bus.room import (
     AnchorStatus,
+    CreatedMeeting,
     DeviceStatus,
     EnrollmentRequest,
     HardwareStatus,
@@ -14,13 +15,18 @@ from conclaved.bus.room import (
     MeetingRequest,
     MeetingStatus,
     ParticipantStatus,
+    PolicyChange,
     PolicyStatus,
+    RemovedStatus,
     RequestStatus,
     StreamStatus,
     Topic,
 )
 
 LINK = "https://meet.example.com/j/4711#secret-of-the-link"
+INVITATION = "header.payload.signature"
+AUDIT = "audit-header.payload.signature"
+AUDITS = ("20310501T090000Z-4711aaaa", "20310430T090000Z-4711bbbb")
 CODE = "01234 56789 01234 56789 01234 56789"
 NOT_BEFORE = 1_700_000_000
 NOT_AFTER = 4_000_000_000
@@ -45,6 +51,7 @@ ALICE = ParticipantStatus(
     reason="",
     issuer="Example CA",
     admitted_by="",
+    is_expected=True,
 )
 GUEST = ParticipantStatus(
     leaf=1,
@@ -57,6 +64,7 @@ GUEST = ParticipantStatus(
     issuer="Provider CA",
     admitted_by="room.example.com",
 )
+REMOVED = RemovedStatus("00112233445566aa", "rude.example.com")
 WAITING = RequestStatus("r-1", "late.example.com", "verified", "")
 IN_MEETING = MeetingStatus(
     state="in_meeting",
@@ -67,12 +75,15 @@ IN_MEETING = MeetingStatus(
     service="wss://hub.example.com:8443",
     epoch=7,
     code_epoch=6,
-    code_reason="guest.provider.example came",
+    code_reason="guest.provider.example (guest) joined",
+    code_time=NOT_BEFORE,
     security_code=CODE,
     suite="MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
     is_host=True,
     participants=(ALICE, GUEST),
     lobby=(WAITING,),
+    missing=("boss.example.com",),
+    removed=(REMOVED,),
 )
 STREAM = StreamStatus(
     leaf=1,
@@ -171,15 +182,15 @@ class FakeRoom:
     async def remove_anchor(self, label: str) -> None:
         self._do("remove_anchor", label)
 
-    async def set_minimum_level(self, level: str) -> None:
-        self._do("set_minimum_level", level)
+    async def set_policy(self, change: PolicyChange) -> None:
+        self._do("set_policy", change)
 
-    async def create_meeting(self, request: MeetingRequest) -> str:
+    async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
         self._do("create_meeting", request)
-        return LINK
+        return CreatedMeeting(LINK, INVITATION)
 
-    async def join_meeting(self, link: str) -> None:
-        self._do("join_meeting", link)
+    async def join_meeting(self, link: str, invitation: str = "") -> None:
+        self._do("join_meeting", link, *((invitation,) if invitation else ()))
 
     async def leave_meeting(self) -> None:
         self._do("leave_meeting")
@@ -189,6 +200,26 @@ class FakeRoom:
 
     async def deny(self, request_id: str) -> None:
         self._do("deny", request_id)
+
+    async def kick(self, leaf: int) -> None:
+        self._do("kick", leaf)
+
+    async def allow_back(self, key_id: str) -> None:
+        self._do("allow_back", key_id)
+
+    async def end_for_all(self) -> None:
+        self._do("end_for_all")
+
+    async def hand_over(self, leaf: int) -> None:
+        self._do("hand_over", leaf)
+
+    async def list_audits(self) -> tuple[str, ...]:
+        self._do("list_audits")
+        return AUDITS
+
+    async def audit(self, which: str) -> str:
+        self._do("audit", which)
+        return AUDIT
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         self._do("mute", camera, microphone)

@@ -14,11 +14,24 @@ from conclaved.bus.room import (
     EnrollmentRequest,
     MeetingRequest,
     MeetingStatus,
+    PolicyChange,
     RoomError,
     RoomErrorKind,
     Topic,
 )
-from tests.bus.fake_room import ANCHOR, CODE, ENROLLED, HARDWARE, IN_MEETING, LINK, FakeRoom, muted
+from tests.bus.fake_room import (
+    ANCHOR,
+    AUDIT,
+    AUDITS,
+    CODE,
+    ENROLLED,
+    HARDWARE,
+    IN_MEETING,
+    INVITATION,
+    LINK,
+    FakeRoom,
+    muted,
+)
 from tests.bus.peer import NAME, Peer, PeerError, plain
 
 ERROR = "org.conclave.Room1.Error."
@@ -59,7 +72,7 @@ async def test_each_declared_property_is_served_with_its_declared_signature(
 
 
 async def test_each_declared_method_reaches_the_room(room: FakeRoom, peer: Peer) -> None:
-    examples: dict[str, Any] = {"s": "x", "as": ["x"], "b": True, "a{sv}": {}}
+    examples: dict[str, Any] = {"s": "x", "as": ["x"], "b": True, "x": 1, "a{sv}": {}}
     room.error = RoomError(RoomErrorKind.BUSY, "reached")
     for interface in source().interfaces:
         if interface.name.startswith(NAME):
@@ -82,6 +95,9 @@ async def test_the_meeting_is_served_with_roster_lobby_and_code(room: FakeRoom, 
     meeting = plain(await peer.get_all("Meeting"))
     assert meeting["SecurityCode"] == CODE
     assert meeting["Epoch"] == 7
+    assert meeting["Missing"] == ["boss.example.com"]
+    assert meeting["Removed"] == [{"key_id": "00112233445566aa", "name": "rude.example.com"}]
+    assert [p["is_expected"] for p in meeting["Participants"]] == [True, False]
     assert [(p["name"], p["assurance"], p["is_self"]) for p in meeting["Participants"]] == [
         ("room.example.com", "verified", True),
         ("guest.provider.example", "provider", False),
@@ -151,17 +167,62 @@ async def test_verbs_reach_the_room_with_typed_arguments(room: FakeRoom, peer: P
     ]
 
 
-async def test_creating_a_meeting_returns_its_link(room: FakeRoom, peer: Peer) -> None:
-    options = {"open": Variant("b", True), "not_after": Variant("x", 99)}
+async def test_creating_a_meeting_returns_its_link_and_the_signed_invitation(
+    room: FakeRoom, peer: Peer
+) -> None:
+    options = {
+        "open": Variant("b", True),
+        "not_after": Variant("x", 99),
+        "hosts": Variant("as", ["ana.example.com"]),
+        "service_ends": Variant("as", ["recorder.example.com"]),
+    }
     answer = await peer.call(
         NAME + ".Meeting", "Create", "ssassa{sv}", "Weekly", "locked", ["@example.com"], "wss://h:1", options
     )
-    assert answer == [LINK]
+    assert answer == [LINK, INVITATION]
     assert room.done == [
         (
             "create_meeting",
-            MeetingRequest("Weekly", "locked", ("@example.com",), "wss://h:1", is_open=True, not_after=99),
+            MeetingRequest(
+                "Weekly",
+                "locked",
+                ("@example.com",),
+                "wss://h:1",
+                hosts=("ana.example.com",),
+                service_ends=("recorder.example.com",),
+                is_open=True,
+                not_after=99,
+            ),
         )
+    ]
+
+
+async def test_what_a_host_may_do_reaches_the_room(room: FakeRoom, peer: Peer) -> None:
+    meeting = NAME + ".Meeting"
+    await peer.call(meeting, "Kick", "x", 3)
+    await peer.call(meeting, "AllowBack", "s", "00112233445566aa")
+    await peer.call(meeting, "HandOver", "x", 4)
+    await peer.call(meeting, "EndForAll")
+    assert room.done == [("kick", 3), ("allow_back", "00112233445566aa"), ("hand_over", 4), ("end_for_all",)]
+
+
+async def test_an_invitation_at_hand_reaches_the_room_with_its_link(room: FakeRoom, peer: Peer) -> None:
+    await peer.call(NAME + ".Meeting", "JoinWith", "ss", LINK, INVITATION)
+    assert room.done == [("join_meeting", LINK, INVITATION)]
+
+
+async def test_records_of_meetings_are_listed_and_read_by_name(room: FakeRoom, peer: Peer) -> None:
+    assert await peer.call(NAME + ".Meeting", "ListAudits") == [list(AUDITS)]
+    assert await peer.call(NAME + ".Meeting", "Audit", "s", AUDITS[1]) == [AUDIT]
+    assert room.done == [("list_audits",), ("audit", AUDITS[1])]
+
+
+async def test_a_policy_changes_only_in_the_rules_that_are_given(room: FakeRoom, peer: Peer) -> None:
+    await peer.call(NAME + ".Policy", "Set", "a{sv}", {"requires_verified": Variant("b", True)})
+    await peer.call(NAME + ".Policy", "Set", "a{sv}", {"minimum_level": Variant("s", "locked")})
+    assert room.done == [
+        ("set_policy", PolicyChange(requires_verified=True)),
+        ("set_policy", PolicyChange(minimum_level="locked")),
     ]
 
 
@@ -260,7 +321,7 @@ async def test_a_hostile_name_does_not_cut_the_room_off_the_bus(
 async def test_a_call_that_takes_long_does_not_hold_up_another(room: FakeRoom, peer: Peer) -> None:
     release = asyncio.Event()
 
-    async def wait(link: str) -> None:
+    async def wait(link: str, invitation: str = "") -> None:
         await release.wait()
 
     room.join_meeting = wait  # type: ignore[method-assign]

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from conclaved.bus.room import EnrollmentRequest, IdentityStatus, MeetingRequest, MeetingStatus, Topic
+from conclaved.bus.room import (
+    EnrollmentRequest,
+    IdentityStatus,
+    MeetingRequest,
+    MeetingStatus,
+    PolicyChange,
+    Topic,
+)
 from tests.bus.fake_room import (
     ALICE,
     ANCHOR,
@@ -40,7 +47,7 @@ async def test_status_as_json_has_everything(room: FakeRoom, cli: Cli) -> None:
     assert status["identity"]["domain"] == "room.example.com"
     assert status["hardware"]["streams"] == [asdict(STREAM)]
     assert status["anchors"] == [{**asdict(ANCHOR), "domains": ["example.com"]}]
-    assert status["policy"] == {"minimum_level": "standard"}
+    assert status["policy"] == asdict(room.policy())
     assert status["code_shown"] is True
     assert [p["command"] for p in status["problems"]] == ["conclavectl meeting lobby"]
 
@@ -64,7 +71,7 @@ async def test_a_new_room_is_told_to_enroll(room: FakeRoom, cli: Cli) -> None:
 async def test_json_may_stand_before_the_command(room: FakeRoom, cli: Cli) -> None:
     assert (await cli("--json", "policy", "show")).json == {
         "schema": 1,
-        "policy": {"minimum_level": "standard"},
+        "policy": asdict(room.policy()),
     }
 
 
@@ -139,9 +146,7 @@ async def test_removing_an_anchor_in_a_meeting_says_who_is_no_longer_verified(
 async def test_a_stricter_policy_says_which_meeting_it_ended(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, IN_MEETING)
     reason = "this room's policy has become: locked meetings only"
-    room.then["set_minimum_level"] = [
-        (Topic.MEETING, MeetingStatus("left", title="Weekly", left_reason=reason))
-    ]
+    room.then["set_policy"] = [(Topic.MEETING, MeetingStatus("left", title="Weekly", left_reason=reason))]
     result = await cli("policy", "set", "--minimum-level", "locked")
     assert result.out.splitlines() == ["minimum level: locked", f"the room left Weekly: {reason}"]
 
@@ -156,7 +161,7 @@ async def test_a_stricter_policy_warns_of_the_meeting_that_the_room_is_on_its_wa
 
 async def test_the_policy_is_set(room: FakeRoom, cli: Cli) -> None:
     assert (await cli("policy", "set", "--minimum-level", "locked")).code == 0
-    assert room.done == [("set_minimum_level", "locked")]
+    assert room.done == [("set_policy", PolicyChange(minimum_level="locked"))]
 
 
 async def test_creating_a_meeting_prints_the_link_alone(room: FakeRoom, cli: Cli) -> None:

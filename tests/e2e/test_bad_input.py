@@ -36,7 +36,7 @@ async def past_invitation(room: RoomProcess, service: str) -> str:
     hour_ago = int(time.time()) - 3600
     client = await RoomClient.open(room.bus.address)
     try:
-        (link,) = await client.act(
+        link, _ = await client.act(
             *("Meeting", "Create", "ssass", "Board meeting", "standard", [], service),
             options={"not_before": hour_ago - 3600, "not_after": hour_ago},
         )

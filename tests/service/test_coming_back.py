@@ -43,7 +43,7 @@ async def until_state(here: TestRoom, state: str) -> None:
 async def in_meeting(folder: Path, tls: Tls, service: str) -> AsyncIterator[TestRoom]:
     """A room in a meeting of its own."""
     async with running_room(folder, service_ca=tls.authority, countdown_s=0) as here:
-        link = await here.room.create_meeting(MeetingRequest("Weekly", "standard", (), service))
+        link = (await here.room.create_meeting(MeetingRequest("Weekly", "standard", (), service))).link
         await here.room.join_meeting(link)
         await until_state(here, "in_meeting")
         yield here
@@ -88,6 +88,7 @@ async def test_in_a_meeting_what_it_takes_to_come_back_lies_there_and_is_gone_wh
         assert set(json.loads(file_of(tmp_path).read_text())) == {
             "version",
             "link",
+            "invitation",
             "admission",
             "title",
             "not_after",
@@ -103,7 +104,7 @@ async def test_before_the_room_is_in_nothing_lies_there(tmp_path: Path, tls: Tls
         listening(hub, tls) as service,
         running_room(tmp_path, service_ca=tls.authority, countdown_s=60) as here,
     ):
-        link = await here.room.create_meeting(MeetingRequest("Weekly", "standard", (), service))
+        link = (await here.room.create_meeting(MeetingRequest("Weekly", "standard", (), service))).link
         await here.room.join_meeting(link)
         await here.panel()
         assert not file_of(tmp_path).exists()
@@ -161,6 +162,20 @@ async def test_while_the_service_is_away_it_says_so_tries_ever_less_often_and_co
             await until_state(here, "in_meeting")
             here.room.act(PanelAction(ActionKind.LEAVE))
             await until_state(here, "left")
+
+
+async def test_a_service_that_was_restarted_without_its_invitations_is_no_obstacle(
+    tmp_path: Path, tls: Tls, hub: Hub
+) -> None:
+    async with listening(hub, tls) as service:
+        await broken_off(tmp_path, tls, service)
+    async with (
+        listening(Hub(), tls, int(service.rpartition(":")[2])),
+        restarted(tmp_path, tls, Pauses()) as here,
+    ):
+        await until_state(here, "in_meeting")
+        here.room.act(PanelAction(ActionKind.LEAVE))
+        await until_state(here, "left")
 
 
 async def test_a_press_on_leave_keeps_it_out_for_good(tmp_path: Path, tls: Tls, hub: Hub) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from conclaved.bus.room import MeetingRequest
+from conclaved.bus.room import CreatedMeeting, MeetingRequest
 from conclaved.conference.errors import NotFoundError, UnreachableError
 from conclaved.conference.hub import Hub
 from conclaved.conference.hub_client import HubInvitations
 from conclaved.identity import SoftwareSigner
-from conclaved.meeting import InvitationError, Level, Link, LinkSecret
+from conclaved.meeting import InvitationError, Level, Link, LinkSecret, SignedInvitation
 from conclaved.meeting.invitation import SEAL_PURPOSE
 from conclaved.service import invitations
 from tests.conference.hubs import Tls, listening, make_tls
@@ -42,6 +42,9 @@ class Host:
         self.chain = authority.issue(self.signer.certificate_public_key, dns=["host.example.com"])
 
     async def create(self, request: MeetingRequest, tls: Tls) -> str:
+        return (await self.created(request, tls)).link
+
+    async def created(self, request: MeetingRequest, tls: Tls) -> CreatedMeeting:
         return await invitations.create(request, self.signer, tuple(self.chain), NOW, tls.device)
 
 
@@ -125,6 +128,36 @@ async def test_a_service_that_gives_another_invitation_is_found_out(
     monkeypatch.setattr(HubInvitations, "fetch", swapped)
     with pytest.raises(InvitationError, match="another invitation than the link names"):
         await invitations.follow(link, tls.device)
+
+
+async def test_an_invitation_at_hand_is_taken_for_the_link_s_without_asking_the_service(tls: Tls) -> None:
+    async with listening(Hub(), tls) as service:
+        created = await Host().created(asked(service), tls)
+    found = invitations.check(Link.decode(created.link), f"{created.invitation}\n")
+    assert found.token == created.invitation
+
+
+async def test_a_service_that_lost_the_invitation_gets_it_again_from_who_has_it(tls: Tls) -> None:
+    async with listening(Hub(), tls) as service:
+        created = await Host().created(asked(service), tls)
+    link = Link.decode(created.link)
+    async with listening(Hub(), tls, link.port):
+        await invitations.take(link, created.invitation, tls.device)
+        assert (await invitations.follow(link, tls.device)).token == created.invitation
+
+
+async def test_an_invitation_at_hand_that_the_link_does_not_name_is_refused(service: str, tls: Tls) -> None:
+    host = Host()
+    mine, other = [await host.created(asked(service, title=title), tls) for title in ("Mine", "Other")]
+    link = Link.decode(mine.link)
+    # Somebody who has the link can sign with the link key in it, and vouch for another meeting.
+    forged = replace(
+        SignedInvitation.verify(other.invitation).content, link_public_key=link.secret.link_key().public_key
+    ).sign(host.signer, tuple(host.chain))
+    for token in (other.invitation, forged, "", "x", "\ud800", f"{mine.invitation}A"):
+        with pytest.raises(InvitationError) as caught:
+            invitations.check(link, token)
+        assert caught.value.hint
 
 
 @pytest.mark.parametrize("token", [b"\xff\xff", b"not a token", b"a.b.c"])

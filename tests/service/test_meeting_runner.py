@@ -58,7 +58,7 @@ async def runner(tls: Tls) -> AsyncIterator[MeetingRunner]:
     chain = tuple(TestAuthority("CA").issue(signer.certificate_public_key, dns=["host.example.com"]))
     async with listening(Hub(), tls) as service:
         request = MeetingRequest("Weekly", "standard", (), service)
-        link = Link.decode(await invitations.create(request, signer, chain, NOW, tls.device))
+        link = Link.decode((await invitations.create(request, signer, chain, NOW, tls.device)).link)
         session = Session(
             await invitations.follow(link, tls.device),
             link.secret,

@@ -10,7 +10,7 @@ import pytest
 
 from conclave_hal.panel import ActionKind, Lock, MeetingState, PanelAction
 from conclave_hal.switches import SwitchPosition
-from conclaved.bus.room import MeetingRequest, RoomError, RoomErrorKind
+from conclaved.bus.room import MeetingRequest, PolicyChange, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
 from conclaved.media import MediaEngine, StreamContext
 from conclaved.service.attending import LOOK_AGAIN_S
@@ -61,7 +61,7 @@ async def test_a_join_is_announced_muted_and_counted_down_before_the_service_hea
     here: TestRoom, hub: Hub, service: str
 ) -> None:
     here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
-    link = await here.room.create_meeting(weekly(service))
+    link = (await here.room.create_meeting(weekly(service))).link
     await here.room.join_meeting(link)
     assert here.room.meeting().state == "joining"
     view = await here.panel()
@@ -74,7 +74,7 @@ async def test_a_join_is_announced_muted_and_counted_down_before_the_service_hea
 
 
 async def test_a_press_on_leave_refuses_the_join(here: TestRoom, hub: Hub, service: str) -> None:
-    await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+    await here.room.join_meeting((await here.room.create_meeting(weekly(service))).link)
     here.room.act(PanelAction(ActionKind.LEAVE))
     view = await here.panel()
     assert (view.state, view.notices) == (MeetingState.LEFT, ())
@@ -82,7 +82,7 @@ async def test_a_press_on_leave_refuses_the_join(here: TestRoom, hub: Hub, servi
 
 
 async def test_a_refused_join_can_be_asked_for_again(here: TestRoom, service: str) -> None:
-    link = await here.room.create_meeting(weekly(service))
+    link = (await here.room.create_meeting(weekly(service))).link
     for _ in range(2):
         await here.room.join_meeting(link)
         assert here.room.meeting().state == "joining"
@@ -91,7 +91,7 @@ async def test_a_refused_join_can_be_asked_for_again(here: TestRoom, service: st
 
 
 async def test_a_room_that_is_joining_takes_no_second_link(here: TestRoom, service: str) -> None:
-    link = await here.room.create_meeting(weekly(service))
+    link = (await here.room.create_meeting(weekly(service))).link
     await here.room.join_meeting(link)
     before = here.room.meeting()
     error = await refused(here.room.join_meeting(link))
@@ -103,7 +103,7 @@ async def test_after_the_countdown_the_room_is_in_and_a_press_on_leave_ends_it(
     tmp_path: Path, tls: Tls, service: str
 ) -> None:
     async with running_room(tmp_path, service_ca=tls.authority, countdown_s=0) as here:
-        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await here.room.join_meeting((await here.room.create_meeting(weekly(service))).link)
         async with asyncio.timeout(DEADLINE_S):
             async for _ in here.room.changes():
                 if here.room.meeting().state == "in_meeting":
@@ -126,7 +126,7 @@ async def test_a_fault_of_the_device_ends_the_meeting_visibly_and_the_room_can_j
         raise RuntimeError("a bug")
 
     async with running_room(tmp_path, service_ca=tls.authority, countdown_s=0) as here:
-        link = await here.room.create_meeting(weekly(service))
+        link = (await here.room.create_meeting(weekly(service))).link
         with monkeypatch.context() as patch:
             patch.setattr(MediaEngine, "advance", broken)
             await here.room.join_meeting(link)
@@ -166,7 +166,7 @@ async def test_no_second_of_the_countdown_passes_while_the_panel_does_not_show_i
 ) -> None:
     watch = Watch()
     async with running_room(tmp_path, service_ca=tls.authority, countdown_s=2, pause=watch) as here:
-        link = await here.room.create_meeting(weekly(service))
+        link = (await here.room.create_meeting(weekly(service))).link
         with monkeypatch.context() as patch:
             patch.setattr(here.hardware.devices.panel, "drawn", lambda: None)
             await here.room.join_meeting(link)
@@ -192,7 +192,7 @@ async def test_a_second_in_which_the_panel_goes_dark_does_not_count(
                 monkeypatch.undo()
 
         watch.meanwhile = go_dark_once
-        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await here.room.join_meeting((await here.room.create_meeting(weekly(service))).link)
         await until(lambda: here.room.meeting().state == "in_meeting")
         assert watch.waited.count(1.0) == 3
 
@@ -200,7 +200,7 @@ async def test_a_second_in_which_the_panel_goes_dark_does_not_count(
 async def test_a_room_without_a_panel_counts_all_the_same(tmp_path: Path, tls: Tls, service: str) -> None:
     watch = Watch()
     async with running_room(tmp_path, service_ca=tls.authority, countdown_s=1.5, hal="", pause=watch) as here:
-        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await here.room.join_meeting((await here.room.create_meeting(weekly(service))).link)
         await until(lambda: here.room.meeting().state == "in_meeting")
         assert watch.waited == [1.0, 1.0]
 
@@ -212,7 +212,7 @@ async def test_a_room_without_a_panel_counts_all_the_same(tmp_path: Path, tls: T
 async def meeting(tmp_path: Path, tls: Tls, service: str) -> AsyncIterator[TestRoom]:
     """A room in a meeting, with camera and microphone on."""
     async with running_room(tmp_path, service_ca=tls.authority, countdown_s=0) as here:
-        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
+        await here.room.join_meeting((await here.room.create_meeting(weekly(service))).link)
         await until(lambda: here.room.meeting().state == "in_meeting")
         here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
         here.room.act(PanelAction(ActionKind.UNMUTE_MICROPHONE))
@@ -254,7 +254,7 @@ async def test_a_switch_that_blocks_closes_its_gate_whatever_the_camera_does(
 
 
 async def test_a_stricter_policy_ends_a_meeting_that_it_does_not_allow(meeting: TestRoom) -> None:
-    await meeting.room.set_minimum_level("locked")
+    await meeting.room.set_policy(PolicyChange(minimum_level="locked"))
     await until(lambda: meeting.room.meeting().state == "left")
     assert "locked meetings only" in meeting.room.meeting().left_reason
 
@@ -263,8 +263,8 @@ async def test_a_policy_set_while_the_panel_counts_down_holds_in_the_meeting(
     tmp_path: Path, tls: Tls, service: str
 ) -> None:
     async with running_room(tmp_path, service_ca=tls.authority, countdown_s=1) as here:
-        await here.room.join_meeting(await here.room.create_meeting(weekly(service)))
-        await here.room.set_minimum_level("locked")
+        await here.room.join_meeting((await here.room.create_meeting(weekly(service))).link)
+        await here.room.set_policy(PolicyChange(minimum_level="locked"))
         await until(lambda: here.room.meeting().state == "left")
         assert "locked meetings only" in here.room.meeting().left_reason
 
@@ -276,7 +276,7 @@ async def test_a_policy_that_cannot_be_stored_is_not_taken_and_ends_no_meeting(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(PolicyFile, "save", full)
-    error = await refused(meeting.room.set_minimum_level("locked"))
+    error = await refused(meeting.room.set_policy(PolicyChange(minimum_level="locked")))
     assert error.kind is RoomErrorKind.FAILED
     assert "No space left" in str(error)
     assert meeting.room.policy().minimum_level == "standard"
@@ -290,7 +290,7 @@ async def test_a_meeting_ends_by_the_time_that_the_room_believes(
     async with running_room(
         tmp_path, service_ca=tls.authority, countdown_s=0, read_clock=lambda: time.time() + ahead
     ) as here:
-        link = await here.room.create_meeting(weekly(service, not_after=NOW + 3600))
+        link = (await here.room.create_meeting(weekly(service, not_after=NOW + 3600))).link
         await here.room.join_meeting(link)
         await until(lambda: here.room.meeting().state == "in_meeting")
         ahead = 7200.0
@@ -324,7 +324,7 @@ async def test_a_damaged_link_is_an_invalid_argument(here: TestRoom, link: str) 
 
 async def test_a_service_that_is_not_there_is_unreachable(here: TestRoom, tls: Tls) -> None:
     async with listening(Hub(), tls) as service:
-        link = await here.room.create_meeting(weekly(service))
+        link = (await here.room.create_meeting(weekly(service))).link
     for asking in (here.room.join_meeting(link), here.room.create_meeting(weekly(service))):
         error = await refused(asking)
         assert error.kind is RoomErrorKind.UNREACHABLE
@@ -335,14 +335,14 @@ async def test_a_service_that_is_not_there_is_unreachable(here: TestRoom, tls: T
 async def test_a_service_that_does_not_know_the_meeting_is_not_found(
     here: TestRoom, service: str, tls: Tls
 ) -> None:
-    link = await here.room.create_meeting(weekly(service))
+    link = (await here.room.create_meeting(weekly(service))).link
     async with listening(Hub(), tls) as other:
         elsewhere = link.replace(service.removeprefix("wss://"), other.removeprefix("wss://"))
         assert (await refused(here.room.join_meeting(elsewhere))).kind is RoomErrorKind.NOT_FOUND
 
 
 async def test_an_expired_invitation_is_refused(here: TestRoom, service: str) -> None:
-    link = await here.room.create_meeting(weekly(service, not_before=NOW - 200, not_after=NOW - 100))
+    link = (await here.room.create_meeting(weekly(service, not_before=NOW - 200, not_after=NOW - 100))).link
     error = await refused(here.room.join_meeting(link))
     assert error.kind is RoomErrorKind.REFUSED
     assert "expired" in str(error)
@@ -350,15 +350,15 @@ async def test_an_expired_invitation_is_refused(here: TestRoom, service: str) ->
 
 
 async def test_a_room_for_locked_meetings_refuses_a_standard_one(here: TestRoom, service: str) -> None:
-    await here.room.set_minimum_level("locked")
-    error = await refused(here.room.join_meeting(await here.room.create_meeting(weekly(service))))
+    await here.room.set_policy(PolicyChange(minimum_level="locked"))
+    error = await refused(here.room.join_meeting((await here.room.create_meeting(weekly(service))).link))
     assert error.kind is RoomErrorKind.REFUSED
     assert "locked meetings only" in str(error)
     assert here.room.meeting().state == "idle"
 
 
 async def test_an_invitation_by_somebody_nobody_vouches_for_is_refused(here: TestRoom, service: str) -> None:
-    link = await here.room.create_meeting(weekly(service))
+    link = (await here.room.create_meeting(weekly(service))).link
     await here.room.remove_anchor("public")
     error = await refused(here.room.join_meeting(link))
     assert error.kind is RoomErrorKind.REFUSED
@@ -380,8 +380,10 @@ async def test_an_unknown_anchor_cannot_be_removed(here: TestRoom) -> None:
 
 
 async def test_an_unknown_level_changes_no_policy(here: TestRoom) -> None:
-    await here.room.set_minimum_level("locked")
-    assert (await refused(here.room.set_minimum_level("lax"))).kind is RoomErrorKind.INVALID_ARGUMENT
+    await here.room.set_policy(PolicyChange(minimum_level="locked"))
+    assert (
+        await refused(here.room.set_policy(PolicyChange(minimum_level="lax")))
+    ).kind is RoomErrorKind.INVALID_ARGUMENT
     assert here.room.policy().minimum_level == "locked"
 
 

@@ -14,7 +14,15 @@ from conclaved.bus.connection import Call, Connection, Encoded, encode
 from conclaved.bus.errors import BusError, CallError
 from conclaved.bus.introspection import OBJECT_PATH, Description, Interface, load, parent_xml
 from conclaved.bus.permissions import Permissions
-from conclaved.bus.room import EnrollmentRequest, MeetingRequest, Room, RoomError, RoomErrorKind, Topic
+from conclaved.bus.room import (
+    EnrollmentRequest,
+    MeetingRequest,
+    PolicyChange,
+    Room,
+    RoomError,
+    RoomErrorKind,
+    Topic,
+)
 
 ROOM = "org.conclave.Room1."
 PROPERTIES = "org.freedesktop.DBus.Properties"
@@ -55,6 +63,10 @@ class Options:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, f"the option {name} is of the wrong type")
         return value
 
+    def take_if_given(self, name: str, kind: type[T]) -> T | None:
+        """Return an option, None where it is not given. Raises RoomError(INVALID_ARGUMENT)."""
+        return self.take(name, kind, kind()) if name in self._given else None
+
     def take_strings(self, name: str) -> tuple[str, ...]:
         """Return an option that is an array of strings; empty by default."""
         value = self.take(name, list, [])
@@ -87,33 +99,62 @@ async def _add_anchor(room: Room, pem: str, label: str, kind: str, given: dict[s
     await room.add_anchor(pem, label, kind, domains)
 
 
+async def _set_policy(room: Room, given: dict[str, Any]) -> None:
+    options = Options(given)
+    change = PolicyChange(
+        minimum_level=options.take_if_given("minimum_level", str),
+        requires_verified=options.take_if_given("requires_verified", bool),
+        allows_service_ends=options.take_if_given("allows_service_ends", bool),
+    )
+    options.finish()
+    await room.set_policy(change)
+
+
 async def _create(
     room: Room, title: str, level: str, invited: list[str], service: str, given: dict[str, Any]
-) -> str:
+) -> list[Any]:
     options = Options(given)
     request = MeetingRequest(
         title=title,
         level=level,
         invited=tuple(invited),
         service=service,
+        hosts=options.take_strings("hosts"),
+        service_ends=options.take_strings("service_ends"),
         is_open=options.take("open", bool, False),
         not_before=options.take("not_before", int, 0),
         not_after=options.take("not_after", int, 0),
     )
     options.finish()
-    return await room.create_meeting(request)
+    created = await room.create_meeting(request)
+    return [created.link, created.invitation]
 
 
-METHODS: dict[tuple[str, str], Callable[..., Awaitable[str | None]]] = {
+async def _list_audits(room: Room) -> list[Any]:
+    return [list(await room.list_audits())]
+
+
+async def _audit(room: Room, which: str) -> list[Any]:
+    return [await room.audit(which)]
+
+
+METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Identity", "Enroll"): _enroll,
     (ROOM + "Trust", "AddAnchor"): _add_anchor,
     (ROOM + "Trust", "RemoveAnchor"): lambda room, label: room.remove_anchor(label),
-    (ROOM + "Policy", "SetMinimumLevel"): lambda room, level: room.set_minimum_level(level),
+    (ROOM + "Policy", "Set"): _set_policy,
     (ROOM + "Meeting", "Create"): _create,
     (ROOM + "Meeting", "Join"): lambda room, link: room.join_meeting(link),
+    (ROOM + "Meeting", "JoinWith"): lambda room, link, invitation: room.join_meeting(link, invitation),
     (ROOM + "Meeting", "Leave"): lambda room: room.leave_meeting(),
     (ROOM + "Meeting", "Admit"): lambda room, request_id: room.admit(request_id),
     (ROOM + "Meeting", "Deny"): lambda room, request_id: room.deny(request_id),
+    (ROOM + "Meeting", "Kick"): lambda room, leaf: room.kick(leaf),
+    (ROOM + "Meeting", "AllowBack"): lambda room, key_id: room.allow_back(key_id),
+    (ROOM + "Meeting", "EndForAll"): lambda room: room.end_for_all(),
+    (ROOM + "Meeting", "HandOver"): lambda room, leaf: room.hand_over(leaf),
+    (ROOM + "Meeting", "ListAudits"): _list_audits,
+    (ROOM + "Meeting", "Audit"): _audit,
     (ROOM + "Hardware", "Mute"): lambda room, camera, microphone: room.mute(
         camera=camera, microphone=microphone
     ),
@@ -136,7 +177,8 @@ class RoomObject:
         if call.path != OBJECT_PATH:
             return self._answer_above(call)
         interface, member = self._find(call)
-        if call.signature != self._description.interfaces[interface].methods[member].takes:
+        method = self._description.interfaces[interface].methods[member]
+        if call.signature != method.takes:
             raise CallError(errors.INVALID_ARGS, f"{member} does not take the signature {call.signature!r}")
         if interface == PEER:
             return "", []
@@ -147,7 +189,7 @@ class RoomObject:
         if not self._permissions.may_write(await self._caller(connection, call)):
             raise _not_permitted("change anything in this room", "conclave-admin")
         result = await METHODS[interface, member](self._room, *call.arguments)
-        return ("", []) if result is None else ("s", [result])
+        return method.returns, [] if result is None else result
 
     def remember(self) -> None:
         """Take the present state as told: later ones are compared with it."""

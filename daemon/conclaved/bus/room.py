@@ -102,6 +102,10 @@ class PolicyStatus:
 
     minimum_level: str
     """`standard` or `locked`: meetings below are refused."""
+    requires_verified: bool = False
+    """Whether the room stays only where everybody is verified, whatever the meeting's level."""
+    allows_service_ends: bool = True
+    """Whether the room stays where a service end (a recorder, a transcriber) is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,10 @@ class ParticipantStatus:
     reason: str
     issuer: str
     admitted_by: str
+    is_expected: bool = False
+    """The invitation names it, as host, invited or service end, or it signed the invitation."""
+    is_compared: bool = False
+    """People in this room have ticked it off: they compared this code epoch's code with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,16 @@ class RequestStatus:
     reason: str
     obstacle: str = ""
     """Why no host may admit this one; empty where one may."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedStatus:
+    """Somebody whom a host threw out, and whose return is refused until a host allows it."""
+
+    key_id: str
+    """Sixteen hex digits of the key's hash."""
+    name: str
+    """Empty where this device was not there and does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +166,21 @@ class MeetingStatus:
     epoch: int = 0
     code_epoch: int = 0
     code_reason: str = ""
+    code_time: int = 0
+    """When the code came to be what it is: seconds since 1970; 0 for no code."""
     security_code: str = field(default="", repr=False)
     suite: str = ""
     is_host: bool = False
     participants: tuple[ParticipantStatus, ...] = ()
     lobby: tuple[RequestStatus, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Names that the invitation expects and that are not in."""
+    removed: tuple[RemovedStatus, ...] = ()
+    """For hosts: who was thrown out."""
+    minds: str = ""
+    """Why the room is about to leave by its own rules; empty when nothing is wrong."""
+    leaving_in_s: int = 0
+    """Seconds until it leaves, unless what it minds has passed before; 0 when it minds nothing."""
     notices: tuple[str, ...] = ()
     """What is wrong, alarms first."""
     news: tuple[str, ...] = ()
@@ -208,12 +236,35 @@ class MeetingRequest:
     invited: tuple[str, ...]
     """Names, or `@domain` for everybody of a domain."""
     service: str
-    """Address of the conference service: `wss://host:port`."""
+    """Address of the conference service, `wss://host:port`; empty: as configured on the device."""
+    hosts: tuple[str, ...] = ()
+    """Names that are hosts as soon as they are in and verified; whole names only."""
+    service_ends: tuple[str, ...] = ()
+    """Names of the service ends that may come; whole names only."""
     is_open: bool = False
     not_before: int = 0
     """Seconds since 1970; 0 means now."""
     not_after: int = 0
     """Seconds since 1970; 0 means a day after `not_before`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedMeeting:
+    """What `create_meeting` made."""
+
+    link: str = field(repr=False)
+    """The https link, with the link secret in its fragment."""
+    invitation: str = field(repr=False)
+    """The signed invitation, a compact JWS: with it and the link one joins where no service keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What `set_policy` is to change: None leaves a rule as it is."""
+
+    minimum_level: str | None = None
+    requires_verified: bool | None = None
+    allows_service_ends: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +297,16 @@ class Room(Protocol):
 
     async def add_anchor(self, pem: str, label: str, kind: str, domains: tuple[str, ...]) -> None: ...
     async def remove_anchor(self, label: str) -> None: ...
-    async def set_minimum_level(self, level: str) -> None: ...
+    async def set_policy(self, change: PolicyChange) -> None:
+        """Change the device's own rules; a meeting that they do not allow is left."""
 
-    async def create_meeting(self, request: MeetingRequest) -> str:
-        """Sign an invitation and leave it at the service. Returns the https link."""
+    async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
+        """Sign an invitation and leave it at the service."""
 
-    async def join_meeting(self, link: str) -> None:
+    async def join_meeting(self, link: str, invitation: str = "") -> None:
         """Start joining; returns when the service was reached. The rest shows in `meeting()`.
+
+        With the signed `invitation` at hand the service need not keep it, and is not asked for it.
 
         On return `meeting()` is of this meeting (`joining` or later): a `left` then means this join.
         """
@@ -260,6 +314,27 @@ class Room(Protocol):
     async def leave_meeting(self) -> None: ...
     async def admit(self, request_id: str) -> None: ...
     async def deny(self, request_id: str) -> None: ...
+
+    async def kick(self, leaf: int) -> None:
+        """Throw out a member, as a host; it does not come back until a host allows it."""
+
+    async def allow_back(self, key_id: str) -> None:
+        """Let one of `meeting().removed` ask to join again."""
+
+    async def end_for_all(self) -> None:
+        """End the meeting for everybody, as a host."""
+
+    async def hand_over(self, leaf: int) -> None:
+        """Make a member a host too; done when the roster shows it as one."""
+
+    async def list_audits(self) -> tuple[str, ...]:
+        """Names of the meetings' records that the device keeps, the newest first."""
+
+    async def audit(self, which: str) -> str:
+        """A meeting's record, signed by the device: a compact JWS.
+
+        `which` is a name of `list_audits`; empty for the present meeting's, or else the last one's.
+        """
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         """Mute what is True. Nothing from outside the room ever unmutes (DESIGN §4, HAL)."""

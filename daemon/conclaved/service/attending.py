@@ -69,6 +69,8 @@ class _Entry:
     """A meeting that can be entered."""
 
     link: Link = field(repr=False)
+    token: str = field(repr=False)
+    """The signed invitation."""
     session: Session
     carrier: HubClient
     title: str
@@ -104,8 +106,11 @@ class Attending:
 
     # -- what is asked for ----------------------------------------------------------------------
 
-    async def join(self, link_text: str) -> None:
-        """Join, as asked from outside the room: announced, refusable, muted. Raises RoomError."""
+    async def join(self, link_text: str, token: str = "") -> None:
+        """Join, as asked from outside the room: announced, refusable, muted. Raises RoomError.
+
+        `token` is the signed invitation, where it is at hand.
+        """
         if self._task is not None and self.status.state == "left":
             # The last one is still being put away: its farewell goes out, its media stops.
             await asyncio.wait({self._task}, timeout=PUT_AWAY_S)
@@ -118,7 +123,7 @@ class Attending:
             link = Link.decode(link_text)
         except MeetingError as error:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
-        entry = await self._follow(link, identity)
+        entry = await self._follow(link, identity, token)
         if self.is_busy:
             raise RoomError(RoomErrorKind.ALREADY_IN_MEETING, "the room has just joined a meeting")
         announced = replace(IDLE, state="joining", lock="opening", title=entry.title, level=entry.level)
@@ -230,11 +235,14 @@ class Attending:
             self._mute()
             self._show(replace(IDLE, state="left", title=self.status.title, left_reason=reason))
 
-    async def _follow(self, link: Link, identity: OwnIdentity, admission: Admission | None = None) -> _Entry:
+    async def _follow(
+        self, link: Link, identity: OwnIdentity, token: str, admission: Admission | None = None
+    ) -> _Entry:
         """From a link to a meeting that can be entered. Raises RoomError."""
         try:
             tls = self._tls()
-            invitation = await invitations.follow(link, tls)
+            take = invitations.take(link, token, tls) if token else invitations.follow(link, tls)
+            invitation = await take
             if self._part.clock.now() is None:
                 raise RoomError(
                     RoomErrorKind.FAILED, self._part.clock.why_not(), hint="see: conclavectl status"
@@ -258,7 +266,9 @@ class Attending:
             raise RoomError(RoomErrorKind.UNREACHABLE, str(error), hint=error.hint) from error
         content = invitation.content
         carrier = HubClient(link.service, link.secret.address, tls)
-        return _Entry(link, session, carrier, content.title, content.level.value, content.not_after)
+        return _Entry(
+            link, invitation.token, session, carrier, content.title, content.level.value, content.not_after
+        )
 
     def _wall(self) -> int:
         """The believed time; where belief is lost in mid-meeting, the system's: a meeting needs some end."""
@@ -290,7 +300,9 @@ class Attending:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return await self._follow(resumption.link, await self._part.identity(), resumption.admission)
+                return await self._follow(
+                    resumption.link, await self._part.identity(), resumption.token, resumption.admission
+                )
             except RoomError as error:
                 now = self._part.clock.now()
                 if error.kind not in WORTH_A_RETRY or (now is not None and now >= resumption.not_after):
@@ -320,7 +332,7 @@ class Attending:
         """From now on a daemon that ends unasked comes back."""
         if admission is None or (self._remembered is not None and self._remembered.admission == admission):
             return
-        self._remembered = Resumption(entry.link, admission, entry.title, entry.not_after)
+        self._remembered = Resumption(entry.link, entry.token, admission, entry.title, entry.not_after)
         try:
             self._file.save(self._remembered)
         except OSError as error:

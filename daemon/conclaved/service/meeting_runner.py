@@ -139,6 +139,10 @@ class MeetingRunner:
         """See Session.deny. Raises LocalError."""
         self._do(lambda now: self._session.deny(name_or_id, now), LocalError)
 
+    def kick(self, leaf: int) -> None:
+        """See Session.kick. Raises LocalError."""
+        self._do(lambda now: self._session.kick(leaf, now), LocalError)
+
     def trust_changed(self) -> None:
         """See Session.trust_changed."""
         self._do(lambda now: self._session.trust_changed(now))

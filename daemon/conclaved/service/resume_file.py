@@ -1,8 +1,8 @@
 """What a daemon that was restarted in mid-meeting needs to come back by itself.
 
-The link and the admission, what to call the meeting and until when to try, and no key of it: in
-the runtime directory, which systemd keeps over a restart of the service, and a power cut takes
-(DESIGN §4, *Rejoin*).
+Link, signed invitation (a service that was restarted may have lost it) and admission, what to call
+the meeting and until when to try, and no key of it: in the runtime directory, which systemd keeps
+over a restart of the service, and a power cut takes (DESIGN §4, *Rejoin*).
 """
 
 import base64
@@ -21,6 +21,8 @@ class Resumption:
     """A meeting to come back to."""
 
     link: Link = field(repr=False)
+    token: str = field(repr=False)
+    """The signed invitation, as it was when the meeting was entered."""
     admission: Admission = field(repr=False)
     title: str
     """What the panel shows until the service is reached again."""
@@ -39,8 +41,8 @@ class ResumeFile:
         try:
             content = json.loads(self.path.read_bytes())
             link_text, statement, title = content["link"], content["admission"], content["title"]
-            not_after = content["not_after"]
-            are_texts = all(isinstance(text, str) for text in (link_text, statement, title))
+            token, not_after = content["invitation"], content["not_after"]
+            are_texts = all(isinstance(text, str) for text in (link_text, token, statement, title))
             if not are_texts or not isinstance(not_after, int):
                 raise TypeError("a field of another type")
             link = Link.decode(link_text)
@@ -50,7 +52,7 @@ class ResumeFile:
         except (OSError, ValueError, KeyError, TypeError, binascii.Error, MeetingError):
             self.remove()
             return None
-        return Resumption(link, admission, title, not_after)
+        return Resumption(link, token, admission, title, not_after)
 
     def save(self, resumption: Resumption) -> None:
         """Store it, mode 0600. Raises OSError."""
@@ -58,6 +60,7 @@ class ResumeFile:
         content = {
             "version": 1,
             "link": resumption.link.encode(),
+            "invitation": resumption.token,
             "admission": admission,
             "title": resumption.title,
             "not_after": resumption.not_after,

@@ -14,12 +14,14 @@ from importlib.metadata import version
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclaved.bus.room import (
     AnchorStatus,
+    CreatedMeeting,
     DeviceStatus,
     EnrollmentRequest,
     HardwareStatus,
     IdentityStatus,
     MeetingRequest,
     MeetingStatus,
+    PolicyChange,
     PolicyStatus,
     RoomError,
     RoomErrorKind,
@@ -201,8 +203,11 @@ class ConclaveRoom:
             )
         self._set_trust(store)
 
-    async def set_minimum_level(self, level: str) -> None:
+    async def set_policy(self, change: PolicyChange) -> None:
         """See `Room`."""
+        if change.requires_verified is not None or change.allows_service_ends is not None:
+            raise _not_yet("hold to this rule")
+        level = self._policy.minimum_level.value if change.minimum_level is None else change.minimum_level
         try:
             rules = OwnRules(Level(level))
         except ValueError as error:
@@ -224,8 +229,10 @@ class ConclaveRoom:
 
     # -- the meeting ----------------------------------------------------------------------------
 
-    async def create_meeting(self, request: MeetingRequest) -> str:
+    async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
         """See `Room`."""
+        if request.hosts or request.service_ends:
+            raise _not_yet("name hosts or service ends in an invitation")
         own = await self._own_identity()
         try:
             return await invitations.create(request, own.signer, own.chain, self._now(), self._tls())
@@ -234,9 +241,9 @@ class ConclaveRoom:
         except ConferenceError as error:
             raise RoomError(RoomErrorKind.UNREACHABLE, str(error), hint=error.hint) from error
 
-    async def join_meeting(self, link: str) -> None:
+    async def join_meeting(self, link: str, invitation: str = "") -> None:
         """See `Room`. Asked from outside: announced, refusable, muted."""
-        await self._attending.join(link)
+        await self._attending.join(link, invitation)
 
     async def leave_meeting(self) -> None:
         """See `Room`."""
@@ -251,6 +258,31 @@ class ConclaveRoom:
     async def deny(self, request_id: str) -> None:
         """See `Room`."""
         self._ask_runner(lambda runner: runner.deny(request_id))
+
+    async def kick(self, leaf: int) -> None:
+        """See `Room`."""
+        self._require_member(leaf)
+        self._ask_runner(lambda runner: runner.kick(leaf))
+
+    async def allow_back(self, key_id: str) -> None:
+        """See `Room`."""
+        raise _not_yet("let somebody back who was removed")
+
+    async def end_for_all(self) -> None:
+        """See `Room`."""
+        raise _not_yet("end a meeting for all")
+
+    async def hand_over(self, leaf: int) -> None:
+        """See `Room`."""
+        raise _not_yet("hand a meeting over")
+
+    async def list_audits(self) -> tuple[str, ...]:
+        """See `Room`."""
+        return ()
+
+    async def audit(self, which: str) -> str:
+        """See `Room`."""
+        raise RoomError(RoomErrorKind.NOT_FOUND, "there is no such record of a meeting")
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         """See `Room`."""
@@ -312,6 +344,16 @@ class ConclaveRoom:
             kind = RoomErrorKind.NOT_FOUND if is_missing else RoomErrorKind.NOT_PERMITTED
             raise RoomError(kind, str(error), hint=error.hint) from error
 
+    def _require_member(self, leaf: int) -> None:
+        """A press or call that means nobody who is in gets a clear answer."""
+        status = self.meeting()
+        if status.state == "in_meeting" and leaf not in {p.leaf for p in status.participants}:
+            raise RoomError(
+                RoomErrorKind.NOT_FOUND,
+                f"nobody in the meeting has the number {leaf}",
+                hint="see: conclavectl meeting roster",
+            )
+
     def _judge(self, chain: tuple[bytes, ...], signature_key: bytes) -> Verdict:
         return self._trust.assess(chain, signature_key, now=self._clock.now())
 
@@ -362,3 +404,7 @@ class ConclaveRoom:
         for waiting, event in self._subscribers:
             waiting |= topics
             event.set()
+
+
+def _not_yet(what: str) -> RoomError:
+    return RoomError(RoomErrorKind.FAILED, f"this version of the room cannot {what}")

@@ -77,6 +77,8 @@ class Policy:
 
     INTERFACE: ClassVar[str] = "Policy"
     minimum_level: str = "unknown"
+    requires_verified: bool = False
+    allows_service_ends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Participant:
     reason: str = ""
     issuer: str = ""
     admitted_by: str = ""
+    is_expected: bool = False
+    is_compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,14 @@ class Request:
     assurance: str = "unknown"
     reason: str = ""
     obstacle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Somebody whom a host threw out."""
+
+    key_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +131,16 @@ class Meeting:
     epoch: int = 0
     code_epoch: int = 0
     code_reason: str = ""
+    code_time: int = 0
     security_code: str = field(default="", repr=False)
     suite: str = ""
     is_host: bool = False
     participants: tuple[Participant, ...] = field(default=(), metadata={"of": Participant})
     lobby: tuple[Request, ...] = field(default=(), metadata={"of": Request})
+    missing: tuple[str, ...] = ()
+    removed: tuple[Removed, ...] = field(default=(), metadata={"of": Removed})
+    minds: str = ""
+    leaving_in_s: int = 0
     notices: tuple[str, ...] = ()
     news: tuple[str, ...] = ()
     left_reason: str = ""

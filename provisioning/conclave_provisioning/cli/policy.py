@@ -57,7 +57,7 @@ def set_policy(minimum_level: str) -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         before = await client.read(Meeting)
-        await client.act("Policy", "SetMinimumLevel", "s", minimum_level)
+        await client.act("Policy", "Set", options={"minimum_level": minimum_level})
         after = await client.read(Meeting)
         state = {"state": after.state, "title": after.title, "left_reason": after.left_reason}
         done(output, f"minimum level: {minimum_level}", meeting=state)

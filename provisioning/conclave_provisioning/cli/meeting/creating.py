@@ -98,7 +98,7 @@ def create(
     chosen: dict[str, str | bool | int | tuple[str, ...]] = {k: v for k, v in options.items() if v}
 
     async def action(client: RoomClient, output: Output) -> None:
-        (link,) = await client.act(
+        link, _ = await client.act(
             "Meeting", "Create", "ssass", title, level, list(invited), conference, options=chosen
         )
         output.data(link=link)
