@@ -69,6 +69,7 @@ async def running_room(
     folder: Path,
     *,
     service_ca: Path | None = None,
+    conference_service: str = "",
     domain: str = "room.example.com",
     countdown_s: float = 60,
     hal: str = HAL,
@@ -84,6 +85,7 @@ async def running_room(
         runtime_directory=folder / "run",
         join_countdown_s=countdown_s,
         service_ca=service_ca,
+        conference_service=conference_service,
     )
     for directory in (config.state_directory, config.runtime_directory, config.token_directory):
         directory.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,9 @@ email = "it@example.com"
 
 [service]
 ca_file = "/srv/ca.pem"
+
+[conference]
+service = "wss://hub.example.com:8443"
 """
 
 
@@ -45,6 +48,7 @@ def test_every_key_of_the_file_is_taken(tmp_path: Path) -> None:
     assert config.acme.challenge == "dns-01"
     assert config.acme.dns_hook == Path("/bin/true")
     assert config.service_ca == Path("/srv/ca.pem")
+    assert config.conference_service == "wss://hub.example.com:8443"
 
 
 def test_an_empty_file_means_the_defaults_and_the_system_bus(tmp_path: Path) -> None:
@@ -70,6 +74,10 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "countdown too short to read": ("join_countdown_s = 0.9", "join_countdown_s must be from 1 to 300"),
     "endless countdown": ("join_countdown_s = inf", "join_countdown_s must be from 1 to 300"),
     "countdown that is no number": ("join_countdown_s = nan", "join_countdown_s must be from 1 to 300"),
+    "service that is no address": (
+        '[conference]\nservice = "https://hub.example.com"',
+        "[conference] service must be of the form wss://HOST[:PORT]",
+    ),
     "unknown challenge": ('[acme]\nchallenge = "tls-alpn-01"', "[acme] challenge must be one of: http-01, "),
     "ACME without TLS": ('[acme]\ndirectory_url = "http://ca.example/dir"', "[acme] "),
     "dns-01 without a hook": (

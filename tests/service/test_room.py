@@ -13,6 +13,7 @@ from conclave_hal.switches import SwitchPosition
 from conclaved.bus.room import MeetingRequest, PolicyChange, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
 from conclaved.media import MediaEngine, StreamContext
+from conclaved.meeting import SignedInvitation
 from conclaved.service.attending import LOOK_AGAIN_S
 from conclaved.service.policy_file import PolicyFile
 from tests.conference.hubs import Tls, listening, make_tls
@@ -137,6 +138,21 @@ async def test_a_fault_of_the_device_ends_the_meeting_visibly_and_the_room_can_j
         assert (await here.panel()).lock is Lock.NONE
         await here.room.join_meeting(link)
         assert here.room.meeting().state == "joining"
+
+
+async def test_a_meeting_without_a_service_is_held_at_the_configured_one(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, conference_service=service) as here:
+        created = await here.room.create_meeting(weekly("", service_ends=("Recorder.example.com",)))
+    content = SignedInvitation.verify(created.invitation).content
+    assert (content.service, content.service_ends) == (service, ("recorder.example.com",))
+
+
+async def test_without_a_configured_service_a_meeting_must_name_one(here: TestRoom) -> None:
+    error = await refused(here.room.create_meeting(weekly("")))
+    assert error.kind is RoomErrorKind.INVALID_ARGUMENT
+    assert "--conference" in error.hint
 
 
 # -- the countdown ------------------------------------------------------------------------------

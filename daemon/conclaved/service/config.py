@@ -17,6 +17,9 @@ email = "it@example.com"
 
 [service]
 ca_file = ""                     # PEM of the conference service's CA; empty: the system's
+
+[conference]
+service = ""                     # wss://HOST[:PORT] of meetings that are created without naming one
 """
 
 import tomllib
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, EnrollmentError
+from conclaved.service.invitations import is_service_address
 
 T = TypeVar("T")
 
@@ -73,6 +77,8 @@ class Config:
     bus_address: str | None = None
     acme: AcmeConfig = field(default_factory=AcmeConfig)
     service_ca: Path | None = None
+    conference_service: str = ""
+    """Where meetings are held that are created without naming a service; empty: each must name one."""
 
     @property
     def token_directory(self) -> Path:
@@ -92,6 +98,7 @@ def load(path: Path) -> Config:
     bus = top.table("bus")
     acme = top.table("acme")
     service = top.table("service")
+    conference = top.table("conference")
     defaults = Config()
     config = Config(
         state_directory=top.path("state_directory") or defaults.state_directory,
@@ -109,14 +116,17 @@ def load(path: Path) -> Config:
             dns_hook=acme.path("dns_hook"),
         ),
         service_ca=service.path("ca_file"),
+        conference_service=conference.take("service", str, ""),
     )
-    for table in (bus, acme, service, top):
+    for table in (bus, acme, service, conference, top):
         table.finish()
     # Written so that "nan" is refused too.
     if not SHORTEST_COUNTDOWN_S <= config.join_countdown_s <= LONGEST_COUNTDOWN_S:
         raise ConfigError(
             f"{path}: join_countdown_s must be from {SHORTEST_COUNTDOWN_S:g} to {LONGEST_COUNTDOWN_S:g}"
         )
+    if config.conference_service and not is_service_address(config.conference_service):
+        raise ConfigError(f"{path}: [conference] service must be of the form wss://HOST[:PORT]")
     kinds = [kind.value for kind in ChallengeKind]
     if config.acme.challenge not in kinds:
         raise ConfigError(f"{path}: [acme] challenge must be one of: {', '.join(kinds)}")

@@ -56,7 +56,7 @@ async def create(
         service=request.service,
         level=level,
         invited=tuple(name.lower() for name in request.invited),
-        service_ends=(),
+        service_ends=tuple(name.lower() for name in request.service_ends),
         is_open=request.is_open,
         link_public_key=secret.link_key().public_key,
         not_before=not_before,
@@ -141,6 +141,15 @@ def _check_service(link: Link, invitation: SignedInvitation) -> None:
             "the invitation is for another conference service than the link leads to",
             hint="do not join; ask the host for the link again",
         )
+
+
+def is_service_address(text: str) -> bool:
+    """Whether a link can lead to a conference service at this address."""
+    try:
+        _host_and_port(text)
+    except InvitationError:
+        return False
+    return True
 
 
 def _host_and_port(service: str) -> tuple[str, int]:

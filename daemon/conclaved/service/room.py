@@ -9,6 +9,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
@@ -231,8 +232,10 @@ class ConclaveRoom:
 
     async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
         """See `Room`."""
-        if request.hosts or request.service_ends:
-            raise _not_yet("name hosts or service ends in an invitation")
+        if request.hosts:
+            raise _not_yet("name hosts in an invitation")
+        if not request.service:
+            request = replace(request, service=self._default_service())
         own = await self._own_identity()
         try:
             return await invitations.create(request, own.signer, own.chain, self._now(), self._tls())
@@ -376,6 +379,15 @@ class ConclaveRoom:
 
     def _tls(self) -> ssl.SSLContext:
         return client_context(self._config.service_ca)
+
+    def _default_service(self) -> str:
+        if not self._config.conference_service:
+            raise RoomError(
+                RoomErrorKind.INVALID_ARGUMENT,
+                "no conference service is named, and none is configured on this room",
+                hint="name one with --conference, or set [conference] service in the configuration",
+            )
+        return self._config.conference_service
 
     def _set_trust(self, store: TrustStore) -> None:
         self._trust_file.save(store)
