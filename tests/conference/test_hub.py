@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from conclaved.conference import wire
-from conclaved.conference.hub import BURST, INVITATION_BURST, Hub
+from conclaved.conference.hub import INVITATION_BURST, Hub
+from conclaved.conference.limits import HubLimits
 from conclaved.rtp.offer import MediaOffer
 from tests.conference.hubs import ADDRESS, DEADLINE_S, Tls, bare, device, listening
+
+BURST = 200
 
 
 def numbers(hub: Hub) -> dict[str, Any]:
@@ -286,7 +289,7 @@ async def test_an_oversized_message_is_refused_and_counted(hub: Hub, service: st
 
 async def test_messages_beyond_the_allowance_are_dropped_and_counted(tls: Tls) -> None:
     now = 0.0
-    hub = Hub(clock=lambda: now)
+    hub = Hub(clock=lambda: now, limits=HubLimits(client_burst=BURST, client_per_s=BURST))
     async with listening(hub, tls) as service, device(service, tls) as ana, device(service, tls) as flooder:
         for i in range(BURST + 30):
             await flooder.say(wire.LiveData(i.to_bytes(2, "big")))
@@ -296,6 +299,30 @@ async def test_messages_beyond_the_allowance_are_dropped_and_counted(tls: Tls) -
         await ana.hear(wire.LobbyData)
         carried = [m for m in ana.heard if isinstance(m, wire.LiveData)]
         assert len(carried) == BURST
+
+
+async def test_many_connections_flood_no_more_than_what_all_share_and_silence_nobody(tls: Tls) -> None:
+    limits = HubLimits(own_burst=2, shared_burst=5, own_per_s=0, shared_per_s=0)
+    hub = Hub(clock=lambda: 0.0, limits=limits)
+    async with listening(hub, tls) as service, device(service, tls) as ana, device(service, tls) as ben:
+        for _ in range(3):
+            async with device(service, tls) as flooder:
+                await flooder.say(*[wire.LobbyData(b"junk")] * 10)
+                await flooder.barrier()
+        await ben.say(wire.LiveData(b"alive"))
+        await ana.hear(wire.LiveData)
+        assert ana.heard.count(wire.LobbyData(b"junk")) == 3 * 2 + 5
+        assert hub.refused == 3 * 8 - 5
+
+
+async def test_what_is_not_carried_to_others_is_not_taken_from_what_all_share(tls: Tls) -> None:
+    hub = Hub(clock=lambda: 0.0, limits=HubLimits(own_burst=0, shared_burst=1))
+    async with listening(hub, tls) as service, device(service, tls) as ana:
+        await ana.say(
+            *[wire.ReplayFrom(0)] * 10, wire.PublishEntry(1, 0, b"x"), wire.PublishEntry(2, 1, b"y")
+        )
+        await ana.barrier()
+        assert [m for m in ana.heard if isinstance(m, wire.PublishAnswer)] == [wire.PublishAnswer(1, True)]
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_the_others_go_on(tls: Tls) -> None:

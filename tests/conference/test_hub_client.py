@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
 
 from conclaved.conference import wire
 from conclaved.conference.errors import (
@@ -19,7 +21,8 @@ from conclaved.conference.errors import (
     UnreachableError,
 )
 from conclaved.conference.hub import Hub
-from conclaved.conference.hub_client import HubClient, HubInvitations, client_context
+from conclaved.conference.hub_client import IN_ONE_GO, HubClient, HubInvitations, client_context
+from conclaved.conference.limits import CarrierLimits
 from conclaved.meeting.events import (
     Announce,
     CarrierEvent,
@@ -74,8 +77,16 @@ class Pauses:
 
 
 @asynccontextmanager
-async def carried(service: str, tls: ssl.SSLContext, pauses: Pauses | None = None) -> AsyncIterator[Carried]:
-    one = Carried(HubClient(service, ADDRESS, tls, pause=pauses or Pauses()))
+async def carried(
+    service: str,
+    tls: ssl.SSLContext,
+    pauses: Pauses | None = None,
+    *,
+    limits: CarrierLimits | None = None,
+    clock: Callable[[], float] = lambda: 0.0,
+) -> AsyncIterator[Carried]:
+    limits = limits or CarrierLimits()
+    one = Carried(HubClient(service, ADDRESS, tls, limits=limits, pause=pauses or Pauses(), clock=clock))
     running = asyncio.create_task(one.client.run(one.events.put_nowait))
     try:
         yield one
@@ -209,6 +220,121 @@ async def test_nonsense_from_the_hub_ends_the_connection_and_not_the_meeting(
             await ana.next(Connected)
             await ana.next(Disconnected)
             pauses.go_on.set()
+
+
+# -- a hub that says too much -------------------------------------------------------------------
+
+FEW = CarrierLimits(
+    lobby_burst=3, lobby_per_s=1, lobby_bytes=200, live_burst=3, live_per_s=1, live_bytes=200, other_burst=3
+)
+AFTER = wire.encode(wire.LogEntry(0, b"after all that"))
+
+
+async def _events_until(one: Carried, last: CarrierEvent) -> list[CarrierEvent]:
+    found: list[CarrierEvent] = []
+    async with asyncio.timeout(DEADLINE_S):
+        while not found or found[-1] != last:
+            found.append(await one.events.get())
+    return found
+
+
+FLOODS: dict[str, tuple[wire.Message, CarrierEvent]] = {
+    "lobby": (wire.LobbyData(b"junk"), Lobby(b"junk")),
+    "live": (wire.LiveData(b"junk"), Live(b"junk")),
+}
+
+
+@pytest.mark.parametrize(("said", "heard"), FLOODS.values(), ids=FLOODS.keys())
+async def test_what_goes_beyond_a_limit_is_dropped_and_counted_and_the_rest_arrives(
+    tls: Tls, said: wire.Message, heard: CarrierEvent
+) -> None:
+    flood = [wire.encode(said)] * 1000
+    others = [wire.encode(message) for message, _ in FLOODS.values() if message != said]
+    async with (
+        hostile(tls, *flood, *others, AFTER) as service,
+        carried(service, tls.device, limits=FEW) as ana,
+    ):
+        events = await _events_until(ana, Entry(0, b"after all that"))
+        assert events.count(heard) == 3
+        assert len(events) == 5
+        assert ana.client.dropped == 997
+
+
+async def test_what_was_used_up_grows_again_with_time(tls: Tls) -> None:
+    times = iter([0.0] * 5 + [2.0] * 5 + [2.0])
+    flood = [wire.encode(wire.LobbyData(b"junk"))] * 10
+    async with (
+        hostile(tls, *flood, AFTER) as service,
+        carried(service, tls.device, limits=FEW, clock=lambda: next(times)) as ana,
+    ):
+        events = await _events_until(ana, Entry(0, b"after all that"))
+        assert events.count(Lobby(b"junk")) == 5
+
+
+TOO_LARGE = {"lobby": wire.LobbyData(bytes(200)), "live": wire.LiveData(bytes(200))}
+
+
+@pytest.mark.parametrize("said", TOO_LARGE.values(), ids=TOO_LARGE.keys())
+async def test_what_is_too_large_is_dropped_unread(tls: Tls, said: wire.Message) -> None:
+    async with (
+        hostile(tls, wire.encode(said), AFTER) as service,
+        carried(service, tls.device, limits=FEW) as ana,
+    ):
+        assert await _events_until(ana, Entry(0, b"after all that")) == [Entry(0, b"after all that")]
+        assert ana.client.dropped == 1
+
+
+async def test_the_size_of_all_lobby_messages_together_is_limited(tls: Tls) -> None:
+    limits = CarrierLimits(lobby_bytes=100, lobby_bytes_per_s=0)
+    flood = [wire.encode(wire.LobbyData(bytes(62)))] * 10
+    async with hostile(tls, *flood, AFTER) as service, carried(service, tls.device, limits=limits) as ana:
+        events = await _events_until(ana, Entry(0, b"after all that"))
+        assert events.count(Lobby(bytes(62))) == 3
+
+
+async def test_more_answers_than_there_are_questions_end_the_connection(tls: Tls) -> None:
+    pauses = Pauses()
+    async with (
+        hostile(tls, *[wire.encode(wire.LeaderIs(True))] * 4) as service,
+        carried(service, tls.device, pauses, limits=FEW) as ana,
+    ):
+        events = await _events_until(ana, Disconnected())
+        assert events == [Leader(True)] * 3 + [Disconnected()]
+
+
+async def test_while_a_flood_lasts_everything_else_in_the_daemon_has_its_turn(tls: Tls) -> None:
+    loop = asyncio.get_running_loop()
+    turns = 0
+    heard: list[int] = []
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if len(heard) < 1000:
+            loop.call_soon(turn)
+
+    flood = b"".join(_frame(wire.encode(wire.LogEntry(n, b""))) for n in range(1000))
+
+    async def answer(connection: ServerConnection) -> None:
+        await connection.recv()
+        connection.transport.write(flood)
+        await connection.wait_closed()
+
+    async with serve(answer, "127.0.0.1", 0, ssl=tls.server, compression=None) as server:
+        service = f"wss://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        client = HubClient(service, ADDRESS, tls.device)
+        running = asyncio.create_task(client.run(lambda event: heard.append(turns)))
+        loop.call_soon(turn)
+        async with asyncio.timeout(DEADLINE_S):
+            while len(heard) < 1000:  # noqa: ASYNC110 -- turns are what is counted
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert max(Counter(heard).values()) <= IN_ONE_GO
+
+
+def _frame(data: bytes) -> bytes:
+    return Frame(Opcode.BINARY, data).serialize(mask=False)
 
 
 # -- media, invitations -------------------------------------------------------------------------

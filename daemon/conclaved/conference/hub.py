@@ -35,6 +35,7 @@ from websockets.http11 import Request, Response
 from conclaved.conference import wire
 from conclaved.conference.errors import ConferenceError, ProtocolError
 from conclaved.conference.kept_invitations import KeptInvitations, StateError
+from conclaved.conference.limits import Allowance, HubLimits
 from conclaved.conference.relay import Relay
 from conclaved.rtp.errors import RtpUsageError
 
@@ -47,8 +48,6 @@ MAX_CLIENTS_PER_MEETING = 6000
 MAX_PORT = 0xFFFF
 FORGET_S = 5.0
 """How long a log outlives the last member of its group."""
-BURST = 200
-MESSAGES_PER_S = 50.0
 INVITATION_BURST = 100
 INVITATIONS_PER_S = 1.0
 """For all who leave some together: whoever leaves many would push out everybody else's."""
@@ -63,37 +62,18 @@ class HubStartError(ConferenceError):
 
 
 @dataclass(eq=False, slots=True)
-class _Allowance:
-    """A token bucket: `burst` at once, `per_s` in the long run."""
-
-    burst: float
-    per_s: float
-    left: float = 0.0
-    at: float = float("-inf")
-
-    def take(self, now: float) -> bool:
-        """Whether one more is allowed now."""
-        self.left = min(self.burst, self.left + (now - self.at) * self.per_s)
-        self.at = now
-        if self.left < 1:
-            return False
-        self.left -= 1
-        return True
-
-
-@dataclass(eq=False, slots=True)
 class _Client:
     """One connection at one meeting."""
 
     number: int
     connection: ServerConnection
     queue: "asyncio.Queue[bytes]"
+    messages: Allowance
+    own: Allowance
     replay_at: int = 0
     """The next entry of a replay that is under way; at the log's head none is."""
     is_member: bool = False
     has_media: bool = False
-    messages: _Allowance = field(default_factory=lambda: _Allowance(BURST, MESSAGES_PER_S))
-    """What a client sends beyond it is dropped."""
 
     def send(self, message: wire.ToDevice) -> None:
         """Queue a message; a client that does not read is cut off, and comes back by a replay."""
@@ -108,6 +88,7 @@ class _Meeting:
     """What the hub keeps of a meeting: opaque bytes in order."""
 
     address: bytes
+    shared: Allowance
     first: int = 0
     entries: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
@@ -150,23 +131,25 @@ class Hub:
         state: Path | None = None,
         forget_s: float = FORGET_S,
         max_queued: int = MAX_QUEUED,
+        limits: HubLimits = HubLimits(),  # noqa: B008 -- frozen
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`capture` gets every message and every media packet as the hub sees it: for audits.
 
         `state` is the directory in which invitations outlive the hub, `forget_s` how long a log outlives
         its last member, `max_queued` how many messages may wait for one client, `clock` (seconds, never
-        going back) what the clients' allowance grows by. Raises StateError when `state` cannot be used.
+        going back) what the allowances of `limits` grow by. Raises StateError when `state` cannot be used.
         """
         self._capture = capture
         self._forget_s = forget_s
         self._max_queued = max_queued
+        self._limits = limits
         self._clock = clock
         self._meetings: dict[bytes, _Meeting] = {}
         self._kept = KeptInvitations(state)
         self._server: Server | None = None
         self._relay: Relay | None = None
-        self._invitations = _Allowance(INVITATION_BURST, INVITATIONS_PER_S)
+        self._invitations = Allowance(INVITATION_BURST, INVITATIONS_PER_S)
         self._numbers = 0
         self.refused = 0
 
@@ -254,11 +237,21 @@ class Hub:
         return wire.decode(data)
 
     async def _attend(self, connection: ServerConnection, address: bytes) -> None:
-        meeting = self._meetings.setdefault(address, _Meeting(address))
+        limits = self._limits
+        if address not in self._meetings:
+            shared = Allowance(limits.shared_burst, limits.shared_per_s)
+            self._meetings[address] = _Meeting(address, shared)
+        meeting = self._meetings[address]
         if len(meeting.clients) >= MAX_CLIENTS_PER_MEETING:
             raise ProtocolError("the meeting is full")
         self._numbers += 1
-        client = _Client(self._numbers, connection, asyncio.Queue(self._max_queued))
+        client = _Client(
+            self._numbers,
+            connection,
+            asyncio.Queue(self._max_queued),
+            messages=Allowance(limits.client_burst, limits.client_per_s),
+            own=Allowance(limits.own_burst, limits.own_per_s),
+        )
         meeting.clients[client.number] = client
         client.send(wire.Ready(meeting.head))
         writer = asyncio.create_task(_write(meeting, client))
@@ -279,7 +272,7 @@ class Hub:
         self._forget_if_unused(meeting)
 
     def _on_message(self, meeting: _Meeting, client: _Client, message: wire.Message) -> None:
-        if not client.messages.take(self._clock()):
+        if not self._is_allowed(meeting, client, message):
             self.refused += 1
             return
         match message:
@@ -308,6 +301,14 @@ class Hub:
                 client.send(self._media_place(self._relay, meeting, client))
             case _:
                 raise ProtocolError(f"a {type(message).__name__} does not belong here")
+
+    def _is_allowed(self, meeting: _Meeting, client: _Client, message: wire.Message) -> bool:
+        now = self._clock()
+        if not client.messages.take(now):
+            return False
+        if not isinstance(message, wire.PublishEntry | wire.LobbyData | wire.LiveData):
+            return True
+        return client.own.take(now) or meeting.shared.take(now)
 
     def _media_place(
         self, relay: Relay, meeting: _Meeting, client: _Client

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import SystemRandom
@@ -23,6 +24,7 @@ from conclaved.conference.errors import (
     ServiceTimeoutError,
     UnreachableError,
 )
+from conclaved.conference.limits import Allowance, CarrierLimits
 from conclaved.meeting.events import (
     Announce,
     CarrierEvent,
@@ -49,6 +51,8 @@ CLOSE_TIMEOUT_S = 2.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 MAX_QUEUED = 1024
+IN_ONE_GO = 32
+"""So many messages are taken before everything else in the daemon has its turn, media above all."""
 
 
 def client_context(authority: Path | None) -> ssl.SSLContext:
@@ -76,13 +80,20 @@ class HubClient:
         address: bytes,
         tls: ssl.SSLContext,
         *,
+        limits: CarrierLimits = CarrierLimits(),  # noqa: B008 -- frozen
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`service` is `wss://host:port`, `address` the meeting's address of 32 bytes.
 
-        `pause` waits so many seconds between two tries.
+        `pause` waits so many seconds between two tries; `clock` (seconds, never going back) is what
+        the allowances of `limits` grow by.
         """
         self._pause = pause
+        self._clock = clock
+        self._limits = limits
+        self.dropped = 0
+        """Messages that went beyond the limits, and were not read."""
         self._service = service
         self._address = address
         self._tls = tls
@@ -150,11 +161,19 @@ class HubClient:
     async def _attend(self, connection: ClientConnection, on_event: Callable[[CarrierEvent], None]) -> None:
         await _say(connection, wire.Hello(wire.VERSION, self._address))
         writer = asyncio.create_task(self._write(connection))
+        intake = _Intake(self._limits)
         try:
             while True:
-                event = self._event(await _hear(connection))
-                if event is not None:
-                    on_event(event)
+                for _ in range(IN_ONE_GO):
+                    data = await _hear(connection)
+                    if not intake.takes(data, self._clock()):
+                        self.dropped += 1
+                        continue
+                    event = self._event(wire.decode(data))
+                    if event is not None:
+                        on_event(event)
+                # While messages wait, receiving them never yields.
+                await asyncio.sleep(0)
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
@@ -203,6 +222,35 @@ class HubClient:
                 raise ProtocolError(f"it sent a {type(message).__name__}")
 
 
+class _Intake:
+    """What of one connection is read: a service can say as much as it likes, and must not keep us busy."""
+
+    def __init__(self, limits: CarrierLimits) -> None:
+        self._limits = limits
+        self._lobby = Allowance(limits.lobby_burst, limits.lobby_per_s)
+        self._lobby_bytes = Allowance(2 * limits.lobby_bytes, limits.lobby_bytes_per_s)
+        self._live = Allowance(limits.live_burst, limits.live_per_s)
+        self._live_bytes = Allowance(2 * limits.live_bytes_per_s, limits.live_bytes_per_s)
+        self._others = Allowance(limits.other_burst, limits.other_per_s)
+
+    def takes(self, data: bytes | str, now: float) -> bool:
+        """Whether a message is to be read; what is not is dropped.
+
+        Raises ProtocolError where dropping would not do, and the connection is to be given up.
+        """
+        kind, size = data[:1], len(data)
+        limits = self._limits
+        if kind == bytes([wire.LOBBY_DATA]):
+            is_small = size <= limits.lobby_bytes
+            return is_small and self._lobby.take(now) and self._lobby_bytes.take(now, size)
+        if kind == bytes([wire.LIVE_DATA]):
+            is_small = size <= limits.live_bytes
+            return is_small and self._live.take(now) and self._live_bytes.take(now, size)
+        if kind != bytes([wire.LOG_ENTRY]) and not self._others.take(now):
+            raise ProtocolError("it says more than there is to say")
+        return True
+
+
 class HubInvitations:
     """The hub's store of sealed invitations (see `conference.base`)."""
 
@@ -227,7 +275,7 @@ class HubInvitations:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S), _open(self._service, self._tls) as connection:
                 await _say(connection, question)
-                answer = await _hear(connection)
+                answer = wire.decode(await _hear(connection))
         except TimeoutError as error:
             raise ServiceTimeoutError(
                 "the conference service did not answer", hint="try again; see: conclavectl status"
@@ -282,9 +330,9 @@ async def _say(connection: ClientConnection, message: wire.ToHub) -> None:
         ) from error
 
 
-async def _hear(connection: ClientConnection) -> wire.Message:
+async def _hear(connection: ClientConnection) -> bytes | str:
     try:
-        return wire.decode(await connection.recv())
+        return await connection.recv()
     except ConnectionClosed as error:
         raise UnreachableError(
             "the conference service closed the connection", hint="try again; see: conclavectl status"

@@ -20,6 +20,10 @@ VERSION = 1
 ADDRESS_BYTES = 32
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_BLOB_BYTES = 128 * 1024
+LOBBY_DATA = 3
+LIVE_DATA = 4
+LOG_ENTRY = 65
+"""What these messages begin with: enough to count them by, before any is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +176,9 @@ def encode(message: Message) -> bytes:
             position = optional(None if expected is None else uint64(expected))
             return uint8(2) + uint32(token) + position + opaque(data)
         case LobbyData(data):
-            return uint8(3) + opaque(data)
+            return uint8(LOBBY_DATA) + opaque(data)
         case LiveData(data):
-            return uint8(4) + opaque(data)
+            return uint8(LIVE_DATA) + opaque(data)
         case ReplayFrom(sequence):
             return uint8(5) + uint64(sequence)
         case AnnounceMember(is_member):
@@ -188,7 +192,7 @@ def encode(message: Message) -> bytes:
         case Ready(head):
             return uint8(64) + uint64(head)
         case LogEntry(sequence, data):
-            return uint8(65) + uint64(sequence) + opaque(data)
+            return uint8(LOG_ENTRY) + uint64(sequence) + opaque(data)
         case PublishAnswer(token, is_accepted):
             return uint8(66) + uint32(token) + uint8(is_accepted)
         case LeaderIs(is_you):
@@ -231,15 +235,15 @@ def _flag(reader: Reader) -> bool:
 _READERS: dict[int, Callable[[Reader], Message]] = {
     1: lambda r: Hello(r.uint8(), r.opaque()),
     2: lambda r: PublishEntry(r.uint32(), r.optional(Reader.uint64), r.opaque()),
-    3: lambda r: LobbyData(r.opaque()),
-    4: lambda r: LiveData(r.opaque()),
+    LOBBY_DATA: lambda r: LobbyData(r.opaque()),
+    LIVE_DATA: lambda r: LiveData(r.opaque()),
     5: lambda r: ReplayFrom(r.uint64()),
     6: lambda r: AnnounceMember(_flag(r)),
     7: lambda r: PutBlob(r.opaque()),
     8: lambda r: GetBlob(r.opaque()),
     9: lambda r: OpenMedia(),
     64: lambda r: Ready(r.uint64()),
-    65: lambda r: LogEntry(r.uint64(), r.opaque()),
+    LOG_ENTRY: lambda r: LogEntry(r.uint64(), r.opaque()),
     66: lambda r: PublishAnswer(r.uint32(), _flag(r)),
     67: lambda r: LeaderIs(_flag(r)),
     68: lambda r: Blob(r.opaque(), r.optional(Reader.opaque)),

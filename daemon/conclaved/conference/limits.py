@@ -1,0 +1,65 @@
+"""How much of the other side a device or a hub puts up with: counted before any work is done for it."""
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(eq=False, slots=True)
+class Allowance:
+    """A token bucket: `burst` at once, `per_s` in the long run."""
+
+    burst: float
+    per_s: float
+    left: float = 0.0
+    at: float = float("-inf")
+
+    def take(self, now: float, amount: float = 1.0) -> bool:
+        """Whether so much more is allowed now (monotonic seconds); it is spent then."""
+        self.left = min(self.burst, self.left + (now - self.at) * self.per_s)
+        self.at = now
+        if self.left < amount:
+            return False
+        self.left -= amount
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierLimits:
+    """What a device takes from a conference service; lobby and live messages beyond it are dropped unread.
+
+    Entries of the log are not among them: a device that missed many is served all of them at once,
+    and takes them one by one.
+    """
+
+    lobby_per_s: float = 500.0
+    lobby_burst: float = 1000.0
+    lobby_bytes: int = 2 * MIB
+    """The largest: a Welcome for a thousand members is about 1 MiB."""
+    lobby_bytes_per_s: float = 4.0 * MIB
+    live_per_s: float = 500.0
+    live_burst: float = 1000.0
+    live_bytes: int = 64 * 1024
+    live_bytes_per_s: float = 1.0 * MIB
+    other_per_s: float = 100.0
+    """Answers, and news of the leader: a service that says more is left, and tried again later."""
+    other_burst: float = 400.0
+
+
+@dataclass(frozen=True, slots=True)
+class HubLimits:
+    """What the hub carries in one meeting; what goes beyond it is dropped.
+
+    A few messages of each client always pass. Only what it sends beyond them is taken from what all share:
+    who comes with many connections floods nobody, and keeps nobody from asking or from saying that
+    it is alive.
+    """
+
+    client_per_s: float = 50.0
+    """Of one client, whatever it sends."""
+    client_burst: float = 200.0
+    own_per_s: float = 4.0
+    own_burst: float = 20.0
+    shared_per_s: float = 200.0
+    """To be carried to the others; well below what a device takes."""
+    shared_burst: float = 500.0
