@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conclaved.identity import SoftwareSigner
 from conclaved.meeting import Admission, AdmissionError, Level, LinkSecret, Role
-from conclaved.meeting.admission import IssuerType, check, issue, verify
+from conclaved.meeting.admission import IssuerType, check, issue, line, may_admit, origin, succeed, verify
 from tests.meeting.cast import (
     CLOSED,
     HOST,
@@ -140,6 +141,105 @@ def test_a_forged_link_in_the_middle_of_a_chain_is_refused() -> None:
     refused(issue(OTHER_HOST.signer, MEETING_ID, KEY, Role.MEMBER, issuer_admission=forged), "signature")
 
 
+SUCCESSOR = succeed(A.signer, by_host(KEY), B.signer.public_key)
+
+
+def test_a_key_admits_its_successor() -> None:
+    check(SUCCESSOR, B.signer.public_key, CLOSED)
+    assert SUCCESSOR.role is Role.MEMBER
+    assert Admission.decode(SUCCESSOR.encode()) == SUCCESSOR
+
+
+def test_a_line_is_the_key_and_all_that_it_has_succeeded() -> None:
+    again = succeed(B.signer, SUCCESSOR, THIRD_HOST.signer.public_key)
+    assert line(again) == {KEY, B.signer.public_key, THIRD_HOST.signer.public_key}
+    assert line(by_host(KEY)) == {KEY}
+    assert origin(again).signature_key == KEY
+
+
+def test_a_hosts_successor_admits_as_the_host_did() -> None:
+    new_host = succeed(HOST.signer, host_admission(), B.signer.public_key)
+    admission = issue(B.signer, MEETING_ID, KEY, Role.MEMBER, issuer_admission=new_host)
+    check(admission, KEY, CLOSED)
+    assert line(admission) == {KEY}
+
+
+def test_a_succession_does_not_change_the_role() -> None:
+    raised = issue(
+        A.signer,
+        MEETING_ID,
+        B.signer.public_key,
+        Role.HOST,
+        issuer_type=IssuerType.SUCCESSION,
+        issuer_admission=by_host(KEY),
+    )
+    refused(raised, "changes the role")
+
+
+def test_nobody_succeeds_a_key_that_was_not_admitted() -> None:
+    for own in (None, by_host(B.signer.public_key)):
+        refused(
+            issue(
+                A.signer,
+                MEETING_ID,
+                THIRD_HOST.signer.public_key,
+                Role.MEMBER,
+                issuer_type=IssuerType.SUCCESSION,
+                issuer_admission=own,
+            ),
+            "not admitted",
+        )
+
+
+def test_a_succession_that_the_old_key_did_not_sign_is_refused() -> None:
+    forged = succeed(B.signer, by_host(KEY), THIRD_HOST.signer.public_key)
+    refused(forged, "not admitted")
+    refused(replace(forged, issuer_key=KEY), "signature")
+
+
+def test_a_key_does_not_come_back_in_its_own_line() -> None:
+    refused(succeed(B.signer, SUCCESSOR, KEY), "succeeds itself")
+
+
+def test_a_key_changes_four_times_and_no_more() -> None:
+    admission, signer = by_host(KEY), A.signer
+    for _ in range(4):
+        new = SoftwareSigner.generate()
+        admission, signer = succeed(signer, admission, new.public_key), new
+        check(admission, new.public_key, CLOSED)
+        assert Admission.decode(admission.encode()) == admission
+    with pytest.raises(AdmissionError, match="4 times"):
+        succeed(signer, admission, B.signer.public_key)
+    fifth = issue(
+        signer,
+        MEETING_ID,
+        B.signer.public_key,
+        Role.MEMBER,
+        issuer_type=IssuerType.SUCCESSION,
+        issuer_admission=admission,
+    )
+    refused(fifth, "4 times")
+    with pytest.raises(AdmissionError):
+        Admission.decode(fifth.encode())
+
+
+def test_a_host_with_a_full_chain_can_appoint_nobody_who_could_admit() -> None:
+    third = issue(THIRD_HOST.signer, MEETING_ID, KEY, Role.HOST, issuer_admission=THIRD)
+    assert may_admit(host_admission())
+    assert may_admit(THIRD)
+    assert not may_admit(third)
+    assert not may_admit(by_host(KEY))
+
+
+def test_the_signers_own_successor_has_the_whole_chain_before_it() -> None:
+    new_host = succeed(HOST.signer, host_admission(), B.signer.public_key)
+    other = issue(B.signer, MEETING_ID, OTHER_HOST.signer.public_key, Role.HOST, issuer_admission=new_host)
+    third = issue(
+        OTHER_HOST.signer, MEETING_ID, THIRD_HOST.signer.public_key, Role.HOST, issuer_admission=other
+    )
+    check(issue(THIRD_HOST.signer, MEETING_ID, KEY, Role.MEMBER, issuer_admission=third), KEY, CLOSED)
+
+
 @pytest.mark.parametrize("key", [b"", bytes(65), b"\x04" + bytes(64), b"\x02" + bytes(32), KEY + b"x"])
 def test_what_is_no_key_verifies_nothing(key: bytes) -> None:
     with pytest.raises(AdmissionError):
@@ -155,7 +255,7 @@ def test_any_bytes_are_refused_without_another_exception(data: bytes) -> None:
 
 def test_what_is_too_long_is_not_even_read() -> None:
     with pytest.raises(AdmissionError, match="longer"):
-        Admission.decode(bytes(2049))
+        Admission.decode(bytes(4097))
 
 
 ENCODED = THIRD.encode()

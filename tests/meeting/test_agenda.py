@@ -157,7 +157,7 @@ def test_a_member_removes_no_other_but_as_vanished(reason: bytes) -> None:
 
 
 def test_a_kick_needs_a_host_and_its_list() -> None:
-    after = context().kick(KEY_B, frozenset())
+    after = context().kick(frozenset({KEY_B}), frozenset())
     kick = message(0, Remove(2), KICK)
     assert not plan_of(kick, own_leaf=1)
     assert not plan_of(kick, change(1, after), own_leaf=1)
@@ -166,11 +166,11 @@ def test_a_kick_needs_a_host_and_its_list() -> None:
 
 
 def test_a_kick_waits_until_both_of_its_proposals_are_there() -> None:
-    assert not plan_of(change(0, context().kick(KEY_B, frozenset())), own_leaf=1)
+    assert not plan_of(change(0, context().kick(frozenset({KEY_B}), frozenset())), own_leaf=1)
 
 
 def test_a_kicked_one_commits_nothing_any_more() -> None:
-    after = context().kick(KEY_B, frozenset())
+    after = context().kick(frozenset({KEY_B}), frozenset())
     items = change(0, after), message(0, Remove(2), KICK), message(1, Remove(1), LEAVE), offer_of(C)
     assert not plan_of(*items, own_leaf=2)
     assert len(plan_of(*items, own_leaf=0).by_reference) == 3
@@ -197,7 +197,7 @@ def test_who_has_vanished_and_comes_back_goes_into_one_plan() -> None:
 
 
 def test_who_is_kicked_is_not_removed_as_vanished_too() -> None:
-    after = context().kick(KEY_B, frozenset())
+    after = context().kick(frozenset({KEY_B}), frozenset())
     made = agenda(change(0, after), message(0, Remove(2), KICK))
     made.vanish(frozenset({2}), 3.0)
     plan = made.plan(LEAVES, context(), 1)
@@ -216,8 +216,8 @@ def test_nobody_takes_itself_to_have_vanished_and_the_next_epoch_looks_anew() ->
 
 
 def test_of_two_kicks_in_one_epoch_the_second_lists_both() -> None:
-    first = context().kick(KEY_A, frozenset())
-    both = first.kick(KEY_B, frozenset())
+    first = context().kick(frozenset({KEY_A}), frozenset())
+    both = first.kick(frozenset({KEY_B}), frozenset())
     kicks = message(0, Remove(1), KICK), message(0, Remove(2), KICK)
     plan = plan_of(change(0, first), kicks[0], change(0, both), kicks[1])
     assert set(plan.by_reference) == {*kicks, change(0, both)}
@@ -227,7 +227,7 @@ def test_of_two_kicks_in_one_epoch_the_second_lists_both() -> None:
 
 
 def test_an_offer_does_not_save_its_owner_from_a_kick() -> None:
-    after = context().kick(KEY_B, frozenset())
+    after = context().kick(frozenset({KEY_B}), frozenset())
     kick = (change(0, after), message(0, Remove(2), KICK))
     plan = plan_of(*kick, offer_of(B))
     assert set(plan.by_reference) == set(kick)
@@ -235,7 +235,7 @@ def test_an_offer_does_not_save_its_owner_from_a_kick() -> None:
 
 
 def test_a_kick_that_closes_the_link_is_not_spoilt_by_an_offer_through_the_link() -> None:
-    after = context(OPEN).kick(KEY_B, frozenset())
+    after = context(OPEN).kick(frozenset({KEY_B}), frozenset())
     offer = bundle_of(GUEST, by_link(GUEST.signer.public_key)).key_package
     plan = plan_of(change(0, after), message(0, Remove(2), KICK), offer, terms=context(OPEN))
     assert len(plan.by_reference) == 2

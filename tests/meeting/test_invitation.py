@@ -71,7 +71,7 @@ def test_any_signed_json_is_refused_without_another_exception(data: Any) -> None
         SignedInvitation.verify(signed_payload(data))
 
 
-@pytest.mark.parametrize("field", sorted(payload()))
+@pytest.mark.parametrize("field", sorted(payload().keys() - {"hosts"}))
 def test_a_missing_field_is_refused(field: str) -> None:
     data = payload()
     del data[field]
@@ -110,6 +110,10 @@ MALFORMED = [
     ("invited", ["*.example.com"]),
     ("invited", ["a.example.com\n"]),
     ("invited", ["a" * 255]),
+    ("hosts", None),
+    ("hosts", ["@example.com"]),
+    ("hosts", ["recorder.example.com"]),
+    ("service_ends", ["@example.com"]),
     ("service_ends", {"x": 1}),
     ("service_ends", [None]),
     ("open", "yes"),
@@ -194,6 +198,31 @@ def test_an_invitation_holds_from_its_first_second_to_its_last(now: int, is_vali
 )
 def test_who_is_invited(name: str, is_invited: bool) -> None:
     assert CONTENT.invites(name) is is_invited
+
+
+@pytest.mark.parametrize(
+    ("name", "is_expected"),
+    [
+        ("h.example.com", True),
+        ("recorder.example.com", True),
+        ("a.example.com", True),
+        ("room.example.org", True),
+        ("x.example.com", False),
+        ("", False),
+    ],
+)
+def test_who_is_expected(name: str, is_expected: bool) -> None:
+    assert content(hosts=("h.example.com",)).expects(name) is is_expected
+
+
+def test_an_invitation_without_the_claim_names_no_hosts() -> None:
+    data = payload()
+    del data["hosts"]
+    assert SignedInvitation.verify(signed_payload(data)).content.hosts == ()
+
+
+def test_hosts_survive_the_signature() -> None:
+    assert invitation(hosts=("h.example.com",)).content.hosts == ("h.example.com",)
 
 
 def name_of(names: dict[tuple[bytes, ...], str]) -> Callable[[tuple[bytes, ...]], str]:

@@ -8,6 +8,7 @@ from tests.meeting.cast import CLOSED, HOST, invitation
 from tests.meeting.simulated_service import WALL, trust
 
 LOCKED = invitation(level=Level.LOCKED)
+KEY = HOST.signer.public_key
 
 
 def verdict(assurance: Assurance) -> Verdict:
@@ -15,7 +16,7 @@ def verdict(assurance: Assurance) -> Verdict:
 
 
 def participant(assurance: Assurance, *, is_self: bool = False, role: Role = Role.MEMBER) -> Participant:
-    return Participant(1, "x.example", assurance, role, b"", is_self, True, "because", "", "")
+    return Participant(1, "x.example", assurance, role, KEY, is_self, True, "because", "", "", False)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +71,38 @@ def test_the_signer_is_judged_by_this_devices_anchors() -> None:
 )
 def test_among_whom_a_device_stays(minimum: Level, signed: object, assurance: Assurance, stays: bool) -> None:
     others = [participant(Assurance.VERIFIED, is_self=True), participant(assurance)]
-    reason = OwnRules(minimum).reason_to_leave(signed, others)  # type: ignore[arg-type]
-    assert (reason is None) is stays
-    assert stays or "x.example" in str(reason)
+    objection = OwnRules(minimum).objection(signed, others)  # type: ignore[arg-type]
+    assert (objection is None) is stays
+    assert stays or "x.example" in str(objection)
 
 
 def test_a_device_whose_policy_has_become_locked_stays_in_no_other_meeting() -> None:
-    reason = OwnRules(Level.LOCKED).reason_to_leave(CLOSED, [participant(Assurance.VERIFIED, is_self=True)])
-    assert "locked meetings only" in str(reason)
+    objection = OwnRules(Level.LOCKED).objection(CLOSED, [participant(Assurance.VERIFIED, is_self=True)])
+    assert objection is not None
+    assert objection.key is None
+    assert "locked meetings only" in objection.reason
+
+
+@pytest.mark.parametrize("assurance", list(Assurance))
+def test_a_device_for_verified_names_only_minds_anybody_else(assurance: Assurance) -> None:
+    objection = OwnRules(requires_verified=True).objection(CLOSED, [participant(assurance)])
+    assert (objection is None) is (assurance is Assurance.VERIFIED)
+    assert objection is None or objection.key == KEY
+
+
+def test_a_device_for_verified_names_only_follows_no_other_invitation() -> None:
+    with pytest.raises(InvitationError, match="verified names only"):
+        OwnRules(requires_verified=True).check_invitation(
+            CLOSED, lambda chain, key: verdict(Assurance.PROVIDER)
+        )
+
+
+def test_a_device_may_refuse_the_company_of_service_ends() -> None:
+    recorder = participant(Assurance.VERIFIED, role=Role.SERVICE_END)
+    assert OwnRules().objection(CLOSED, [recorder]) is None
+    objection = OwnRules(allows_service_ends=False).objection(CLOSED, [recorder])
+    assert objection is not None
+    assert objection.key == KEY
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from conclaved.identity import Assurance, Verdict
 from conclaved.meeting import OwnIdentity, Role
-from conclaved.meeting.admission import Admission, issue
-from conclaved.meeting.roster import chain_of, roster
+from conclaved.meeting.admission import Admission, issue, succeed
+from conclaved.meeting.roster import chain_of, missing, roster
 from conclaved.mls import BasicCredential, LeafNode
 from tests.meeting.cast import (
     HOST,
@@ -14,6 +14,7 @@ from tests.meeting.cast import (
     B,
     by_host,
     by_link,
+    content,
     context,
     host_admission,
     leaf_of,
@@ -72,6 +73,48 @@ def test_it_says_who_is_this_device_and_who_was_heard() -> None:
     shown = roster(LEAVES, context(OPEN), assess, own_leaf=1, heard=frozenset({2}))
     assert [p.is_self for p in shown] == [False, True, False, False]
     assert [p.is_heard for p in shown] == [False, True, True, False]
+
+
+def test_it_says_whom_the_invitation_expects() -> None:
+    shown = roster(LEAVES, context(OPEN), assess, own_leaf=1)
+    assert [p.is_expected for p in shown] == [True, True, False, False]
+
+
+def test_a_name_that_nobody_vouches_for_is_not_expected() -> None:
+    (shown,) = roster(
+        LEAVES[1:2],
+        context(),
+        assess,
+        own_leaf=0,
+        distrusted={A.signer.public_key: "changed"},
+    )
+    assert not shown.is_expected
+
+
+def test_a_member_is_who_it_was_under_a_new_key() -> None:
+    new_host = succeed(HOST.signer, host_admission(), B.signer.public_key)
+    guest = by_host(A.signer.public_key)
+    shown = roster([(0, leaf(B, new_host)), (1, leaf(A, guest))], context(), assess, own_leaf=1)
+    assert [p.admitted_by for p in shown] == ["the invitation", "b.example.com"]
+    assert shown[0].is_expected
+
+
+def test_who_is_expected_and_not_in_is_missing() -> None:
+    shown = roster(LEAVES[1:2], context(), assess, own_leaf=1)
+    terms = content(hosts=("h.example.com",), invited=("a.example.com", "@example.org", "b.example.com"))
+    assert missing(terms, shown, "host.example.com") == (
+        "host.example.com",
+        "h.example.com",
+        "b.example.com",
+        "recorder.example.com",
+    )
+    assert missing(terms, shown, "")[0] == "h.example.com"
+
+
+def test_who_merely_claims_an_expected_name_leaves_it_missing() -> None:
+    shown = roster(LEAVES[1:2], context(), lambda c, key: trust().assess(c, key, now=None), own_leaf=0)
+    assert shown[0].name == "a.example.com"
+    assert "a.example.com" in missing(content(), shown, "")
 
 
 def test_a_certificate_of_another_key_vouches_for_nobody() -> None:

@@ -130,7 +130,10 @@ BY_MEMBER: dict[str, Case] = {
     ),
     "a kick": lambda t: t.insider.commit([Remove(t.insider.leaf_of(A))], authenticated_data=KICK),
     "a kick with the list": lambda t: t.insider.commit(
-        [Remove(t.insider.leaf_of(A)), t.changed(t.insider.context.kick(A.signer.public_key, frozenset()))],
+        [
+            Remove(t.insider.leaf_of(A)),
+            t.changed(t.insider.context.kick(frozenset({A.signer.public_key}), frozenset())),
+        ],
         authenticated_data=KICK,
     ),
     "a change of the kicked list": lambda t: t.insider.commit(

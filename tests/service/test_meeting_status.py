@@ -27,6 +27,7 @@ HERE = Participant(
     reason="",
     issuer="Public CA",
     admitted_by="the invitation",
+    is_expected=True,
 )
 GUEST = replace(
     HERE,

@@ -6,6 +6,7 @@
 """
 
 from conclaved.meeting.admission import Admission, Role
+from conclaved.meeting.capabilities import ROLE_CAPABILITIES, Capability
 from conclaved.meeting.errors import (
     AdmissionError,
     GroupRuleError,
@@ -17,7 +18,7 @@ from conclaved.meeting.errors import (
 )
 from conclaved.meeting.invitation import Invitation, Level, SignedInvitation
 from conclaved.meeting.link import Link, LinkSecret
-from conclaved.meeting.own_rules import OwnRules
+from conclaved.meeting.own_rules import Objection, OwnRules
 from conclaved.meeting.own_side import OwnIdentity
 from conclaved.meeting.roster import Participant
 from conclaved.meeting.security_code import security_code
@@ -25,8 +26,10 @@ from conclaved.meeting.session import Session
 from conclaved.meeting.view import MeetingView, State
 
 __all__ = [
+    "ROLE_CAPABILITIES",
     "Admission",
     "AdmissionError",
+    "Capability",
     "GroupRuleError",
     "Invitation",
     "InvitationError",
@@ -36,6 +39,7 @@ __all__ = [
     "LocalError",
     "MeetingError",
     "MeetingView",
+    "Objection",
     "OwnIdentity",
     "OwnRules",
     "Participant",

@@ -2,14 +2,15 @@
 
 Every leaf carries, in a LeafNode extension, a statement that a host or the link admitted its
 signature key to this meeting. A host's statement embeds the host's own, back to the signer of
-the invitation. Checking one needs no clock, no trust anchor and no history, so all members,
-joiners included, come to the same verdict about who may be in.
+the invitation. A member that changes its key lets the old key admit the new one: a succession.
+Checking one needs no clock, no trust anchor and no history, so all members, joiners included,
+come to the same verdict about who may be in.
 
     struct {
         opaque meeting_id<V>;
         opaque signature_key<V>;             the key that is admitted
         Role role;
-        IssuerType issuer_type;              host(1), link(2)
+        IssuerType issuer_type;              host(1), link(2), succession(3)
         opaque issuer_key<V>;
         optional<Admission> issuer_admission;
         opaque signature<V>;                 over the label and all above
@@ -34,8 +35,13 @@ SUITE = CipherSuite.MLS_128_DHKEMP256_AES128GCM_SHA256_P256
 ADMISSION_EXTENSION = 0xF0C2
 """LeafNode extension type, from the private range (RFC 9420 §17.3)."""
 LABEL = b"Conclave 1.0 Admission"
-MAX_DEPTH = 3
+MAX_STATEMENTS = 3
+"""Hosts' and the link's statements in a chain, the signer's about itself not counted."""
+MAX_SUCCESSIONS = 4
+"""Changes of a key in a chain, of whomever in it."""
+MAX_BYTES = 4096
 KEY_BYTES = 65
+_MAX_CHAIN = 1 + MAX_STATEMENTS + MAX_SUCCESSIONS
 
 
 class Role(IntEnum):
@@ -57,6 +63,8 @@ class IssuerType(IntEnum):
 
     HOST = 1
     LINK = 2
+    SUCCESSION = 3
+    """The key that was admitted before, in favour of the one that takes its place."""
 
 
 class AdmissionSigner(Protocol):
@@ -97,17 +105,14 @@ class Admission:
     @classmethod
     def decode(cls, data: bytes) -> "Admission":
         """Parse a statement that fills `data`. Raises AdmissionError."""
-        if len(data) > 2048:
-            raise AdmissionError("an admission is longer than any chain of three", rule="DESIGN §4 Admission")
-        try:
-            return decode_whole(data, lambda reader: cls._read(reader, MAX_DEPTH))
-        except (DecodeError, ValueError) as error:
-            raise AdmissionError("an admission is malformed", rule="DESIGN §4 Admission") from error
+        if len(data) > MAX_BYTES:
+            raise AdmissionError("an admission is longer than any chain may be", rule="DESIGN §4 Admission")
+        return _decode(data)
 
     @classmethod
     def _read(cls, reader: Reader, depth: int) -> "Admission":
         if depth == 0:
-            raise DecodeError("a chain of admissions is longer than three")
+            raise DecodeError("a chain of admissions is too long")
         return cls(
             meeting_id=reader.opaque(),
             signature_key=reader.opaque(),
@@ -117,6 +122,16 @@ class Admission:
             issuer_admission=reader.optional(lambda inner: cls._read(inner, depth - 1)),
             signature=reader.opaque(),
         )
+
+
+@lru_cache(maxsize=4096)
+def _decode(data: bytes) -> Admission:
+    try:
+        admission = decode_whole(data, lambda reader: Admission._read(reader, _MAX_CHAIN))
+    except (DecodeError, ValueError) as error:
+        raise AdmissionError("an admission is malformed", rule="DESIGN §4 Admission") from error
+    _check_length(admission)
+    return admission
 
 
 def issue(
@@ -142,10 +157,80 @@ def issue(
     )
 
 
+def succeed(old_signer: AdmissionSigner, own_admission: Admission, new_key: bytes) -> Admission:
+    """The old key's statement that `new_key` (65 bytes) takes its place, in the same role.
+
+    `own_admission` is the old key's. Raises AdmissionError when the key has changed too often for
+    another statement: then the new key is to be admitted by a host. Slow where the key is in a TPM.
+    """
+    admission = issue(
+        old_signer,
+        own_admission.meeting_id,
+        new_key,
+        own_admission.role,
+        issuer_type=IssuerType.SUCCESSION,
+        issuer_admission=own_admission,
+    )
+    _check_length(admission)
+    return admission
+
+
+@lru_cache(maxsize=4096)
+def line(admission: Admission) -> frozenset[bytes]:
+    """The admitted key and all that it has succeeded: one member's keys, whichever it signs with now."""
+    return frozenset(step.signature_key for step in _line(admission))
+
+
+def origin(admission: Admission) -> Admission:
+    """The statement that let the first key of the line in: a host's or the link's."""
+    return _line(admission)[-1]
+
+
+def may_admit(admission: Admission) -> bool:
+    """Whether whom this admission admits could admit another: it is a host's, and the chain is not full."""
+    return admission.role is Role.HOST and _statements(admission) < MAX_STATEMENTS
+
+
+def _line(admission: Admission) -> list[Admission]:
+    steps = [admission]
+    while steps[-1].issuer_type is IssuerType.SUCCESSION and steps[-1].issuer_admission is not None:
+        steps.append(steps[-1].issuer_admission)
+    return steps
+
+
+def _chain(admission: Admission) -> list[Admission]:
+    """The statement, its issuer's, and so on."""
+    steps = [admission]
+    while steps[-1].issuer_admission is not None:
+        steps.append(steps[-1].issuer_admission)
+    return steps
+
+
+def _statements(admission: Admission) -> int:
+    """How many statements stand between the key and the invitation, successions left out."""
+    # The signer's own statement about itself leads nowhere further. Nobody else can make one without
+    # an issuer's admission, and with one it counts.
+    return sum(
+        1
+        for step in _chain(admission)
+        if step.issuer_type is not IssuerType.SUCCESSION
+        and not (step.issuer_admission is None and step.issuer_key == step.signature_key)
+    )
+
+
+def _check_length(admission: Admission) -> None:
+    successions = sum(1 for step in _chain(admission) if step.issuer_type is IssuerType.SUCCESSION)
+    if _statements(admission) > MAX_STATEMENTS:
+        _refuse(f"more than {MAX_STATEMENTS} statements stand between it and the invitation")
+    if successions > MAX_SUCCESSIONS:
+        _refuse(f"keys have changed more than {MAX_SUCCESSIONS} times in its chain")
+
+
 def check(admission: Admission, signature_key: bytes, invitation: SignedInvitation) -> None:
     """Raise AdmissionError unless `admission` lets `signature_key` into the invitation's meeting."""
     if admission.signature_key != signature_key:
         _refuse("it admits another key than the leaf's")
+    _check_length(admission)
     _check_statement(admission, invitation)
 
 
@@ -164,6 +249,15 @@ def _check_statement(admission: Admission, invitation: SignedInvitation) -> None
             _refuse("the link admits guests only")
         if admission.issuer_key != content.link_public_key:
             _refuse("it is signed by another link's key")
+    elif admission.issuer_type is IssuerType.SUCCESSION:
+        if issuer is None or issuer.signature_key != admission.issuer_key:
+            _refuse("the key that it succeeds was not admitted")
+        elif issuer.role is not admission.role:
+            _refuse("a succession changes the role")
+        elif admission.signature_key in line(issuer):
+            _refuse("a key succeeds itself")
+        else:
+            _check_statement(issuer, invitation)
     elif admission.issuer_key == invitation.signer_key:
         if issuer is not None:
             _refuse("the invitation's signer needs no admission by another")

@@ -88,7 +88,7 @@ class Desk:
         """The role in which the device itself lets somebody in, or None: a person decides."""
         if is_kicked or verdict.assurance is not Assurance.VERIFIED:
             return None
-        return Role.MEMBER if invitation.invites(verdict.name) else None
+        return role_of(invitation, verdict.name)
 
     def find(self, name_or_id: str) -> Waiting:
         """One who waits, by request id or by name. Raises LocalError if none or several do."""
@@ -132,6 +132,18 @@ class Desk:
         for key in gone:
             del self._waiting[key]
         return bool(gone)
+
+
+def role_of(invitation: Invitation, name: str) -> Role | None:
+    """The role that an invitation gives to whoever is `name` (lower case), or None if it does not expect it.
+
+    Whom it names as a service end is that and nothing else, whatever other list may have its domain.
+    """
+    if name in invitation.service_ends:
+        return Role.SERVICE_END
+    if name in invitation.hosts:
+        return Role.HOST
+    return Role.MEMBER if invitation.invites(name) else None
 
 
 def _asker(request: Request) -> _Asker:

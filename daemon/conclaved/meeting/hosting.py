@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, IssuerType, Role
-from conclaved.meeting.desk import Desk, Waiting
+from conclaved.meeting.admission import Admission, IssuerType, Role, origin
+from conclaved.meeting.desk import Desk, Waiting, role_of
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import OwnSide
 from conclaved.meeting.roster import Assess
-from conclaved.meeting.rules import RemoveReason, admission_of
+from conclaved.meeting.rules import RemoveReason, admission_of, line_of
 from conclaved.mls import GroupContextExtensions, Proposal, Remove
 
 Propose = Callable[[Proposal, bytes], None]
@@ -89,7 +89,9 @@ class Hosting:
             self._to_forgive.add(key)
             self._propose_what_is_left()
         self._kicked_names.discard(waiting.name)
-        self._grant(waiting.request, Role.GUEST)
+        # Who is named as a service end can be in as nothing else.
+        is_service_end = role_of(self._own.invitation.content, waiting.name) is Role.SERVICE_END
+        self._grant(waiting.request, Role.SERVICE_END if is_service_end else Role.GUEST)
 
     def deny(self, name_or_id: str) -> None:
         """Turn away one who waits. Raises LocalError."""
@@ -115,9 +117,9 @@ class Hosting:
         leaves, group = self._member.leaves(), self._member.group
         if group is None or leaf not in leaves or leaf == group.own_leaf_index:
             raise LocalError("there is no such other member", hint="see: conclavectl meeting roster")
-        key = leaves[leaf].signature_key
-        self._to_kick[key] = None
-        self._to_forgive.discard(key)
+        keys = line_of(leaves[leaf])
+        self._to_kick |= dict.fromkeys(sorted(keys))
+        self._to_forgive -= keys
         self._propose_what_is_left()
 
     def kicked(self, name: str, signature_key: bytes) -> None:
@@ -147,7 +149,10 @@ class Hosting:
         group, context, leaves = self._member.group, self._member.context, self._member.leaves()
         if group is None:
             return
-        leaf_of_key = {leaf.signature_key: index for index, leaf in leaves.items()}
+        leaf_of_key = {key: index for index, leaf in leaves.items() for key in line_of(leaf)}
+        # One that has changed its key meanwhile is thrown out with the new one too.
+        for index in {leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}:
+            self._to_kick |= dict.fromkeys(sorted(line_of(leaves[index])))
         self._to_kick = {k: None for k in self._to_kick if k in leaf_of_key or k not in context.kicked}
         self._to_forgive &= context.kicked
         if not self._to_kick and not self._to_forgive:
@@ -157,16 +162,15 @@ class Hosting:
         by_link = frozenset(
             leaf.signature_key
             for leaf in leaves.values()
-            if admission_of(leaf).issuer_type is IssuerType.LINK and leaf.signature_key not in self._to_kick
+            if origin(admission_of(leaf)).issuer_type is IssuerType.LINK
         )
         after = replace(context, kicked=context.kicked - self._to_forgive)
-        for key in self._to_kick:
-            after = after.kick(key, by_link)
+        if self._to_kick:
+            after = after.kick(frozenset(self._to_kick), by_link)
         reason = bytes([RemoveReason.KICK])
         self._propose(GroupContextExtensions((after.extension(),)), reason)
-        for key in self._to_kick:
-            if key in leaf_of_key:
-                self._propose(Remove(leaf_of_key[key]), reason)
+        for index in sorted({leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}):
+            self._propose(Remove(index), reason)
 
     def _grant(self, request: lobby.Request, role: Role) -> None:
         def signed(admission: Admission, _now: float) -> None:

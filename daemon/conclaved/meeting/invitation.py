@@ -68,6 +68,8 @@ class Invitation:
     not_before: int
     not_after: int
     """Seconds since 1970."""
+    hosts: tuple[str, ...] = ()
+    """Whole names that a host's device lets in by itself, as hosts too, once it has verified them."""
 
     def invites(self, name: str) -> bool:
         """Whether `name` (lower case) is on the list, itself or by its domain."""
@@ -76,6 +78,10 @@ class Invitation:
         domain = name.rsplit("@", 1)[-1]
         labels = domain.split(".")
         return any("@" + ".".join(labels[i:]) in self.invited for i in range(len(labels)))
+
+    def expects(self, name: str) -> bool:
+        """Whether `name` (lower case) is on any list: invited, host or service end."""
+        return name in self.hosts or name in self.service_ends or self.invites(name)
 
     def payload(self) -> bytes:
         """The JSON that is signed."""
@@ -86,6 +92,7 @@ class Invitation:
                 "title": self.title,
                 "service": self.service,
                 "level": self.level.value,
+                "hosts": list(self.hosts),
                 "invited": list(self.invited),
                 "service_ends": list(self.service_ends),
                 "open": self.is_open,
@@ -173,7 +180,8 @@ def _check(invitation: Invitation) -> None:
         raise _refuse("the title holds what cannot be shown")
     if not _SERVICE.fullmatch(invitation.service):
         raise _refuse("service address")
-    names = (*invitation.invited, *invitation.service_ends)
+    whole_names = (*invitation.hosts, *invitation.service_ends)
+    names = (*invitation.invited, *whole_names)
     if len(names) > MAX_INVITED:
         raise _refuse(f"more than {MAX_INVITED} names")
     for name in names:
@@ -182,6 +190,13 @@ def _check(invitation: Invitation) -> None:
                 "the invitation names somebody in a form that cannot be verified",
                 hint="names are domains, mail addresses, or @domain, in lower case",
             )
+    if any(name.startswith("@") for name in whole_names):
+        raise InvitationError(
+            "the invitation makes a whole domain hosts or service ends",
+            hint="name each host and each service end",
+        )
+    if not set(invitation.hosts).isdisjoint(invitation.service_ends):
+        raise _refuse("a host that is a service end")
     if invitation.level is Level.LOCKED and (invitation.is_open or invitation.service_ends):
         raise _refuse("a locked meeting is neither open nor has service ends")
 
@@ -201,6 +216,8 @@ def _parse(payload: bytes) -> Invitation:
         return value
 
     def names(name: str) -> tuple[str, ...]:
+        if name == "hosts" and name not in data:
+            return ()
         values = field(name, list)
         if not all(isinstance(value, str) for value in values):
             raise _refuse(name)
@@ -226,6 +243,7 @@ def _parse(payload: bytes) -> Invitation:
         title=field("title", str),
         service=field("service", str),
         level=level,
+        hosts=names("hosts"),
         invited=names("invited"),
         service_ends=names("service_ends"),
         is_open=field("open", bool),

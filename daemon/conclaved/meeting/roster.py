@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from conclaved.identity import Assurance, Verdict
-from conclaved.meeting.admission import IssuerType, Role
+from conclaved.meeting.admission import IssuerType, Role, line, origin
+from conclaved.meeting.capabilities import ROLE_CAPABILITIES, Capability
+from conclaved.meeting.invitation import Invitation
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.rules import admission_of
 from conclaved.mls import Credential, LeafNode, X509Credential
@@ -34,6 +36,28 @@ class Participant:
     issuer: str
     admitted_by: str
     """A name, `the invitation`, or `the link`."""
+    is_expected: bool
+    """By the invitation, which names it on one of its lists or was signed by it. The name counts only
+    where somebody vouches for it."""
+    is_compared: bool = False
+    """People in this room have compared the security code with this participant."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What its role may do."""
+        return ROLE_CAPABILITIES[self.role]
+
+
+def missing(invitation: Invitation, participants: Iterable[Participant], signer_name: str) -> tuple[str, ...]:
+    """Whom the invitation names and who is not in: its signer, hosts, invited and service ends, in order.
+
+    Whole names only: of an invited domain nobody in particular is missing. Somebody for whose name
+    nobody vouches is not the one who was expected. `signer_name` may be empty: not known.
+    """
+    present = {p.name.lower() for p in participants if p.assurance is not Assurance.UNKNOWN}
+    named = (signer_name, *invitation.hosts, *invitation.invited, *invitation.service_ends)
+    expected = dict.fromkeys(name for name in named if name and not name.startswith("@"))
+    return tuple(name for name in expected if name.lower() not in present)
 
 
 def chain_of(credential: Credential) -> tuple[bytes, ...]:
@@ -57,23 +81,28 @@ def roster(
     """
     leaves = tuple(leaves)
     verdicts = {index: assess(chain_of(leaf.credential), leaf.signature_key) for index, leaf in leaves}
-    name_of_key = {leaf.signature_key: shown_name(verdicts[index]) for index, leaf in leaves}
+    name_of_key = {
+        key: shown_name(verdicts[index]) for index, leaf in leaves for key in line(admission_of(leaf))
+    }
     participants = []
     for index, leaf in leaves:
         admission = admission_of(leaf)
-        if admission.issuer_type is IssuerType.LINK:
+        keys, first = line(admission), origin(admission)
+        if first.issuer_type is IssuerType.LINK:
             admitted_by = "the link"
-        elif admission.issuer_key == leaf.signature_key:
+        elif first.issuer_key in keys:
             admitted_by = "the invitation"
         else:
-            admitted_by = name_of_key.get(admission.issuer_key, "a host who has left")
+            admitted_by = name_of_key.get(first.issuer_key, "a host who has left")
         verdict = verdicts[index]
         doubt = distrusted.get(leaf.signature_key, "")
+        assurance = Assurance.UNKNOWN if doubt else verdict.assurance
+        is_vouched_for = assurance is not Assurance.UNKNOWN
         participants.append(
             Participant(
                 leaf=index,
                 name=shown_name(verdict),
-                assurance=Assurance.UNKNOWN if doubt else verdict.assurance,
+                assurance=assurance,
                 role=admission.role,
                 signature_key=leaf.signature_key,
                 is_self=index == own_leaf,
@@ -81,6 +110,8 @@ def roster(
                 reason=doubt or verdict.reason,
                 issuer=verdict.anchor,
                 admitted_by=admitted_by,
+                is_expected=context.invitation.signer_key in keys
+                or (is_vouched_for and context.invitation.content.expects(verdict.name.lower())),
             )
         )
     return tuple(participants)

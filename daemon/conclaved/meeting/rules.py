@@ -12,7 +12,15 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Protocol
 
-from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, IssuerType, Role, check
+from conclaved.meeting.admission import (
+    ADMISSION_EXTENSION,
+    Admission,
+    IssuerType,
+    Role,
+    check,
+    line,
+    origin,
+)
 from conclaved.meeting.errors import AdmissionError, GroupRuleError
 from conclaved.meeting.invitation import Invitation
 from conclaved.meeting.meeting_context import MeetingContext
@@ -105,12 +113,12 @@ def check_tree(context: MeetingContext, leaves: Iterable[LeafNode]) -> None:
             check(admission, leaf.signature_key, context.invitation)
         except AdmissionError as error:
             raise GroupRuleError(str(error), rule="DESIGN §4 Admission") from error
-        if leaf.signature_key in context.kicked:
+        if not line(admission).isdisjoint(context.kicked):
             raise GroupRuleError("a kicked key is in the group", rule="DESIGN §4 Group rules")
         if (
             context.is_link_closed
-            and admission.issuer_type is IssuerType.LINK
-            and leaf.signature_key not in context.link_guests
+            and origin(admission).issuer_type is IssuerType.LINK
+            and line(admission).isdisjoint(context.link_guests)
         ):
             raise GroupRuleError("the meeting's link is closed", rule="DESIGN §4 Group rules")
 
@@ -143,6 +151,11 @@ def admission_of(leaf: LeafNode) -> Admission:
         return Admission.decode(found[0].data)
     except AdmissionError as error:
         raise GroupRuleError(str(error), rule="DESIGN §4 Admission") from error
+
+
+def line_of(leaf: LeafNode) -> frozenset[bytes]:
+    """The keys that a leaf of a checked tree has had, its present one among them."""
+    return line(admission_of(leaf))
 
 
 def kicks_in_force(
@@ -183,7 +196,7 @@ def _kicks(
         if not isinstance(each.body, Remove) or each.authenticated_data != bytes([RemoveReason.KICK]):
             continue
         leaf = leaves.get(each.body.removed)
-        if leaf is not None and leaf.signature_key in kicked and is_host(leaves.get(each.sender)):
+        if leaf is not None and line_of(leaf) <= kicked and is_host(leaves.get(each.sender)):
             kicks.setdefault(each.body.removed, each)
     return kicks
 
@@ -249,7 +262,7 @@ def _remove_has_authority(
         raise GroupRuleError("a Remove without a reason", rule="DESIGN §4 Group rules")
     if not _by_host(item, leaves):
         raise GroupRuleError("a kick by somebody who is not a host", rule="DESIGN §4 Group rules")
-    if leaf.signature_key not in after.kicked:
+    if not line_of(leaf) <= after.kicked:
         raise GroupRuleError("a kick that does not list the key", rule="DESIGN §4 Group rules")
 
 

@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, IssuerType, check
+from conclaved.meeting.admission import Admission, IssuerType, check, origin
 from conclaved.meeting.alive import WINDOW_S, Beacon, Watch
 from conclaved.meeting.committing import Committing, Outcome
 from conclaved.meeting.errors import GroupRuleError, LocalError, RemoteError
@@ -60,7 +60,7 @@ from conclaved.meeting.outbox import Outbox, discard
 from conclaved.meeting.own_rules import HINT, OwnRules
 from conclaved.meeting.own_side import GROUP_ID_BYTES, SUITE, OwnIdentity, OwnSide
 from conclaved.meeting.roster import Assess, roster
-from conclaved.meeting.rules import RemoveReason, check_tree
+from conclaved.meeting.rules import RemoveReason, check_tree, line_of
 from conclaved.meeting.view import MeetingView, State
 from conclaved.meeting.voice import Voice
 from conclaved.meeting.welcoming import is_application_message, is_founding_commit
@@ -386,7 +386,7 @@ class Session:
     def _may_ask(self) -> bool:
         """Whether our admission is the link's and may not do any more: a kick closes the link."""
         own = self._own.admission
-        is_by_link = own is not None and own.issuer_type is IssuerType.LINK
+        is_by_link = own is not None and origin(own).issuer_type is IssuerType.LINK
         return self._state is State.OFFERING and is_by_link
 
     # -- lobby, live, log -----------------------------------------------------------------------
@@ -556,13 +556,14 @@ class Session:
     def _apply_own_rules(self) -> None:
         if self._state is State.IN_GROUP:
             participants = self._member.participants()
-            reason = self._rules.reason_to_leave(self._own.invitation, participants)
-            back = [p.name for p in participants if p.signature_key in self._carried]
+            objection = self._rules.objection(self._own.invitation, participants)
+            leaves = self._member.leaves()
+            back = [p.name for p in participants if line_of(leaves[p.leaf]) & self._carried]
             if back:
                 why = f"{back[0]} is in the meeting, whom a host had thrown out before it was begun anew"
                 self._end(why, is_error=True, hint=ASK_THE_HOST)
-            elif reason is not None:
-                self._end(reason, is_error=True, hint=HINT)
+            elif objection is not None:
+                self._end(objection.reason, is_error=True, hint=HINT)
 
     def _is_host(self) -> bool:
         return self._state is State.IN_GROUP and self._own.is_host
