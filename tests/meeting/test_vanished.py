@@ -100,6 +100,26 @@ def test_a_guest_that_crashed_comes_back_without_the_lobby() -> None:
     assert host.view.lobby == ()
 
 
+def test_a_room_that_is_killed_five_times_in_a_row_is_back_within_three_seconds_each_time() -> None:
+    meeting, host, a, b = three_rooms()
+    for _ in range(5):
+        meeting.service.crash(b)
+        b = meeting.room(B, admission=b.session.admission)
+        meeting.service.run(3)
+        agree(host, a, b)
+    assert len(host.names()) == 3
+
+
+def test_a_room_that_is_killed_every_few_seconds_is_always_back_within_three() -> None:
+    meeting, host, a, b = three_rooms()
+    for _ in range(20):
+        meeting.service.crash(b)
+        meeting.service.run(2)
+        b = meeting.room(B, admission=b.session.admission)
+        meeting.service.run(2)
+        agree(host, a, b)
+
+
 def test_an_admission_of_another_key_or_meeting_brings_nobody_back() -> None:
     meeting, host, _, _ = three_rooms()
     guest = identity("guest.provider.example", PROVIDER_CA)

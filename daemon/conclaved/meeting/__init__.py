@@ -17,6 +17,7 @@ from conclaved.meeting.errors import (
     SealError,
 )
 from conclaved.meeting.invitation import Invitation, Level, SignedInvitation
+from conclaved.meeting.limits import Limits
 from conclaved.meeting.link import Link, LinkSecret
 from conclaved.meeting.own_rules import Objection, OwnRules
 from conclaved.meeting.own_side import OwnIdentity
@@ -34,6 +35,7 @@ __all__ = [
     "Invitation",
     "InvitationError",
     "Level",
+    "Limits",
     "Link",
     "LinkSecret",
     "LocalError",

@@ -15,6 +15,7 @@ from conclaved.meeting import lobby
 from conclaved.meeting.agenda import Agenda, Plan
 from conclaved.meeting.errors import MeetingError, RemoteError
 from conclaved.meeting.events import SendLobby
+from conclaved.meeting.limits import Buckets, Limits
 from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import Membership, leaves_of
@@ -50,8 +51,6 @@ PUBLISH_AGAIN_S = 5.0
 REFUSED_PAUSE_S = 0.3
 UNOPENED_PAUSE_S = 3.0
 """Within this time the others' beacons show whether they took a commit that this device could not open."""
-REJOIN_PAUSE_S = 10.0
-"""How often one member may come back with a fresh KeyPackage: each time the code changes."""
 MAX_WELCOMES = 256
 MAX_SEEN = 8192
 
@@ -88,7 +87,13 @@ class Committing:
     """Owns the agenda, what is to change in the own leaf, and at most one pending commit."""
 
     def __init__(
-        self, out: Outbox, log: Log, member: Membership, wall: Callable[[], int], outcome: Outcome
+        self,
+        out: Outbox,
+        log: Log,
+        member: Membership,
+        wall: Callable[[], int],
+        outcome: Outcome,
+        limits: Limits,
     ) -> None:
         self._out = out
         self._log = log
@@ -102,7 +107,7 @@ class Committing:
         self._welcomes: dict[bytes, bytes] = {}
         self._seen: dict[bytes, None] = {}
         self._came_in: dict[bytes, None] = {}
-        self._came_back: dict[bytes, float] = {}
+        self._rejoins: Buckets[bytes] = Buckets(1 / limits.rejoin_every_s, limits.rejoins_at_once)
         self._pause_until = 0.0
         self.unopened_by = ""
         """Who made a commit in this epoch that this device could not open; empty if nobody did."""
@@ -258,7 +263,7 @@ class Committing:
             _keep(self._seen, digest, None, MAX_SEEN)
         for key in added_keys:
             if key in self._came_in or any(leaf.signature_key == key for leaf in before.values()):
-                _keep(self._came_back, key, now, MAX_SEEN)
+                self._rejoins.take(key, now)
             _keep(self._came_in, key, None, MAX_SEEN)
         removed = frozenset(index for index, _ in staged.removed)
         group = commit.merge()
@@ -297,8 +302,7 @@ class Committing:
             self._out.add(SendLobby(self._welcomes[reference]))
         elif reference not in self._seen:
             check_tree(self._member.context, (key_package.leaf_node,))
-            last = self._came_back.get(key_package.leaf_node.signature_key)
-            if last is not None and now - last < REJOIN_PAUSE_S:
+            if self._rejoins.is_empty(key_package.leaf_node.signature_key, now):
                 raise RemoteError("a member comes back too often", rule="DESIGN §4 Rejoin")
             self._agenda.offer(key_package, now)
 
@@ -391,7 +395,7 @@ class Committing:
         self._own_proposals.clear()
         self._welcomes.clear()
         self._came_in.clear()
-        self._came_back.clear()
+        self._rejoins.clear()
         self.unopened_by = ""
 
     def _rank(self, group: Group) -> int:

@@ -52,6 +52,7 @@ from conclaved.meeting.events import (
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.invitation import SignedInvitation
 from conclaved.meeting.joining import Joining
+from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.link import LinkSecret
 from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
@@ -103,6 +104,7 @@ class Session:
         wall: Callable[[], int],
         now: float,
         admission: Admission | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`random` gives that many random bytes, `wall` seconds since 1970, `now` is monotonic.
 
@@ -123,7 +125,7 @@ class Session:
         self._member = Membership(self._out, self._watch, assess)
         self._joining = Joining(self._out, self._own, self._broke)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
-        self._commits = Committing(self._out, self._log, self._member, wall, outcome)
+        self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
         self._hosting = Hosting(self._out, self._own, self._member, assess, self._voice.propose, self._broke)
         self._terms: MeetingContext | None = None
