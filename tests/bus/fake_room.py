@@ -22,14 +22,35 @@ from conclaved.bus.room import (
     StreamStatus,
     Topic,
 )
+from conclaved.identity import SoftwareSigner
+from conclaved.meeting import Invitation, Level, Link, LinkSecret
+from tests.pki import TestAuthority
 
-LINK = "https://meet.example.com/j/4711#secret-of-the-link"
-INVITATION = "header.payload.signature"
+NOT_BEFORE = 1_700_000_000
+NOT_AFTER = 4_000_000_000
+
+HOST = SoftwareSigner.generate()
+HOST_CA = TestAuthority("Example CA", not_before=NOT_BEFORE)
+HOST_CHAIN = HOST_CA.issue(HOST.public_key, dns=["room.example.com"])
+SECRET = LinkSecret(bytes(range(32)))
+LINK = Link("hub.example.com", 8443, bytes(32), SECRET).encode()
+CONTENT = Invitation(
+    meeting_id=bytes(range(16)),
+    serial=1,
+    title="Weekly",
+    service="wss://hub.example.com:8443",
+    level=Level.STANDARD,
+    invited=("@example.com",),
+    service_ends=(),
+    is_open=False,
+    link_public_key=SECRET.link_key().public_key,
+    not_before=NOT_BEFORE,
+    not_after=NOT_AFTER,
+)
+INVITATION = CONTENT.sign(HOST, HOST_CHAIN)
 AUDIT = "audit-header.payload.signature"
 AUDITS = ("20310501T090000Z-4711aaaa", "20310430T090000Z-4711bbbb")
 CODE = "01234 56789 01234 56789 01234 56789"
-NOT_BEFORE = 1_700_000_000
-NOT_AFTER = 4_000_000_000
 
 ENROLLED = IdentityStatus(
     state="enrolled",

@@ -1,6 +1,7 @@
 """Commands that are done at once: what the room is asked for, and what is printed."""
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 from conclaved.bus.room import (
     EnrollmentRequest,
     IdentityStatus,
-    MeetingRequest,
     MeetingStatus,
     PolicyChange,
+    PolicyStatus,
     Topic,
 )
 from tests.bus.fake_room import (
@@ -22,7 +23,6 @@ from tests.bus.fake_room import (
     GUEST,
     HARDWARE,
     IN_MEETING,
-    LINK,
     NOT_AFTER,
     STREAM,
     WAITING,
@@ -143,12 +143,19 @@ async def test_removing_an_anchor_in_a_meeting_says_who_is_no_longer_verified(
     ]
 
 
+POLICY_LINES = [
+    "minimum level  standard",
+    "participants   as the meeting says",
+    "service ends   as the meeting says",
+]
+
+
 async def test_a_stricter_policy_says_which_meeting_it_ended(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, IN_MEETING)
     reason = "this room's policy has become: locked meetings only"
     room.then["set_policy"] = [(Topic.MEETING, MeetingStatus("left", title="Weekly", left_reason=reason))]
     result = await cli("policy", "set", "--minimum-level", "locked")
-    assert result.out.splitlines() == ["minimum level: locked", f"the room left Weekly: {reason}"]
+    assert result.out.splitlines() == [*POLICY_LINES, f"the room left Weekly: {reason}"]
 
 
 async def test_a_stricter_policy_warns_of_the_meeting_that_the_room_is_on_its_way_to(
@@ -159,39 +166,44 @@ async def test_a_stricter_policy_warns_of_the_meeting_that_the_room_is_on_its_wa
     assert "on its way into Weekly, which is standard; to stay out: conclavectl meeting leave" in result.out
 
 
+async def test_only_the_rules_that_are_given_are_set(room: FakeRoom, cli: Cli) -> None:
+    stricter = PolicyStatus("standard", requires_verified=True, allows_service_ends=False)
+    room.then["set_policy"] = [(Topic.POLICY, stricter)]
+    result = await cli("policy", "set", "--verified-only", "--no-service-ends")
+    assert room.done == [("set_policy", PolicyChange(requires_verified=True, allows_service_ends=False))]
+    assert result.out.splitlines() == [
+        "minimum level  standard",
+        "participants   verified only",
+        "service ends   none",
+    ]
+
+
+async def test_rules_are_relaxed_by_name(room: FakeRoom, cli: Cli) -> None:
+    result = await cli("policy", "set", "--no-verified-only", "--service-ends", "--json")
+    assert room.done == [("set_policy", PolicyChange(requires_verified=False, allows_service_ends=True))]
+    assert result.json["policy"] == asdict(room.policy())
+
+
 async def test_the_policy_is_set(room: FakeRoom, cli: Cli) -> None:
     assert (await cli("policy", "set", "--minimum-level", "locked")).code == 0
     assert room.done == [("set_policy", PolicyChange(minimum_level="locked"))]
 
 
-async def test_creating_a_meeting_prints_the_link_alone(room: FakeRoom, cli: Cli) -> None:
-    result = await cli(
-        *("meeting", "create", "--title", "Weekly", "--level", "locked", "--invite", "@example.com"),
-        *("--invite", "room.partner.example", "--conference", "wss://hub.example.com", "--open"),
-        *("--from", "2031-05-01T09:00:00+00:00", "--until", "2031-05-01T18:00Z"),
-    )
-    assert result.out == LINK + "\n"
-    (verb, request) = room.done[0]
-    assert (verb, request) == (
-        "create_meeting",
-        MeetingRequest(
-            "Weekly",
-            "locked",
-            ("@example.com", "room.partner.example"),
-            "wss://hub.example.com",
-            is_open=True,
-            not_before=1_935_392_400,
-            not_after=1_935_424_800,
-        ),
-    )
-
-
-async def test_a_qr_code_follows_the_link_when_asked_for(room: FakeRoom, cli: Cli) -> None:
-    result = await cli("meeting", "create", "--title", "x", "--conference", "wss://h", "--qr")
-    link, *picture = result.out.splitlines()
-    assert link == LINK
-    assert len(picture) > 10
-    assert any("█" in line or "▄" in line for line in picture)
+async def test_the_roster_says_who_is_missing_not_expected_compared_or_a_service(
+    room: FakeRoom, cli: Cli
+) -> None:
+    compared = replace(GUEST, leaf=2, name="b.example.com", is_expected=True, is_compared=True)
+    recorder = replace(GUEST, leaf=3, name="rec.example.com", role="service end", is_heard=False)
+    people = (ALICE, GUEST, compared, recorder)
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=people, missing=("c.example.com", "d.example")))
+    lines = (await cli("meeting", "roster")).out.splitlines()
+    assert [
+        [word for word in ("not heard", "not expected", "compared") if word in line] for line in lines[1:5]
+    ] == [[], ["not expected"], ["compared"], ["not heard", "not expected"]]
+    assert lines[5:] == [
+        "it is being recorded or transcribed by: rec.example.com",
+        "missing: c.example.com, d.example",
+    ]
 
 
 async def test_the_roster_says_not_verified_of_whom_only_the_provider_vouches_for(
@@ -199,10 +211,15 @@ async def test_the_roster_says_not_verified_of_whom_only_the_provider_vouches_fo
 ) -> None:
     room.set(Topic.MEETING, IN_MEETING)
     result = await cli("meeting", "roster", "--json")
-    assert result.json == {"schema": 1, "epoch": 7, "participants": [asdict(ALICE), asdict(GUEST)]}
-    first, alice, guest = (await cli("meeting", "roster")).out.splitlines()
-    assert first.split()[:3] == ["name", "assurance", "role"]
-    assert alice.split() == ["room.example.com", "(this", "room)", "verified", "host", "by", "Example", "CA"]
+    assert result.json == {
+        "schema": 1,
+        "epoch": 7,
+        "participants": [asdict(ALICE), asdict(GUEST)],
+        "missing": ["boss.example.com"],
+    }
+    first, alice, guest, _ = (await cli("meeting", "roster")).out.splitlines()
+    assert first.split()[:4] == ["leaf", "name", "assurance", "role"]
+    assert " ".join(alice.split()) == "0 room.example.com (this room) verified host by Example CA"
     assert "not verified" in guest
 
 
@@ -223,13 +240,17 @@ async def test_whom_nobody_vouches_for_is_called_unknown_and_not_verified(room: 
 
 async def test_the_code_is_printed_to_compare(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, IN_MEETING)
-    assert (await cli("meeting", "code")).out == CODE + "\n"
+    code, since = (await cli("meeting", "code")).out.splitlines()
+    assert code == CODE
+    assert re.fullmatch(r"since 2023-11-1[45] \d\d:\d\d:\d\d: guest.provider.example \(guest\) joined", since)
     assert (await cli("meeting", "code", "--json")).json == {
         "schema": 1,
         "code": CODE,
         "epoch": 7,
         "code_epoch": 6,
+        "code_time": IN_MEETING.code_time,
         "reason": IN_MEETING.code_reason,
+        "compared": [],
     }
 
 

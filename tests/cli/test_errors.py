@@ -107,13 +107,13 @@ async def test_a_bus_that_hangs_up_during_authentication_is_exit_code_7(tmp_path
     ("words", "says"),
     [
         (["explode"], "No such command 'explode'"),
-        (["meeting", "create", "--title", "x"], "Missing option '--conference'"),
+        (["meeting", "create"], "Missing option '--title'"),
         (
-            ["meeting", "create", "--title", "x", "--conference", "wss://h", "--level", "x"],
+            ["meeting", "create", "--title", "x", "--level", "x"],
             "'x' is not one of",
         ),
         (
-            ["meeting", "create", "--title", "x", "--conference", "wss://h", "--until", "soon"],
+            ["meeting", "create", "--title", "x", "--until", "soon"],
             "is not a time",
         ),
         (["meeting", "admit"], "Missing argument 'ID|NAME'"),
@@ -202,21 +202,6 @@ async def test_an_argument_that_the_room_refuses_leads_to_the_help_of_its_comman
     room.error = RoomError(RoomErrorKind.INVALID_ARGUMENT, "too long a title")
     result = await cli("meeting", "create", "--title", "x", "--conference", "wss://h")
     assert result.err == "conclavectl: too long a title; see: conclavectl meeting create --help\n"
-
-
-@pytest.mark.parametrize(
-    ("times", "says"),
-    [
-        (["--until", "2020-01-01T00:00Z"], "--until is in the past; "),
-        (["--until", "1970-01-01T00:00Z"], "--until is in the past; "),
-        (["--from", "2090-01-02", "--until", "2090-01-01"], "--until is not after --from; "),
-    ],
-)
-def test_a_meeting_that_is_over_before_it_begins_is_wrong_usage(
-    times: list[str], says: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["meeting", "create", "--title", "x", "--conference", "wss://h", *times]) == 2
-    assert says in capfd.readouterr().err
 
 
 def test_an_option_without_its_value_leads_to_the_help_of_its_command(

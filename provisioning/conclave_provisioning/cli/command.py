@@ -62,6 +62,7 @@ def root(context: click.Context) -> None:
       6  unreachable or timed out
       7  conclaved (or its bus) is not running
       8  the room is busy: in a meeting already, or enrolling
+      9  an invitation or a record is not genuine
 
     \b
     With --json every answer is one object with "schema": 1 on stdout; an error is

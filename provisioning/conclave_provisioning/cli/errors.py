@@ -22,6 +22,7 @@ class ErrorKind(Enum):
     FAILED = "Failed"
     USAGE = "Usage"
     NOT_RUNNING = "NotRunning"
+    NOT_GENUINE = "NotGenuine"
 
 
 OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
@@ -36,6 +37,7 @@ OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
     ErrorKind.UNREACHABLE: (6, "check the address and the network"),
     ErrorKind.TIMED_OUT: (6, "try again; see how it stands: conclavectl status"),
     ErrorKind.NOT_RUNNING: (7, "start it: systemctl start conclaved"),
+    ErrorKind.NOT_GENUINE: (9, "do not believe it; ask whoever gave it for the original"),
     ErrorKind.BUSY: (8, "try again in a moment"),
     ErrorKind.ALREADY_IN_MEETING: (8, "leave it first: conclavectl meeting leave"),
 }

@@ -3,7 +3,8 @@
 import click
 
 from conclave_provisioning.cli.client import RoomClient
-from conclave_provisioning.cli.invocation import done, run, shared_options
+from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Meeting, Policy, as_json
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.status import meeting_name
@@ -24,13 +25,14 @@ def show_policy() -> None:
     Example:
       conclavectl policy show
 
-    JSON: policy {minimum_level}.
+    JSON: policy {minimum_level, requires_verified, allows_service_ends}.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
         found = await client.read(Policy)
         output.data(policy=as_json(found))
-        output.line(f"minimum level  {found.minimum_level}")
+        for line in _lines(found):
+            output.line(line)
 
     run(action)
 
@@ -39,33 +41,54 @@ def show_policy() -> None:
 @click.option(
     "--minimum-level",
     type=click.Choice(["standard", "locked"]),
-    required=True,
+    default=None,
     help="Meetings below are refused. locked: verified participants only, no services.",
 )
+@click.option(
+    "--verified-only/--no-verified-only",
+    "requires_verified",
+    default=None,
+    help="Stay only where everybody is verified by this room's own anchors, whatever the level.",
+)
+@click.option(
+    "--service-ends/--no-service-ends",
+    "allows_service_ends",
+    default=None,
+    help="Whether to stay where a recorder or transcriber is in.",
+)
 @shared_options
-def set_policy(minimum_level: str) -> None:
-    """Change the room's own rules.
+def set_policy(**rules: str | bool | None) -> None:
+    """Change the room's own rules: those that are given; the others stay.
 
-    A meeting below the new level is left at once; `conclavectl status` says why.
+    A meeting that they do not allow is left at once; `conclavectl status` says why. They can only be
+    stricter than a meeting's own.
 
     \b
-    Example:
+    Examples:
       conclavectl policy set --minimum-level locked
+      conclavectl policy set --verified-only --no-service-ends
 
-    JSON: ok, meeting {state, title, left_reason} as it is then.
+    JSON: ok, policy as in `policy show`, meeting {state, title, left_reason} as it is then.
     """
+    given = {name: value for name, value in rules.items() if value is not None}
+    if not given:
+        raise CommandError(
+            ErrorKind.USAGE, "no rule is given to be changed", hint="see: conclavectl policy set --help"
+        )
 
     async def action(client: RoomClient, output: Output) -> None:
         before = await client.read(Meeting)
-        await client.act("Policy", "Set", options={"minimum_level": minimum_level})
-        after = await client.read(Meeting)
+        await client.act("Policy", "Set", options=given)
+        after, policy = await client.read(Meeting), await client.read(Policy)
         state = {"state": after.state, "title": after.title, "left_reason": after.left_reason}
-        done(output, f"minimum level: {minimum_level}", meeting=state)
+        output.data(ok=True, policy=as_json(policy), meeting=state)
+        for line in _lines(policy):
+            output.line(line)
         if before.state not in ("joining", "lobby", "in_meeting"):
             return
         if after.state == "left":
             output.line(f"the room left {meeting_name(before)}: {after.left_reason}")
-        elif minimum_level == "locked" and after.level != "locked":
+        elif rules["minimum_level"] == "locked" and after.level != "locked":
             level = after.level or "perhaps not locked"
             output.line(
                 f"the room is on its way into {meeting_name(after)}, which is {level};"
@@ -73,3 +96,11 @@ def set_policy(minimum_level: str) -> None:
             )
 
     run(action)
+
+
+def _lines(found: Policy) -> tuple[str, ...]:
+    return (
+        f"minimum level  {found.minimum_level}",
+        f"participants   {'verified only' if found.requires_verified else 'as the meeting says'}",
+        f"service ends   {'as the meeting says' if found.allows_service_ends else 'none'}",
+    )

@@ -1,17 +1,26 @@
-"""`conclavectl meeting create`: an invitation, and what carries it."""
+"""`conclavectl meeting create` and `personal-room`: an invitation, and what carries it."""
 
-import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
+from conclave_provisioning.cli import private_file, qr_code
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invitation import WayIn, read_facts, write_file
 from conclave_provisioning.cli.invocation import run, shared_options
+from conclave_provisioning.cli.model import DAY_S, Identity
 from conclave_provisioning.cli.output import Output, safe
 
 LONGEST_LINK = 8192
+LONGEST_DAYS = 3660
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class _Moment(click.ParamType[int]):
@@ -28,84 +37,211 @@ class _Moment(click.ParamType[int]):
             self.fail(f"{value!r} is not a time such as 2031-05-01T09:00", parameter, context)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The meeting that is wanted, and how its invitation is to be carried."""
+
+    title: str
+    level: str
+    hosts: tuple[str, ...]
+    invited: tuple[str, ...]
+    services: tuple[str, ...]
+    conference: str
+    is_open: bool
+    file: Path | None
+    qr: bool
+    qr_file: Path | None
+    ics: Path | None = None
+    not_before: int | None = None
+    not_after: int | None = None
+
+
+def _meeting_options(command: Decorated) -> Decorated:
+    """Add the options that every kind of invitation has."""
+    options = (
+        click.option(
+            "--level",
+            type=click.Choice(["locked", "standard"]),
+            default="standard",
+            show_default=True,
+            help="locked: verified participants only, no recorders or transcribers.",
+        ),
+        click.option(
+            "--host",
+            "hosts",
+            multiple=True,
+            metavar="NAME",
+            help="Somebody who is a host as well as this room: admits, removes, ends; again for more.",
+        ),
+        click.option(
+            "--invite",
+            "invited",
+            multiple=True,
+            metavar="NAME|@DOMAIN",
+            help="A name, or everybody of a domain; again for more.",
+        ),
+        click.option(
+            "--service",
+            "services",
+            multiple=True,
+            metavar="NAME",
+            help="A recorder or transcriber that may be in; again for more. Everybody sees it named so.",
+        ),
+        click.option(
+            "--conference",
+            default="",
+            metavar="wss://HOST",
+            help="The conference service; default: as configured on the device.",
+        ),
+        click.option("--open", "is_open", is_flag=True, help="The link alone admits, as a guest."),
+        click.option(
+            "--file",
+            type=click.Path(path_type=Path),
+            default=None,
+            help="Also write the invitation to this file, to join from without asking the service for it.",
+        ),
+        click.option("--qr", is_flag=True, help="Also print the link as a QR code."),
+        click.option(
+            "--qr-file",
+            type=click.Path(path_type=Path),
+            default=None,
+            help="Also write the QR code as a picture: PATH.png or PATH.svg.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command(short_help="Sign an invitation and print its link.")
 @click.option("--title", required=True, help="What the panels show.")
-@click.option(
-    "--level",
-    type=click.Choice(["locked", "standard"]),
-    default="standard",
-    show_default=True,
-    help="locked: verified participants only, no recorders or transcribers.",
-)
-@click.option(
-    "--invite",
-    "invited",
-    multiple=True,
-    metavar="NAME|@DOMAIN",
-    help="A name, or everybody of a domain; again for more.",
-)
-@click.option(
-    "--service",
-    "services",
-    multiple=True,
-    metavar="NAME",
-    help="A recorder or transcriber that may be let in; again for more. Not in a locked meeting.",
-)
-@click.option("--conference", required=True, metavar="wss://HOST", help="The conference service.")
-@click.option("--open", "is_open", is_flag=True, help="The link alone admits, as a guest.")
+@_meeting_options
 @click.option(
     "--from", "not_before", type=_Moment(), default=None, help="Not before this time; default: now."
 )
 @click.option(
     "--until", "not_after", type=_Moment(), default=None, help="Not after this time; default: a day later."
 )
-@click.option("--qr", is_flag=True, help="Also print the link as a QR code.")
+@click.option(
+    "--ics", type=click.Path(path_type=Path), default=None, help="Also write a calendar entry to this file."
+)
 @shared_options
-def create(
-    title: str,
-    level: str,
-    invited: tuple[str, ...],
-    services: tuple[str, ...],
-    conference: str,
-    is_open: bool,
-    not_before: int | None,
-    not_after: int | None,
-    qr: bool,
-) -> None:
+def create(**given: Any) -> None:
     """Sign an invitation and print its link.
 
-    The link carries a secret: who has it can ask to join. Send it only to those who shall come.
+    The link carries a secret: who has it can ask to join. Send it only to those who shall come; the files
+    hold it too. Who is invited and verified comes in at once, everybody else waits for a host.
+
+    \b
+    Examples:
+      conclavectl meeting create --title Weekly --invite @example.com
+      conclavectl meeting create --title Board --level locked --host ana@example.com \\
+          --invite @example.com --invite room.partner.example \\
+          --from 2031-05-01T16:00 --until 2031-05-01T18:00 --file board.json --ics board.ics
+
+    JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service}.
+    """
+    _create(Wish(**given))
+
+
+@click.command("personal-room", short_help="Sign a standing invitation.")
+@click.option("--title", default="", help="What the panels show; default: Room of NAME.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, LONGEST_DAYS),
+    default=365,
+    show_default=True,
+    help="For how long the link is good.",
+)
+@_meeting_options
+@shared_options
+def personal_room(*, days: int, **given: Any) -> None:
+    """Sign a standing invitation: one link to meet by, again and again.
+
+    Each use is a group of its own with keys of its own: who was in yesterday's meeting reads nothing of
+    today's. But the link stays the same, and so does who is invited: whoever should no longer come is
+    kept out by a new personal room, with a new link.
 
     \b
     Example:
-      conclavectl meeting create --title Weekly --level locked --invite @example.com \\
-          --invite room.partner.example --conference wss://hub.example.com --until 2031-05-01T18:00
+      conclavectl meeting personal-room --invite @example.com --days 90 --qr-file door.png
 
-    JSON: link.
+    JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service}.
     """
-    for service in services:
+    _create(Wish(**given, not_after=int(time.time()) + days * DAY_S))
+
+
+def _create(wish: Wish) -> None:
+    _check(wish)
+    # What is empty is the room's to choose.
+    wanted: dict[str, str | bool | int | tuple[str, ...] | None] = {
+        "hosts": wish.hosts,
+        "service_ends": wish.services,
+        "open": wish.is_open,
+        "not_before": wish.not_before,
+        "not_after": wish.not_after,
+    }
+    chosen = {name: value for name, value in wanted.items() if value}
+
+    async def action(client: RoomClient, output: Output) -> None:
+        title = wish.title or f"Room of {(await client.read(Identity)).name or 'this device'}"
+        arguments = (title, wish.level, list(wish.invited), wish.conference)
+        link, token = await client.act("Meeting", "Create", "ssass", *arguments, options=chosen)
+        facts = read_facts(token)
+        if wish.file is not None:
+            private_file.write(wish.file, write_file(title, WayIn(link, token)))
+        if wish.ics is not None:
+            from conclave_provisioning.cli.calendar_file import write_calendar
+
+            private_file.write(wish.ics, write_calendar(facts, link, int(time.time())))
+        if wish.qr_file is not None:
+            private_file.write(wish.qr_file, qr_code.picture(link, wish.qr_file))
+        output.data(
+            link=link,
+            invitation=token,
+            meeting={
+                "title": facts.title,
+                "level": facts.level,
+                "not_before": facts.not_before,
+                "not_after": facts.not_after,
+                "service": facts.service,
+            },
+        )
+        output.raw(safe(link, LONGEST_LINK))
+        if wish.qr and not output.is_json:
+            qr_code.print_code(link)
+
+    run(action)
+
+
+def _check(wish: Wish) -> None:
+    """Raise CommandError for what can be known to be wrong before the room is asked."""
+    for service in wish.services:
         if "://" in service:
             raise CommandError(
                 ErrorKind.USAGE,
                 "--service names a recorder or transcriber, not an address",
                 hint=f"give the conference service with: --conference {service}",
             )
-    if not_after is not None and not_after <= time.time():
-        raise CommandError(ErrorKind.USAGE, "--until is in the past", hint="give a time to come")
-    if not_after is not None and not_before is not None and not_after <= not_before:
-        raise CommandError(ErrorKind.USAGE, "--until is not after --from", hint="give a later time")
-    options = {"open": is_open, "not_before": not_before, "not_after": not_after, "service_ends": services}
-    chosen: dict[str, str | bool | int | tuple[str, ...]] = {k: v for k, v in options.items() if v}
-
-    async def action(client: RoomClient, output: Output) -> None:
-        link, _ = await client.act(
-            "Meeting", "Create", "ssass", title, level, list(invited), conference, options=chosen
+    for host in wish.hosts:
+        if host.startswith("@"):
+            raise CommandError(
+                ErrorKind.USAGE,
+                f"--host {host} is a whole domain",
+                hint=f"name each host, and invite the others with: --invite {host}",
+            )
+    if wish.level == "locked" and (wish.services or wish.is_open):
+        raise CommandError(
+            ErrorKind.USAGE,
+            f"a locked meeting takes no {'--service' if wish.services else '--open'}",
+            hint="leave it out, or use --level standard",
         )
-        output.data(link=link)
-        output.raw(safe(link, LONGEST_LINK))
-        if qr and not output.is_json:
-            import segno
-
-            segno.make(link).terminal(out=sys.stdout, compact=True)
-
-    run(action)
+    if wish.not_after is not None and wish.not_after <= time.time():
+        raise CommandError(ErrorKind.USAGE, "--until is in the past", hint="give a time to come")
+    if wish.not_after is not None and wish.not_before is not None and wish.not_after <= wish.not_before:
+        raise CommandError(ErrorKind.USAGE, "--until is not after --from", hint="give a later time")
+    if wish.qr_file is not None:
+        qr_code.check_suffix(wish.qr_file)
+    for path in (wish.file, wish.ics, wish.qr_file):
+        if path is not None:
+            private_file.check_place(path)

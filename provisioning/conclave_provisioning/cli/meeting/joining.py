@@ -1,20 +1,20 @@
 """`conclavectl meeting join` and `leave`."""
 
 import asyncio
-import sys
 
 import click
 
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invitation_source import read_source
 from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Meeting, as_json
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.status import meeting_name
 
 
-@click.command(short_help="Join the meeting of a link.")
-@click.argument("link")
+@click.command(short_help="Join a meeting by its link or file.")
+@click.argument("source", metavar="LINK|FILE|-")
 @click.option("--wait", is_flag=True, help="Wait until the room is in, in the lobby, or refused.")
 @click.option("--wait-admitted", is_flag=True, help="Wait until the room is in or refused.")
 @click.option(
@@ -26,28 +26,31 @@ from conclave_provisioning.cli.status import meeting_name
     help="Seconds to wait.",
 )
 @shared_options
-def join(link: str, wait: bool, wait_admitted: bool, timeout_s: float) -> None:
-    """Join the meeting of LINK (- to read it from stdin, where no process list shows it).
+def join(source: str, wait: bool, wait_admitted: bool, timeout_s: float) -> None:
+    """Join a meeting by its link, by an invitation or calendar file, or by any of them on stdin (-).
+
+    On stdin no process list shows the link. An invitation file needs no answer from the conference service
+    about who signed what; one that was changed, or is over, is refused here.
 
     The panel counts down and people in the room can refuse. Microphone and camera start muted.
 
     \b
     Examples:
       conclavectl meeting join https://... --wait
+      conclavectl meeting join board.ics --wait
       pass show weekly | conclavectl meeting join - --wait-admitted --timeout 600
 
     JSON: meeting, with the state reached.
     """
-    address = sys.stdin.readline().strip() if link == "-" else link
-    if not address:
-        raise CommandError(
-            ErrorKind.USAGE, "there is no link on stdin", hint="see: conclavectl meeting join --help"
-        )
+    way = read_source(source)
     enough = {"in_meeting"} if wait_admitted else {"in_meeting", "lobby"}
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
-        await client.act("Meeting", "Join", "s", address)
+        if way.token:
+            await client.act("Meeting", "JoinWith", "ss", way.link, way.token)
+        else:
+            await client.act("Meeting", "Join", "s", way.link)
         if wait or wait_admitted:
             try:
                 async with asyncio.timeout(timeout_s):

@@ -1,12 +1,17 @@
 """`conclavectl meeting roster` and `code`: who is in, and the code to compare."""
 
+import time
+from collections.abc import Iterator
+
 import click
 
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
-from conclave_provisioning.cli.invocation import run, shared_options
-from conclave_provisioning.cli.model import Meeting, as_json
+from conclave_provisioning.cli.invocation import refuse, run, shared_options
+from conclave_provisioning.cli.model import Meeting, Participant, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
+
+SERVICE_END = "service end"
 
 
 async def present(client: RoomClient) -> Meeting:
@@ -17,14 +22,49 @@ async def present(client: RoomClient) -> Meeting:
     return found
 
 
+def find_participant(found: Meeting, who: str) -> Participant:
+    """Return the participant meant: by its leaf, or by a name that only one of them has.
+
+    One name may stand on two leaves, as after a rejoin: then only the leaf says which is meant. Raises
+    CommandError, also for the room itself.
+    """
+    matches = [p for p in found.participants if str(p.leaf) == who]
+    matches = matches or [p for p in found.participants if p.name == who.lower()]
+    matches = matches or [p for p in found.participants if p.name == who]
+    if not matches:
+        raise CommandError(
+            ErrorKind.NOT_FOUND,
+            f"nobody called {who} is in the meeting",
+            hint="see who is: conclavectl meeting roster",
+        )
+    if len(matches) > 1:
+        leaves = ", ".join(str(p.leaf) for p in matches)
+        raise refuse(f"{len(matches)} are in as {who}", hint=f"say which by its leaf: {leaves}")
+    (match,) = matches
+    if match.is_self:
+        raise refuse(f"{match.name} is this room itself", hint="to leave: conclavectl meeting leave")
+    return match
+
+
+def local_time(seconds: int) -> str:
+    """A moment of this meeting in the device's own zone: the time, and the day where it is another one."""
+    then = time.localtime(seconds)
+    is_today = then[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S", then)
+
+
 @click.command(short_help="List who is in, and who is verified.")
 @shared_options
 def roster() -> None:
-    """List who is in the meeting, and who is verified.
+    """List who is in the meeting, who is verified, and who of those invited by name is missing.
+
+    "not expected" is said of whom the invitation does not name: an admitted guest, or somebody of an invited
+    domain. "compared" is said of whom people in the room ticked off after they compared the present code.
 
     \b
-    JSON: epoch, participants [{leaf, name, assurance, role, is_self, is_heard, reason, issuer, admitted_by}].
-    Only the assurance "verified" is verified.
+    JSON: epoch, participants [{leaf, name, assurance, role, is_self, is_heard, reason, issuer, admitted_by,
+    is_expected, is_compared}], missing [name].
+    Only the assurance "verified" is verified. A recorder's or transcriber's role is "service end".
 
     \b
     Example:
@@ -33,20 +73,36 @@ def roster() -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         found = await present(client)
-        output.data(epoch=found.epoch, participants=as_json(found.participants))
+        output.data(
+            epoch=found.epoch, participants=as_json(found.participants), missing=as_json(found.missing)
+        )
         rows = [
             (
+                str(p.leaf),
                 f"{p.name} (this room)" if p.is_self else p.name,
                 (assurance_words(p.assurance), ASSURANCE_STYLES.get(p.assurance, "red")),
-                p.role,
-                "" if p.is_heard or p.is_self else "not heard",
+                (p.role, "yellow" if p.role == SERVICE_END else ""),
+                ", ".join(_remarks(p)),
                 p.reason or (f"by {p.issuer}" if p.issuer else ""),
             )
             for p in found.participants
         ]
-        output.table(("name", "assurance", "role", "", "why"), rows)
+        output.table(("leaf", "name", "assurance", "role", "", "why"), rows)
+        if services := [p.name for p in found.participants if p.role == SERVICE_END]:
+            output.line(("it is being recorded or transcribed by: ", "yellow"), ", ".join(services))
+        if found.missing:
+            output.line("missing: ", ", ".join(found.missing))
 
     run(action)
+
+
+def _remarks(person: Participant) -> Iterator[str]:
+    if not person.is_heard and not person.is_self:
+        yield "not heard"
+    if not person.is_expected:
+        yield "not expected"
+    if person.is_compared:
+        yield "compared"
 
 
 @click.command(short_help="Print the security code to compare.")
@@ -54,7 +110,10 @@ def roster() -> None:
 def code() -> None:
     """Print the security code, to compare with the other ends' over another channel.
 
-    JSON: code (six groups of five digits; empty while alone), epoch, code_epoch, reason.
+    The second line says since when it is this one, and why it changed then.
+
+    JSON: code (six groups of five digits; empty while alone), epoch, code_epoch, code_time (seconds since
+    1970), reason, compared [name] (whom people in the room have ticked off).
 
     \b
     Example:
@@ -67,8 +126,15 @@ def code() -> None:
             code=found.security_code,
             epoch=found.epoch,
             code_epoch=found.code_epoch,
+            code_time=found.code_time,
             reason=found.code_reason,
+            compared=[p.name for p in found.participants if p.is_compared],
         )
-        output.line(found.security_code or "no code while this room is alone in the meeting")
+        if not found.security_code:
+            output.line("no code while this room is alone in the meeting")
+            return
+        output.line(found.security_code)
+        since = f"since {local_time(found.code_time)}" if found.code_time else "now"
+        output.line(f"{since}: {found.code_reason}" if found.code_reason else since)
 
     run(action)

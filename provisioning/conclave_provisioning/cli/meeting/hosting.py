@@ -1,0 +1,245 @@
+"""What a host does beside the lobby: `kick`, `removed`, `allow-back`, `hand-over`, `end`."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+import click
+
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invocation import done, refuse, run, shared_options
+from conclave_provisioning.cli.meeting.people import find_participant, present
+from conclave_provisioning.cli.model import Meeting, Participant, Removed, as_json
+from conclave_provisioning.cli.output import Output, assurance_words, safe
+from conclave_provisioning.cli.status import meeting_name
+
+DONE_WITHIN_S = 30.0
+
+
+def _require_host(found: Meeting) -> None:
+    """Prevents: a wish that would be refused, told in another order than a person needs it."""
+    if not found.is_host:
+        hosts = [p.name for p in found.participants if p.role == "host"]
+        raise CommandError(
+            ErrorKind.NOT_PERMITTED,
+            "this room is not a host of the meeting",
+            hint=f"ask a host: {', '.join(hosts)}" if hosts else "no host is in the meeting",
+        )
+
+
+async def _until(client: RoomClient, is_done: Callable[[Meeting], bool], what: str) -> Meeting:
+    """Wait until the meeting shows what was asked for. Raises CommandError if it does not come about."""
+    try:
+        async with asyncio.timeout(DONE_WITHIN_S):
+            async for found in client.states(Meeting):
+                if is_done(found):
+                    return found
+                if found.state != "in_meeting":
+                    reason = found.left_reason or found.state
+                    raise CommandError(ErrorKind.NOT_IN_MEETING, f"the room left before {what}: {reason}")
+    except TimeoutError as error:
+        raise CommandError(
+            ErrorKind.TIMED_OUT,
+            f"asked, but after {DONE_WITHIN_S:g} s not {what}",
+            hint="see how it stands: conclavectl meeting roster",
+        ) from error
+    raise AssertionError("states end only by an error")
+
+
+def _is_gone(found: Meeting, person: Participant) -> bool:
+    # A room that has left sees nobody: that proves nothing.
+    is_there = any((p.leaf, p.name) == (person.leaf, person.name) for p in found.participants)
+    return found.state == "in_meeting" and not is_there
+
+
+def _is_forgiven(found: Meeting, key_id: str) -> bool:
+    return found.state == "in_meeting" and all(r.key_id != key_id for r in found.removed)
+
+
+@click.command(short_help="Remove somebody from the meeting.")
+@click.argument("who", metavar="NAME|LEAF")
+@shared_options
+def kick(who: str) -> None:
+    """Remove somebody from the meeting, as a host, and keep them out.
+
+    From then on everybody uses new keys, which the removed one does not have. A return is refused until a
+    host says `allow-back`.
+
+    \b
+    Examples:
+      conclavectl meeting kick guest.partner.example
+      conclavectl meeting kick 3         (its leaf in `meeting roster`, where two have the same name)
+
+    JSON: ok, leaf, name, assurance, epoch (the first one without them).
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.listen()
+        found = await present(client)
+        _require_host(found)
+        person = find_participant(found, who)
+        await client.act("Meeting", "Kick", "x", person.leaf)
+        after = await _until(client, lambda now: _is_gone(now, person), "removed")
+        done(
+            output,
+            f"removed: {person.name} ({assurance_words(person.assurance)}); new keys in epoch {after.epoch}",
+            leaf=person.leaf,
+            name=person.name,
+            assurance=person.assurance,
+            epoch=after.epoch,
+        )
+
+    run(action)
+
+
+@click.command(short_help="List who was removed and is kept out.")
+@shared_options
+def removed() -> None:
+    """List who was removed from the meeting and is kept out.
+
+    A host that came later knows the key of one who was removed, and not the name.
+
+    \b
+    Example:
+      conclavectl meeting removed
+
+    JSON: removed [{key_id, name}]; the name is empty where this room does not know it.
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        found = await present(client)
+        _require_host(found)
+        output.data(removed=as_json(found.removed))
+        if not found.removed:
+            output.line("nobody was removed")
+            return
+        output.table(("id", "name"), [(r.key_id, r.name or "not known here") for r in found.removed])
+
+    run(action)
+
+
+@click.command("allow-back", short_help="Let a removed one ask to join again.")
+@click.argument("who", metavar="NAME|ID")
+@shared_options
+def allow_back(who: str) -> None:
+    """Let somebody who was removed ask to join again.
+
+    It does not let them in: they ask, and wait in the lobby.
+
+    \b
+    Examples:
+      conclavectl meeting allow-back guest.partner.example
+      conclavectl meeting allow-back 00112233445566aa    (its id in `meeting removed`)
+
+    JSON: ok, key_id, name.
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.listen()
+        found = await present(client)
+        _require_host(found)
+        one = _find_removed(found, who)
+        await client.act("Meeting", "AllowBack", "s", one.key_id)
+        await _until(client, lambda now: _is_forgiven(now, one.key_id), "allowed back")
+        done(output, f"may ask to join again: {one.name or one.key_id}", key_id=one.key_id, name=one.name)
+
+    run(action)
+
+
+def _find_removed(found: Meeting, who: str) -> Removed:
+    """Return the removed one meant: by its id, or by a name that only one of them had."""
+    matches = [r for r in found.removed if r.key_id == who.lower()]
+    matches = matches or [r for r in found.removed if r.name and r.name == who.lower()]
+    if not matches:
+        raise CommandError(
+            ErrorKind.NOT_FOUND,
+            f"nobody called {who} was removed",
+            hint="see who was: conclavectl meeting removed",
+        )
+    if len(matches) > 1:
+        ids = ", ".join(r.key_id for r in matches)
+        raise refuse(f"{len(matches)} were removed as {who}", hint=f"say which by its id: {ids}")
+    return matches[0]
+
+
+@click.command("hand-over", short_help="Make somebody in the meeting a host too.")
+@click.argument("who", metavar="NAME|LEAF")
+@shared_options
+def hand_over(who: str) -> None:
+    """Make somebody in the meeting a host too. This room stays a host until it leaves.
+
+    \b
+    Example:
+      conclavectl meeting hand-over ana.example.com && conclavectl meeting leave
+
+    JSON: ok, leaf, name, assurance.
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.listen()
+        found = await present(client)
+        _require_host(found)
+        person = find_participant(found, who)
+        if person.role == "host":
+            raise refuse(f"{person.name} is a host already", hint="to leave: conclavectl meeting leave")
+        await client.act("Meeting", "HandOver", "x", person.leaf)
+        await _until(client, lambda now: _is_host(now, person), f"made a host: {person.name}")
+        done(
+            output,
+            f"a host now: {person.name} ({assurance_words(person.assurance)})",
+            leaf=person.leaf,
+            name=person.name,
+            assurance=person.assurance,
+        )
+
+    run(action)
+
+
+def _is_host(found: Meeting, person: Participant) -> bool:
+    return any((p.leaf, p.name, p.role) == (person.leaf, person.name, "host") for p in found.participants)
+
+
+@click.command(short_help="End the meeting for everybody.")
+@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@shared_options
+def end(yes: bool) -> None:
+    """End the meeting for everybody, as a host. To leave it alone: conclavectl meeting leave.
+
+    On a terminal it asks first; elsewhere it wants --yes.
+
+    \b
+    Examples:
+      conclavectl meeting end
+      conclavectl meeting end --yes --json
+
+    JSON: ok, title.
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.listen()
+        found = await present(client)
+        _require_host(found)
+        others = len(found.participants) - 1
+        if not yes:
+            _ask(f"End {meeting_name(found)} for all, this room and {others} more?")
+        await client.act("Meeting", "EndForAll")
+        await _until(client, lambda now: now.state != "in_meeting", "ended")
+        done(output, f"ended for all: {meeting_name(found)}", title=found.title)
+
+    run(action)
+
+
+def _ask(question: str) -> None:
+    """Go on only if a person says yes. Raises click.Abort, or CommandError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise CommandError(
+            ErrorKind.USAGE, "it would end for all, and nobody is here to confirm", hint="add --yes"
+        )
+    # On stderr: stdout is the answer's.
+    if not click.confirm(safe(question), err=True):
+        raise CommandError(
+            ErrorKind.USAGE,
+            "not confirmed, so nothing was ended",
+            hint="to leave alone: conclavectl meeting leave",
+        )

@@ -1,0 +1,178 @@
+"""What a host does to people and to the meeting: done when the room shows it, and not before."""
+
+import asyncio
+import os
+from dataclasses import replace
+
+import pytest
+
+from conclaved.bus.room import MeetingStatus, RemovedStatus, Topic
+from tests.bus.fake_room import ALICE, GUEST, IN_MEETING, REMOVED, FakeRoom
+from tests.cli.conftest import DEADLINE_S, PROGRAM, Cli
+
+ALONE = replace(IN_MEETING, participants=(ALICE,), epoch=8)
+ENDED = MeetingStatus("left", title="Weekly", left_reason="room.example.com ended the meeting for all")
+TWIN = replace(GUEST, leaf=2)
+
+
+async def test_somebody_is_removed_when_the_roster_has_them_no_longer(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.then["kick"] = [(Topic.MEETING, replace(IN_MEETING, epoch=7)), (Topic.MEETING, ALONE)]
+    result = await cli("meeting", "kick", GUEST.name)
+    assert result.out == "removed: guest.provider.example (not verified); new keys in epoch 8\n"
+    assert room.done == [("kick", GUEST.leaf)]
+
+
+async def test_a_removal_as_json_names_who_and_since_when(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.then["kick"] = [(Topic.MEETING, ALONE)]
+    assert (await cli("meeting", "kick", "1", "--json")).json == {
+        "schema": 1,
+        "ok": True,
+        "leaf": 1,
+        "name": GUEST.name,
+        "assurance": "provider",
+        "epoch": 8,
+    }
+
+
+async def test_a_name_that_two_have_removes_neither(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, GUEST, TWIN)))
+    result = await cli("meeting", "kick", GUEST.name)
+    assert (result.code, room.done) == (2, [])
+    assert "2 are in as guest.provider.example; say which by its leaf: 1, 2" in result.err
+
+
+async def test_of_two_with_one_name_the_leaf_says_which(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, GUEST, TWIN)))
+    room.then["kick"] = [(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, GUEST)))]
+    assert (await cli("meeting", "kick", "2")).code == 0
+    assert room.done == [("kick", 2)]
+
+
+@pytest.mark.parametrize("verb", ["kick", "hand-over"])
+@pytest.mark.parametrize(
+    ("who", "code", "says"),
+    [
+        ("nobody.example", 4, "nobody called nobody.example is in the meeting; see who is: conclavectl"),
+        (ALICE.name, 2, "room.example.com is this room itself; to leave: conclavectl meeting leave"),
+    ],
+)
+async def test_only_somebody_else_who_is_in_can_be_meant(
+    room: FakeRoom, cli: Cli, verb: str, who: str, code: int, says: str
+) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    result = await cli("meeting", verb, who)
+    assert (result.code, room.done) == (code, [])
+    assert says in result.err
+
+
+@pytest.mark.parametrize(
+    "words", [["kick", "1"], ["removed"], ["allow-back", "x"], ["hand-over", "1"], ["end", "--yes"]]
+)
+async def test_who_is_no_host_is_told_whom_to_ask(room: FakeRoom, cli: Cli, words: list[str]) -> None:
+    people = (replace(ALICE, role="member"), replace(GUEST, role="host"))
+    room.set(Topic.MEETING, replace(IN_MEETING, is_host=False, participants=people))
+    result = await cli("meeting", *words)
+    assert (result.code, room.done) == (3, [])
+    assert result.err == (
+        "conclavectl: this room is not a host of the meeting; ask a host: guest.provider.example\n"
+    )
+
+
+async def test_a_meeting_that_ends_before_a_removal_is_told(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.then["kick"] = [(Topic.MEETING, MeetingStatus("left", left_reason="the service has gone"))]
+    result = await cli("meeting", "kick", "1")
+    assert result.code == 4
+    assert "the room left before removed: the service has gone; " in result.err
+
+
+async def test_who_was_removed_is_listed(room: FakeRoom, cli: Cli) -> None:
+    unnamed = RemovedStatus("ffeeddccbbaa9988", "")
+    room.set(Topic.MEETING, replace(IN_MEETING, removed=(REMOVED, unnamed)))
+    _, first, second = (await cli("meeting", "removed")).out.splitlines()
+    assert first.split() == ["00112233445566aa", "rude.example.com"]
+    assert second.split() == ["ffeeddccbbaa9988", "not", "known", "here"]
+    assert (await cli("meeting", "removed", "--json")).json["removed"][1] == {
+        "key_id": "ffeeddccbbaa9988",
+        "name": "",
+    }
+
+
+@pytest.mark.parametrize("who", [REMOVED.name, REMOVED.key_id, REMOVED.key_id.upper()])
+async def test_a_removed_one_is_allowed_back_by_name_or_id(room: FakeRoom, cli: Cli, who: str) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.then["allow_back"] = [(Topic.MEETING, replace(IN_MEETING, removed=()))]
+    result = await cli("meeting", "allow-back", who)
+    assert result.out == "may ask to join again: rude.example.com\n"
+    assert room.done == [("allow_back", REMOVED.key_id)]
+
+
+async def test_two_who_were_removed_under_one_name_are_told_apart_by_id(room: FakeRoom, cli: Cli) -> None:
+    again = replace(REMOVED, key_id="ffeeddccbbaa9988")
+    room.set(Topic.MEETING, replace(IN_MEETING, removed=(REMOVED, again)))
+    result = await cli("meeting", "allow-back", REMOVED.name)
+    assert (result.code, room.done) == (2, [])
+    assert "say which by its id: 00112233445566aa, ffeeddccbbaa9988" in result.err
+
+
+async def test_who_was_not_removed_cannot_be_allowed_back(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    result = await cli("meeting", "allow-back", "late.example.com")
+    assert (result.code, room.done) == (4, [])
+
+
+async def test_a_member_is_a_host_when_the_roster_says_so(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    appointed = replace(IN_MEETING, participants=(ALICE, replace(GUEST, role="host")))
+    room.then["hand_over"] = [(Topic.MEETING, appointed)]
+    result = await cli("meeting", "hand-over", GUEST.name)
+    assert result.out == "a host now: guest.provider.example (not verified)\n"
+    assert room.done == [("hand_over", GUEST.leaf)]
+
+
+async def test_who_is_a_host_already_is_not_made_one(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, replace(GUEST, role="host"))))
+    result = await cli("meeting", "hand-over", GUEST.name)
+    assert (result.code, room.done) == (2, [])
+
+
+async def test_a_meeting_is_ended_for_all_when_it_is_meant(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    room.then["end_for_all"] = [(Topic.MEETING, ENDED)]
+    assert (await cli("meeting", "end", "--yes")).out == "ended for all: Weekly\n"
+    assert room.done == [("end_for_all",)]
+
+
+async def test_where_nobody_can_be_asked_ending_wants_the_word_yes(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    result = await cli("meeting", "end", "--json")
+    assert (result.code, room.done) == (2, [])
+    assert result.json["error"]["hint"] == "add --yes"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "done"), [(b"y\n", 0, [("end_for_all",)]), (b"n\n", 2, []), (b"\n", 2, [])]
+)
+async def test_on_a_terminal_a_person_is_asked_first(
+    room: FakeRoom, cli: Cli, answer: bytes, code: int, done: list[tuple[str]]
+) -> None:
+    room.set(Topic.MEETING, replace(IN_MEETING, title="Weekly\x1b[2J"))
+    room.then["end_for_all"] = [(Topic.MEETING, ENDED)]
+    ours, theirs = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        str(PROGRAM),
+        *("meeting", "end"),
+        env={**os.environ, "CONCLAVE_BUS": cli.address},
+        stdin=theirs,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(theirs)
+    os.write(ours, answer)
+    async with asyncio.timeout(DEADLINE_S):
+        _, err = await process.communicate()
+    os.close(ours)
+    assert (process.returncode, room.done) == (code, done)
+    assert b"End Weekly\\u001b[2J for all, this room and 1 more? [y/N]" in err
