@@ -122,6 +122,15 @@ class Committing:
         return self._agenda.since is not None or self._own_leaf.change is not None
 
     @property
+    def due_at(self) -> float | None:
+        """When this device commits what waits, if no other has done so and nothing holds it up."""
+        group = self._member.group
+        waiting = [since for since in (self._agenda.since, self._own_leaf.since) if since is not None]
+        if group is None or not waiting:
+            return None
+        return max(min(waiting) + BATCH_S + TAKEOVER_S * self._rank(group), self._pause_until)
+
+    @property
     def why_lost(self) -> str:
         """Which commit this device could not open, in words, if the others have gone on without it."""
         return f"{self.unopened_by} made a commit that this room could not open" if self.unopened_by else ""
@@ -336,13 +345,12 @@ class Committing:
         if group is None or self._out.is_busy or self._pending is not None:
             return
         self._own_leaf.look(group.leaf(group.own_leaf_index), now)
-        waiting = [since for since in (self._agenda.since, self._own_leaf.since) if since is not None]
-        if not waiting or not self._log.is_drained or now < self._pause_until:
+        due_at = self.due_at
+        if due_at is None or not self._log.is_drained or now < self._pause_until:
             return
-        rank = self._rank(group)
-        if rank and not self._member.is_alone:
+        if self._rank(group) and not self._member.is_alone:
             self._own_leaf.propose(group, lambda: self._member.group)
-        if now < min(waiting) + BATCH_S + TAKEOVER_S * rank:
+        if now < due_at:
             return
         plan = self._agenda.plan(self._member.leaves(), self._member.context, group.own_leaf_index)
         if plan or (self._own_leaf.change is not None and not plan.is_barred):

@@ -4,18 +4,19 @@
 code change there together (DESIGN §3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from conclaved.identity import check_successor
 from conclaved.meeting.admission import Role
 from conclaved.meeting.alive import Watch, beacons
-from conclaved.meeting.errors import GroupRuleError
+from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.roster import Assess, Participant, chain_of, roster, shown_name
 from conclaved.meeting.rules import is_host
-from conclaved.meeting.security_code import security_code
+from conclaved.meeting.security_code import CodeEpoch, security_code
 from conclaved.mls import Group, LeafNode, StagedCommit
 from conclaved.sframe import EXPORTER_LABEL, EpochKeys
 from conclaved.sframe import CipherSuite as SframeSuite
@@ -28,18 +29,20 @@ GRACE_S = 10.0
 class Membership:
     """Owns the groups, and closes each exactly once."""
 
-    def __init__(self, out: Outbox, watch: Watch, assess: Assess) -> None:
+    def __init__(self, out: Outbox, watch: Watch, assess: Assess, wall: Callable[[], int]) -> None:
+        """`wall` gives seconds since 1970."""
         self._out = out
         self._watch = watch
         self._assess = assess
+        self._wall = wall
         self._past: list[tuple[float, Group]] = []
         self._heard: frozenset[int] = frozenset()
         self._distrusted: dict[bytes, str] = {}
         self._context: MeetingContext | None = None
+        self._leaves: dict[int, LeafNode] = {}
+        self._hosts: frozenset[int] = frozenset()
         self.group: Group | None = None
-        self.code = ""
-        self.code_epoch = 0
-        self.code_reason = ""
+        self.code = CodeEpoch()
 
     def __repr__(self) -> str:
         return f"Membership({self.group!r}, {len(self._past)} past)"
@@ -58,11 +61,11 @@ class Membership:
 
     def leaves(self) -> dict[int, LeafNode]:
         """The members' leaves by index."""
-        return {} if self.group is None else leaves_of(self.group)
+        return self._leaves
 
     def hosts(self) -> frozenset[int]:
         """The leaves with the host role."""
-        return frozenset(index for index, leaf in self.leaves().items() if is_host(leaf))
+        return self._hosts
 
     def sends_beacons(self) -> bool:
         """Whether this device is one of those that say every two seconds that they are alive."""
@@ -80,6 +83,7 @@ class Membership:
             self._assess,
             own_leaf=own,
             heard=self._heard,
+            compared=self.code.compared,
             distrusted=self._distrusted,
         )
 
@@ -89,7 +93,7 @@ class Membership:
 
     def found(self, group: Group, context: MeetingContext) -> None:
         """A group of our own that the log does not know yet: nobody is in it, nothing is sent."""
-        self.group, self._context = group, context
+        self._take(group, context)
 
     def enter(
         self,
@@ -111,9 +115,9 @@ class Membership:
         is_new_here = self.group is None
         if self.group is not None:
             self._past.append((now + GRACE_S, self.group))
-        self.group, self._context = group, context
+        self._take(group, context)
         self._heard = frozenset()
-        leaves = self.leaves()
+        leaves = self._leaves
         changes = [change for change in map(self._follow, updated) if change]
         keys_in = {leaf.signature_key for leaf in leaves.values()} - added_keys
         self._distrusted = {key: why for key, why in self._distrusted.items() if key in keys_in}
@@ -121,9 +125,12 @@ class Membership:
         self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()
         if is_code_epoch:
-            self.code = security_code(group.epoch_authenticator)
-            self.code_epoch = group.epoch
-            self.code_reason = code_reason or ", ".join((*self._who_joined(added_keys), *changes))
+            self.code = CodeEpoch(
+                security_code(group.epoch_authenticator),
+                group.epoch,
+                self._wall(),
+                code_reason or ", ".join((*self._who_joined(added_keys), *changes)),
+            )
         base_key = bytearray(group.export(EXPORTER_LABEL, b"", SFRAME_SUITE.parameters.nk))
         keys = EpochKeys(
             epoch=group.epoch,
@@ -141,6 +148,14 @@ class Membership:
         if leaf not in self._heard:
             self._heard |= {leaf}
             self._out.changed()
+
+    def compare(self, leaf: int, is_compared: bool) -> None:
+        """Note whether people have compared the code with those at `leaf`. Raises LocalError."""
+        if self.group is None or leaf not in self._leaves or leaf == self.group.own_leaf_index:
+            raise LocalError("there is no such other member", hint="see: conclavectl meeting roster")
+        compared = self.code.compared | {leaf} if is_compared else self.code.compared - {leaf}
+        self.code = replace(self.code, compared=compared)
+        self._out.changed()
 
     def past(self, epoch: int) -> Group | None:
         """The retired group of an epoch, while the grace lasts."""
@@ -161,10 +176,15 @@ class Membership:
         if self.group is not None:
             self.group.close()
         self.group = self._context = None
+        self._leaves, self._hosts = {}, frozenset()
         self._heard = frozenset()
         self._distrusted.clear()
-        self.code = self.code_reason = ""
-        self.code_epoch = 0
+        self.code = CodeEpoch()
+
+    def _take(self, group: Group, context: MeetingContext) -> None:
+        self.group, self._context = group, context
+        self._leaves = leaves_of(group)
+        self._hosts = frozenset(index for index, leaf in self._leaves.items() if is_host(leaf))
 
     def _follow(self, change: tuple[int, LeafNode, LeafNode]) -> str:
         """What a leaf's change means for its name, in words; empty if its certificate is the same."""

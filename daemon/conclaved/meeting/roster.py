@@ -40,7 +40,7 @@ class Participant:
     """By the invitation, which names it on one of its lists or was signed by it. The name counts only
     where somebody vouches for it."""
     is_compared: bool = False
-    """People in this room have compared the security code with this participant."""
+    """The people here have compared the security code with this one's, in this code epoch."""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -72,6 +72,7 @@ def roster(
     *,
     own_leaf: int,
     heard: frozenset[int] = frozenset(),
+    compared: frozenset[int] = frozenset(),
     distrusted: Mapping[bytes, str] = MappingProxyType({}),
 ) -> tuple[Participant, ...]:
     """The members in leaf order. `leaves` are those of a tree that passed the group rules.
@@ -112,6 +113,7 @@ def roster(
                 admitted_by=admitted_by,
                 is_expected=context.invitation.signer_key in keys
                 or (is_vouched_for and context.invitation.content.expects(verdict.name.lower())),
+                is_compared=index in compared,
             )
         )
     return tuple(participants)

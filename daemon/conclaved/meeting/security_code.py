@@ -6,6 +6,8 @@ the middle can vary both of the groups it plays between, so a match is a birthda
 99.6 bits make that about 2^50 whole epochs within seconds.
 """
 
+from dataclasses import dataclass, field
+
 GROUPS = 6
 DIGITS_PER_GROUP = 5
 BYTES_PER_GROUP = 5
@@ -24,3 +26,18 @@ def security_code(epoch_authenticator: bytes) -> str:
         chunk = epoch_authenticator[i * BYTES_PER_GROUP : (i + 1) * BYTES_PER_GROUP]
         groups.append(f"{int.from_bytes(chunk, 'big') % 10**DIGITS_PER_GROUP:0{DIGITS_PER_GROUP}d}")
     return " ".join(groups)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEpoch:
+    """The epoch whose code is shown: when and why it came, and with whom it has been compared."""
+
+    code: str = field(default="", repr=False)
+    """The security code."""
+    epoch: int = 0
+    time: int = 0
+    """When this device entered it, Unix seconds."""
+    reason: str = ""
+    """Who joined, or whose certificate changed, in words."""
+    compared: frozenset[int] = frozenset()
+    """The leaves with whose people the code was compared. A leaf changes hands in a new code epoch only."""

@@ -31,7 +31,7 @@ from dataclasses import replace
 
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission, IssuerType, check, origin
-from conclaved.meeting.alive import WINDOW_S, Beacon, Watch
+from conclaved.meeting.alive import WINDOW_S, Watch
 from conclaved.meeting.committing import Committing, Outcome
 from conclaved.meeting.errors import GroupRuleError, LocalError, RemoteError
 from conclaved.meeting.events import (
@@ -49,6 +49,7 @@ from conclaved.meeting.events import (
     PublishResult,
     Replay,
 )
+from conclaved.meeting.hearing import hear
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.invitation import SignedInvitation
 from conclaved.meeting.joining import Joining
@@ -64,24 +65,14 @@ from conclaved.meeting.roster import Assess, roster
 from conclaved.meeting.rules import RemoveReason, check_tree, line_of
 from conclaved.meeting.view import MeetingView, State
 from conclaved.meeting.voice import Voice
-from conclaved.meeting.welcoming import is_application_message, is_founding_commit
-from conclaved.mls import (
-    DecryptionFailed,
-    Group,
-    LeafNode,
-    MlsError,
-    OwnMessage,
-    PendingCommit,
-    Remove,
-    StagedCommit,
-    WrongEpoch,
-)
+from conclaved.meeting.welcoming import is_founding_commit
+from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, Remove, StagedCommit
 
 LEAVE_WITHIN_S = 5.0
 """How long a leaver waits until the others have removed it; then it is gone all the same."""
 ASK_THE_HOST = "ask the host, then join again"
 TICK_S = 0.5
-BUSY_TICK_S = 0.1
+"""The grain of everything that has no exact date."""
 
 _WORDS = {
     bytes([RemoveReason.KICK]): "was removed by a host",
@@ -122,7 +113,7 @@ class Session:
         self._out = Outbox(link.sealer(), random)
         self._own = OwnSide(invitation, identity, link.link_key(), wall)
         self._own.take_admission(admission)
-        self._member = Membership(self._out, self._watch, assess)
+        self._member = Membership(self._out, self._watch, assess, wall)
         self._joining = Joining(self._out, self._own, self._broke)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
@@ -155,9 +146,10 @@ class Session:
             service=content.service,
             epoch=member.group.epoch if is_in and member.group else 0,
             suite=SUITE.name,
-            code_epoch=member.code_epoch,
-            code_reason=member.code_reason if has_code else "",
-            security_code=member.code if has_code else "",
+            code_epoch=member.code.epoch,
+            code_time=member.code.time if has_code else 0,
+            code_reason=member.code.reason if has_code else "",
+            security_code=member.code.code if has_code else "",
             participants=member.participants() if is_in else (),
             lobby=self._hosting.waiting() if self._is_host() else (),
             is_host=self._is_host(),
@@ -211,6 +203,14 @@ class Session:
         """Throw out a member: its key goes on the kicked list. Raises LocalError when we may not."""
         self._require_host()
         self._hosting.kick(leaf)
+        return self._drain(now)
+
+    def compare(self, leaf: int, is_compared: bool, now: float) -> list[Effect]:
+        """People have compared the code with those at `leaf`, or take that back; until the next code.
+
+        Raises LocalError where there is no such other member.
+        """
+        self._member.compare(leaf, is_compared)
         return self._drain(now)
 
     def media_heard(self, leaf: int, epoch: int, now: float) -> list[Effect]:
@@ -283,7 +283,9 @@ class Session:
 
     def next_deadline(self, now: float) -> float:
         """When `tick` is to be called at the latest."""
-        return now + (BUSY_TICK_S if self._commits.has_work else TICK_S)
+        # What was due already waits for an event, a job's end or the log's next entry: each drains.
+        dates = (self._commits.due_at, self._voice.beacon_at, self._leave_by)
+        return min([now + TICK_S, *(at for at in dates if at is not None and at > now)])
 
     # -- on the way in --------------------------------------------------------------------------
 
@@ -417,32 +419,10 @@ class Session:
             self._out.bad_input(error)
 
     def _on_live(self, data: bytes, now: float) -> None:
-        group = self._member.group
-        if group is None or self._state is not State.IN_GROUP:
+        if self._state is State.IN_GROUP:
+            hear(data, self._member, self._watch, self._out, now)
+        else:
             self._others_heard = now
-            return
-        try:
-            if not is_application_message(data):
-                # Opened here, a commit's key would be gone when the log brings the commit.
-                raise RemoteError("a handshake message outside the log", rule="DESIGN §4 Meeting")
-            content = group.unprotect(data)
-        except OwnMessage:
-            return
-        except WrongEpoch as error:
-            if error.epoch > group.epoch:
-                self._watch.unknown_epoch(now)
-            return
-        except (MlsError, RemoteError) as error:
-            if isinstance(error, DecryptionFailed):
-                # Forged; or of this epoch's number in another group, which a commit that only some have
-                # taken leads to.
-                self._watch.unknown_epoch(now)
-            self._out.bad_input(error)
-            return
-        beacon = Beacon.decode(content.body) if isinstance(content.body, bytes) else None
-        if beacon is not None:
-            self._watch.heard(content.sender, beacon, now)
-            self._member.hear(content.sender)
 
     def _pump(self, now: float) -> None:
         """Take entries in order until one needs a job."""

@@ -30,6 +30,8 @@ class MeetingView:
     epoch: int = 0
     suite: str = ""
     code_epoch: int = 0
+    code_time: int = 0
+    """When the code epoch came, Unix seconds by this device's clock; 0 without a code."""
     code_reason: str = ""
     security_code: str = field(default="", repr=False)
     """Empty when alone or without a group."""

@@ -35,7 +35,9 @@ class Voice:
         self._commits = commits
         self._broke = broke
         self._session_id = out.random(SESSION_BYTES)
-        self._begun = self._beacon_at = now
+        self._begun = now
+        self.beacon_at = now
+        """When the next beacon is due, if this device is one of those who send any."""
         self._is_signing_beacon = False
 
     def __repr__(self) -> str:
@@ -43,9 +45,9 @@ class Voice:
 
     def beacon_if_due(self, now: float) -> None:
         """Say that we are alive, if it is time and we are one of those who do."""
-        if now < self._beacon_at or self._is_signing_beacon:
+        if now < self.beacon_at or self._is_signing_beacon:
             return
-        self._beacon_at = now + BEACON_INTERVAL_S
+        self.beacon_at = now + BEACON_INTERVAL_S
         if self._member.is_alone or not self._member.sends_beacons():
             return
         self._is_signing_beacon = True
