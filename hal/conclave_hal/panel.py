@@ -54,6 +54,12 @@ class PanelParticipant:
     """Why the assurance is what it is, in words for people."""
     issuer: str = ""
     """The trust anchor behind the certificate."""
+    leaf: int = -1
+    """The member's number in the group, by which a press means it."""
+    is_expected: bool = False
+    """The invitation names this member."""
+    is_compared: bool = False
+    """People here have compared the present code with this member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,15 @@ class PanelRequest:
     reason: str = ""
     obstacle: str = ""
     """Why no host may admit this one; empty where one may."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRemoved:
+    """Somebody whom a host threw out, and who is kept out until a host says otherwise."""
+
+    key_id: str
+    name: str
+    """Empty where this room does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +103,24 @@ class PanelView:
     code_epoch: int = 0
     code_reason: str = ""
     """Why the code is what it is now: "Ana, guest, joined"."""
+    code_time: int = 0
+    """When that was: seconds since 1970; 0 for no code."""
     suite: str = ""
     sframe_suite: str = ""
     camera_muted: bool = False
     microphone_muted: bool = False
     shutter: str = "unknown"
     mute_switch: str = "unknown"
-    can_admit: bool = False
+    is_host: bool = False
+    """Whether people here may admit, remove, hand over and end for all."""
+    missing: tuple[str, ...] = ()
+    """Names that the invitation expects and that are not in."""
+    removed: tuple[PanelRemoved, ...] = ()
+    """For hosts."""
+    minds: str = ""
+    """Why this room is about to leave by its own rules; empty when it is not."""
+    leaving_in_s: int = 0
+    """Seconds until it does."""
     notices: tuple[str, ...] = ()
     """What is wrong, in lines for people: alarms first."""
     news: tuple[str, ...] = ()
@@ -113,14 +139,33 @@ class ActionKind(Enum):
     UNMUTE_CAMERA = "unmute_camera"
     ADMIT = "admit"
     DENY = "deny"
+    KICK = "kick"
+    ALLOW_BACK = "allow_back"
+    HAND_OVER = "hand_over"
+    END_FOR_ALL = "end_for_all"
+    COMPARED = "compared"
+    NOT_COMPARED = "not_compared"
+
+
+CONCERNS_A_REQUEST = frozenset({ActionKind.ADMIT, ActionKind.DENY, ActionKind.ALLOW_BACK})
+CONCERNS_A_MEMBER = frozenset(
+    {ActionKind.KICK, ActionKind.HAND_OVER, ActionKind.COMPARED, ActionKind.NOT_COMPARED}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PanelAction:
-    """A press, with the request it concerns where it concerns one."""
+    """A press, with what it concerns as it stood on the glass: the room may be another by now."""
 
     kind: ActionKind
     request_id: str = ""
+    """For CONCERNS_A_REQUEST: of the lobby, or the key id of one who was removed."""
+    leaf: int = -1
+    """For CONCERNS_A_MEMBER."""
+    name: str = ""
+    """Who stood at `leaf`."""
+    code_epoch: int = 0
+    """Which code stood there, where the press is about the code."""
 
 
 class Panel(Device):

@@ -6,7 +6,7 @@ The names of the members are those of `PanelView`; enums stand as their values.
 from dataclasses import asdict
 
 from conclave_hal.display_text import display_text
-from conclave_hal.panel import PanelParticipant, PanelRequest, PanelView
+from conclave_hal.panel import PanelParticipant, PanelRemoved, PanelRequest, PanelView
 
 NO_NAME = "(no name)"
 
@@ -20,6 +20,9 @@ def panel_document(view: PanelView) -> dict[str, object]:
         document[key] = display_text(document[key])
     document["participants"] = [_participant(participant) for participant in view.participants]
     document["lobby"] = [_request(request) for request in view.lobby]
+    document["minds"] = display_text(view.minds, max_length=400)
+    document["missing"] = [display_text(name) or NO_NAME for name in view.missing]
+    document["removed"] = [_removed(removed) for removed in view.removed]
     document["news"] = [display_text(line, max_length=400) for line in view.news]
     document["notices"] = [display_text(notice, max_length=400) for notice in view.notices]
     return document
@@ -32,6 +35,10 @@ def _participant(participant: PanelParticipant) -> dict[str, object]:
         document[key] = display_text(document[key])
     document["reason"] = display_text(participant.reason, max_length=400)
     return document
+
+
+def _removed(removed: PanelRemoved) -> dict[str, object]:
+    return {"key_id": removed.key_id, "name": display_text(removed.name)}
 
 
 def _request(request: PanelRequest) -> dict[str, object]:

@@ -162,7 +162,7 @@ def test_the_panel_shows_what_the_bus_says() -> None:
     assert (view.epoch, view.code_epoch) == (9, 7)
     assert [p.assurance for p in view.participants] == ["verified", "provider"]
     assert view.participants[1].vouched_by == "the invitation"
-    assert view.can_admit
+    assert view.is_host
     assert (view.notices, view.news) == (status.notices, status.news)
 
 

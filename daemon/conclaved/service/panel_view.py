@@ -1,9 +1,11 @@
 """From snapshots to what the panel shows. Pure."""
 
-from conclave_hal.panel import Lock, MeetingState, PanelParticipant, PanelRequest, PanelView
+from conclave_hal.panel import Lock, MeetingState, PanelParticipant, PanelRemoved, PanelRequest, PanelView
 from conclaved.bus.room import HardwareStatus, MeetingStatus
 
 LEFT = "left the meeting"
+MOST_MISSING = 40
+"""More names nobody reads on a panel; the last line counts the others."""
 SFRAME_SUITE = "AES_128_GCM_SHA256_128"
 
 
@@ -26,6 +28,9 @@ def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: Hardwar
                 vouched_by=p.admitted_by,
                 reason=p.reason,
                 issuer=p.issuer,
+                leaf=p.leaf,
+                is_expected=p.is_expected,
+                is_compared=p.is_compared,
             )
             for p in meeting.participants
         ),
@@ -36,17 +41,28 @@ def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: Hardwar
         epoch=meeting.epoch,
         code_epoch=meeting.code_epoch,
         code_reason=meeting.code_reason,
+        code_time=meeting.code_time,
         suite=meeting.suite,
         sframe_suite=SFRAME_SUITE if meeting.suite else "",
         camera_muted=hardware.camera_muted,
         microphone_muted=hardware.microphone_muted,
         shutter=hardware.shutter,
         mute_switch=hardware.mute_switch,
-        can_admit=meeting.is_host,
+        is_host=meeting.is_host,
+        missing=_few(meeting.missing),
+        removed=tuple(PanelRemoved(r.key_id, r.name) for r in meeting.removed),
+        minds=meeting.minds,
+        leaving_in_s=meeting.leaving_in_s,
         notices=_notices(meeting),
         news=meeting.news,
         service=meeting.service,
     )
+
+
+def _few(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(names) <= MOST_MISSING:
+        return names
+    return (*names[:MOST_MISSING], f"and {len(names) - MOST_MISSING} more")
 
 
 def _notices(meeting: MeetingStatus) -> tuple[str, ...]:

@@ -304,19 +304,35 @@ class ConclaveRoom:
                 self._hardware.camera_muted = action.kind is ActionKind.MUTE_CAMERA
             case ActionKind.MUTE_MICROPHONE | ActionKind.UNMUTE_MICROPHONE:
                 self._hardware.microphone_muted = action.kind is ActionKind.MUTE_MICROPHONE
-            case ActionKind.ADMIT | ActionKind.DENY:
+            case _:
                 self._decide(action)
         self._switched()
 
     def _decide(self, action: PanelAction) -> None:
         runner = self._attending.runner
+        if runner is None or not self._stands(action):
+            return
         try:
-            if runner is not None and action.kind is ActionKind.ADMIT:
-                runner.admit(action.request_id)
-            elif runner is not None:
-                runner.deny(action.request_id)
+            match action.kind:
+                case ActionKind.ADMIT:
+                    runner.admit(action.request_id)
+                case ActionKind.DENY:
+                    runner.deny(action.request_id)
+                case ActionKind.KICK:
+                    runner.kick(action.leaf)
+                case _:
+                    log.warning("this version of the room cannot do what was pressed: %s", action.kind.value)
         except MeetingError as error:
             log.warning("the panel asked in vain: %s", error)
+
+    def _stands(self, action: PanelAction) -> bool:
+        """Whether who was pressed, and the code that was compared, are still those of the meeting."""
+        meeting = self.meeting()
+        if action.leaf >= 0 and (action.leaf, action.name) not in {
+            (p.leaf, p.name) for p in meeting.participants
+        }:
+            return False
+        return action.code_epoch in (0, meeting.code_epoch)
 
     async def run(self) -> None:
         """Run hardware and panel until cancelled; a meeting is left in an orderly way then.

@@ -4,6 +4,7 @@ server -> page   {"type": "view", "sequence": 7, "view": {...} | null, "switches
 page -> server   {"type": "drawn", "sequence": 7}       that view is on the glass
                  {"type": "hidden"}                     nobody sees this page now
                  {"type": "press", "kind": "admit", "request_id": "..."}
+                 {"type": "press", "kind": "kick", "leaf": 3}
                  {"type": "switch", "switch": "shutter", "position": "blocking"}
 """
 
@@ -13,7 +14,7 @@ from enum import Enum
 from typing import TypeVar
 
 from conclave_hal.errors import DeviceError
-from conclave_hal.panel import ActionKind, PanelAction
+from conclave_hal.panel import CONCERNS_A_MEMBER, CONCERNS_A_REQUEST, ActionKind, PanelAction
 from conclave_hal.switches import SwitchPosition
 
 E = TypeVar("E", bound=Enum)
@@ -61,12 +62,16 @@ def parse_message(data: str | bytes) -> PageMessage:
             return SwitchMoved(switch, _member(SwitchPosition, position))
         case {"type": "press", "kind": str(kind), "request_id": str(request_id)}:
             action = PanelAction(_member(ActionKind, kind), request_id)
+        case {"type": "press", "kind": str(kind), "leaf": int(leaf)} if not isinstance(leaf, bool):
+            action = PanelAction(_member(ActionKind, kind), leaf=leaf)
         case {"type": "press", "kind": str(kind)}:
             action = PanelAction(_member(ActionKind, kind))
         case _:
             raise DeviceError("the page sent a message of no known shape")
-    if (action.kind in {ActionKind.ADMIT, ActionKind.DENY}) != bool(action.request_id):
+    if (action.kind in CONCERNS_A_REQUEST) != bool(action.request_id):
         raise DeviceError("the page sent a press that concerns no request, or one that it cannot concern")
+    if (action.kind in CONCERNS_A_MEMBER) != (action.leaf >= 0):
+        raise DeviceError("the page sent a press that concerns no member, or one that it cannot concern")
     return action
 
 

@@ -36,6 +36,7 @@ from conclave_hal.options import (
 )
 from conclave_hal.panel import ActionKind, MeetingState, Panel, PanelAction, PanelView
 from conclave_hal.panel_document import panel_document
+from conclave_hal.panel_press import meant
 from conclave_hal.simulated.page_guard import PageGuard
 from conclave_hal.simulated.page_messages import (
     MAX_MESSAGE_BYTES,
@@ -63,6 +64,9 @@ _STATIC = {
     "details.css": ("details.css", "text/css; charset=utf-8"),
     "panel.js": ("panel.js", "text/javascript; charset=utf-8"),
     "draw.js": ("draw.js", "text/javascript; charset=utf-8"),
+    "elements.js": ("elements.js", "text/javascript; charset=utf-8"),
+    "hosting.js": ("hosting.js", "text/javascript; charset=utf-8"),
+    "people.js": ("people.js", "text/javascript; charset=utf-8"),
     "details.js": ("details.js", "text/javascript; charset=utf-8"),
     "words.js": ("words.js", "text/javascript; charset=utf-8"),
 }
@@ -320,17 +324,14 @@ class SimulatedPanel(Panel):
                 self._press(page, action)
 
     def _press(self, page: _Page, action: PanelAction) -> None:
-        view = page.drawn
-        if action.kind in {ActionKind.ADMIT, ActionKind.DENY}:
-            # Somebody pressed what was on the glass; a card that has gone admits nobody.
-            waiting = {request.request_id for request in view.lobby} if view and view.can_admit else set()
-            if action.request_id not in waiting:
-                log.info("panel: dropped a press on a card that is gone")
-                return
+        press = meant(page.drawn, action)
+        if press is None:
+            log.info("panel: dropped a press on what is gone from the glass")
+            return
         if self._presses.qsize() >= MAX_WAITING_PRESSES:
             log.warning("panel: dropped a press, %d wait already", MAX_WAITING_PRESSES)
             return
-        self._presses.put_nowait(action)
+        self._presses.put_nowait(press)
 
     def _let_people_unmute(self, before: PanelView | None, view: PanelView) -> None:
         """What people do who came for the meeting: one press each, once, as soon as they are in it."""

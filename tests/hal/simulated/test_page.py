@@ -203,6 +203,127 @@ async def test_the_hardware_switch_wins_and_an_unknown_one_is_not_safe(glass: Gl
         assert shown == [word, why], (is_muted, switch)
 
 
+async def test_a_code_says_why_and_when_it_changed(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    said = await glass.text("#code-reason")
+    assert re.fullmatch(
+        "Changed because: \u2068Ana Lima \\(guest\\) joined\u2069, at [0-2]\\d:[0-5]\\d", said
+    )
+
+
+async def test_who_is_missing_and_who_was_not_expected_is_shown(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    assert "lighthouse.rooms.example" in await glass.text("#missing")
+    rows = (await glass.page.evaluate("[...document.querySelectorAll('.person')].map(p => p.innerText)"))[:4]
+    assert ["not expected" in row for row in rows] == ["Ana Lima" in row for row in rows]
+    await glass.press("#lock")
+    assert "lighthouse.rooms.example" in await glass.text("#details")
+
+
+async def test_a_service_end_is_named_as_such_and_counted_apart(glass: Glass, tmp_path: Path) -> None:
+    await glass.show(views.SERVED)
+    assert await glass.text("h1") == "4 people, 1 service end, 2 not verified"
+    assert await glass.text(".service-end") == "service end"
+    keep("service-end.png", await glass.page.picture(), tmp_path)
+
+
+async def test_a_room_that_minds_something_counts_down_on_its_panel(glass: Glass, tmp_path: Path) -> None:
+    await glass.show(views.MINDING)
+    assert await glass.text("#notices li") == f"Leaving in 12 s: \u2068{views.MINDING.minds}\u2069"
+    keep("minding.png", await glass.page.picture(), tmp_path)
+
+
+async def test_a_tick_says_whom_people_compared_which_code_with(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    pressed = glass.panel.actions()
+    await glass.press("[id='compare 5']")
+    assert await anext(pressed) == PanelAction(ActionKind.COMPARED, leaf=5, name="Ana Lima", code_epoch=7)
+    await glass.press("[id='compare 1']")
+    untick = PanelAction(ActionKind.NOT_COMPARED, leaf=1, name="south.rooms.example", code_epoch=7)
+    assert await anext(pressed) == untick
+
+
+@pytest.mark.parametrize("view", [views.BROKEN, views.CATCHING_UP, replace(views.MEETING, security_code="")])
+async def test_where_no_code_stands_nothing_is_ticked(glass: Glass, view: PanelView) -> None:
+    await glass.show(view)
+    assert await glass.page.evaluate("document.querySelectorAll('.compare').length") == 0
+
+
+TWICE = [
+    ("kick 2", PanelAction(ActionKind.KICK, leaf=2, name="harbour.rooms.example")),
+    ("hand_over 2", PanelAction(ActionKind.HAND_OVER, leaf=2, name="harbour.rooms.example")),
+    ("end_for_all", PanelAction(ActionKind.END_FOR_ALL)),
+]
+
+
+async def test_what_cannot_be_taken_back_is_pressed_twice(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    await glass.press("[id='open 2']")
+    pressed = glass.panel.actions()
+    for button, action in TWICE:
+        await glass.press(f"[id='{button}']")
+        assert (await glass.text(f"[id='{button}']")).startswith("Really")
+        await glass.press("#leave-button")
+        assert await anext(pressed) == PanelAction(ActionKind.LEAVE)
+        await glass.show(replace(views.MEETING, epoch=10))
+        await glass.press(f"[id='{button}']")
+        assert await anext(pressed) == action
+
+
+async def test_a_question_about_one_member_is_not_answered_for_another(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    await glass.press("#lock")
+    await glass.press("[id='kick 2']")
+    newcomer = replace(views.GUEST, leaf=2, name="newcomer.example")
+    await glass.show(replace(views.MEETING, participants=(*views.MEETING.participants[:2], newcomer)))
+    await glass.press("[id='kick 2']")
+    assert await glass.text("[id='kick 2']") == "Really remove?"
+    await glass.press("#leave-button")
+    assert await anext(glass.panel.actions()) == PanelAction(ActionKind.LEAVE)
+
+
+async def test_a_double_tap_is_no_answer(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    await glass.press("#lock")
+    where = await glass.page.evaluate(
+        "(b => ({x: b.x + b.width / 2, y: b.y + b.height / 2}))"
+        "(document.getElementById('end_for_all').getBoundingClientRect())"
+    )
+    # The page's own clock is stopped, so that the finger comes at once however busy the machine is.
+    await glass.page.evaluate("{ const now = performance.now(); performance.now = () => now; }")
+    for count in (1, 2):
+        for kind in ("mousePressed", "mouseReleased"):
+            await glass.page.call(
+                "Input.dispatchMouseEvent", type=kind, button="left", clickCount=count, **where
+            )
+    assert await glass.text("#end_for_all") == "Really end it for everybody?"
+    await glass.press("#leave-button")
+    assert await anext(glass.panel.actions()) == PanelAction(ActionKind.LEAVE)
+
+
+async def test_a_host_lets_somebody_back_whom_it_threw_out(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    await glass.press("#lock")
+    assert "rude@elsewhere.example" in await glass.text(".removed")
+    await glass.press("[id='allow_back 00112233445566aa']")
+    action = PanelAction(ActionKind.ALLOW_BACK, request_id="00112233445566aa")
+    assert await anext(glass.panel.actions()) == action
+
+
+async def test_who_is_no_host_gets_no_host_s_buttons(glass: Glass) -> None:
+    await glass.show(replace(views.MEETING, is_host=False, removed=()))
+    await glass.press("#lock")
+    assert await glass.page.evaluate("document.querySelectorAll('#details .small').length") == 0
+
+
+async def test_a_new_view_leaves_the_details_where_people_read(glass: Glass) -> None:
+    await glass.show(views.HOSTILE)
+    await glass.press("#lock")
+    await glass.page.evaluate("document.querySelector('.details-left').scrollTop = 200")
+    await glass.show(replace(views.HOSTILE, epoch=10))
+    assert await glass.page.evaluate("document.querySelector('.details-left').scrollTop") == 200
+
+
 PRESSES = [
     (views.MEETING, "#leave-button", PanelAction(ActionKind.LEAVE)),
     (views.MEETING, "#microphone-button", PanelAction(ActionKind.MUTE_MICROPHONE)),
@@ -238,7 +359,7 @@ async def test_a_finger_on_a_card_that_has_only_just_appeared_admits_nobody(glas
 
 
 async def test_only_hosts_get_buttons_in_the_lobby(glass: Glass) -> None:
-    await glass.show(replace(views.MEETING, can_admit=False))
+    await glass.show(replace(views.MEETING, is_host=False))
     assert "Only a host can let somebody in." in await glass.text("#lobby")
     assert await glass.page.evaluate("document.querySelectorAll('.admit').length") == 0
 

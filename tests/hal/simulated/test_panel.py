@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from conclave_hal.device import Health
 from conclave_hal.errors import DeviceError, UsageError
-from conclave_hal.panel import ActionKind, PanelAction
+from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.page_guard import PageGuard
 from conclave_hal.simulated.page_messages import parse_message
@@ -164,12 +164,23 @@ PRESSES = [
     ({"kind": "unmute_camera"}, PanelAction(ActionKind.UNMUTE_CAMERA)),
     ({"kind": "admit", "request_id": "r-17"}, PanelAction(ActionKind.ADMIT, "r-17")),
     ({"kind": "deny", "request_id": "r-17"}, PanelAction(ActionKind.DENY, "r-17")),
+    ({"kind": "kick", "leaf": 5}, PanelAction(ActionKind.KICK, leaf=5, name="Ana Lima")),
+    ({"kind": "hand_over", "leaf": 5}, PanelAction(ActionKind.HAND_OVER, leaf=5, name="Ana Lima")),
+    (
+        {"kind": "compared", "leaf": 5},
+        PanelAction(ActionKind.COMPARED, leaf=5, name="Ana Lima", code_epoch=7),
+    ),
+    (
+        {"kind": "allow_back", "request_id": "ffeeddccbbaa9988"},
+        PanelAction(ActionKind.ALLOW_BACK, "ffeeddccbbaa9988"),
+    ),
+    ({"kind": "end_for_all"}, PanelAction(ActionKind.END_FOR_ALL)),
 ]
 
 
 @pytest.mark.parametrize(("message", "action"), PRESSES)
 async def test_a_press_comes_back_as_an_action(
-    panel: SimulatedPanel, message: dict[str, str], action: PanelAction
+    panel: SimulatedPanel, message: dict[str, Any], action: PanelAction
 ) -> None:
     await panel.show(MEETING)
     async with page(panel) as one:
@@ -178,7 +189,7 @@ async def test_a_press_comes_back_as_an_action(
         assert await anext(panel.actions()) == action
 
 
-@pytest.mark.parametrize("view", [VERIFIED, replace(MEETING, can_admit=False)], ids=["gone", "no host"])
+@pytest.mark.parametrize("view", [VERIFIED, replace(MEETING, is_host=False)], ids=["gone", "no host"])
 async def test_a_press_on_a_card_that_is_not_on_the_glass_does_nothing(
     panel: SimulatedPanel, view: Any
 ) -> None:
@@ -186,6 +197,32 @@ async def test_a_press_on_a_card_that_is_not_on_the_glass_does_nothing(
     async with page(panel) as one:
         await one.paint()
         await one.say(type="press", kind="admit", request_id="r-17")
+        await one.say(type="press", kind="leave")
+        assert await anext(panel.actions()) == PanelAction(ActionKind.LEAVE)
+
+
+NO_HOST = replace(MEETING, is_host=False)
+GONE: list[tuple[PanelView, dict[str, Any]]] = [
+    (MEETING, {"kind": "kick", "leaf": 99}),
+    (MEETING, {"kind": "kick", "leaf": 0}),
+    (MEETING, {"kind": "allow_back", "request_id": "r-17"}),
+    (NO_HOST, {"kind": "kick", "leaf": 5}),
+    (NO_HOST, {"kind": "hand_over", "leaf": 5}),
+    (NO_HOST, {"kind": "end_for_all"}),
+    (NO_HOST, {"kind": "allow_back", "request_id": "ffeeddccbbaa9988"}),
+    (replace(MEETING, security_code=""), {"kind": "compared", "leaf": 5}),
+    (IDLE, {"kind": "end_for_all"}),
+]
+
+
+@pytest.mark.parametrize(("view", "message"), GONE, ids=range(len(GONE)))
+async def test_a_press_on_what_is_not_on_the_glass_or_not_for_this_room_does_nothing(
+    panel: SimulatedPanel, view: PanelView, message: dict[str, Any]
+) -> None:
+    await panel.show(view)
+    async with page(panel) as one:
+        await one.paint()
+        await one.say(type="press", **message)
         await one.say(type="press", kind="leave")
         assert await anext(panel.actions()) == PanelAction(ActionKind.LEAVE)
 
@@ -211,6 +248,12 @@ BAD_MESSAGES = [
     '{"type": "press", "kind": "unlock"}',
     '{"type": "press", "kind": "admit"}',
     '{"type": "press", "kind": "leave", "request_id": "r-17"}',
+    '{"type": "press", "kind": "leave", "leaf": 3}',
+    '{"type": "press", "kind": "kick"}',
+    '{"type": "press", "kind": "kick", "leaf": -1}',
+    '{"type": "press", "kind": "kick", "leaf": true}',
+    '{"type": "press", "kind": "kick", "leaf": 3, "request_id": "r-17"}',
+    '{"type": "press", "kind": "allow_back", "leaf": 3}',
     '{"type": "switch", "switch": "door", "position": "blocking"}',
     '{"type": "switch", "switch": "shutter", "position": "ajar"}',
 ]

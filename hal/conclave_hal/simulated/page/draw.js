@@ -1,36 +1,12 @@
 // Draws a view on the glass. Every text goes through textContent: names are strangers' input.
 
+import { byId, element, icon, keepingFocus, nameOf } from "./elements.js";
+import { drawPeople } from "./people.js";
 import * as words from "./words.js";
 
-export const byId = (id) => document.getElementById(id);
+const LONG_HEADLINE = 30;
 
-export function element(tag, className = "", text = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-}
-
-export function icon(name, className = "") {
-  const namespace = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(namespace, "svg");
-  svg.setAttribute("aria-hidden", "true");
-  if (className) svg.setAttribute("class", className);
-  const use = document.createElementNS(namespace, "use");
-  use.setAttribute("href", `#${name}`);
-  svg.append(use);
-  return svg;
-}
-
-// A name in its own direction; one that nobody vouches for stands in quotation marks.
-export function nameOf(participant, className) {
-  const name = element("bdi", className, participant.name);
-  name.title = participant.name;
-  if (!words.assurance(participant.assurance).isSafe) name.classList.add("claimed");
-  return name;
-}
-
-export function draw(view, press) {
+export function draw(view, press, openDetails) {
   const glass = byId("glass");
   const lock = words.lock(view.lock);
   glass.dataset.state = view.state;
@@ -41,6 +17,7 @@ export function draw(view, press) {
   byId("lock-meaning").textContent = lock.meaning;
   byId("title").textContent = view.title ? words.isolated(view.title) : "";
   setText("headline", words.headline(view));
+  byId("headline").classList.toggle("is-long", words.headline(view).length > LONG_HEADLINE);
   byId("room").textContent = view.room;
   byId("level").textContent = view.state === "in_meeting" ? words.level(view.level) : "";
   document.title = `${words.headline(view)} · ${lock.word}`;
@@ -48,10 +25,11 @@ export function draw(view, press) {
   drawCode(view);
   drawStage(view);
   keepingFocus(() => {
-    drawPeople(view);
+    drawPeople(view, press, openDetails);
     drawLobby(view, press);
     drawControls(view, press);
   });
+  setText("news", view.news.length ? view.news[view.news.length - 1] : "");
   markCut();
 }
 
@@ -60,7 +38,7 @@ export function markCut() {
   for (const list of [byId("people"), byId("lobby")]) {
     const isCut = list.scrollHeight > list.clientHeight + 4;
     list.classList.toggle("is-cut", isCut);
-    list.parentElement.classList.toggle("has-more", isCut && list.children.length > 1);
+    list.closest("section").classList.toggle("has-more", isCut && list.children.length > 1);
   }
 }
 
@@ -71,7 +49,7 @@ function setText(id, text) {
 
 function drawNotices(view) {
   const list = byId("notices");
-  const texts = view.notices.length || view.lock !== "broken" ? view.notices : ["This device is behind."];
+  const texts = words.notices(view);
   if (JSON.stringify(texts) === list.dataset.shown) return;
   list.dataset.shown = JSON.stringify(texts);
   list.replaceChildren(...texts.map((text) => {
@@ -101,36 +79,6 @@ function drawStage(view) {
   setText("stage-note", stage.note);
 }
 
-function drawPeople(view) {
-  // Those whom nobody verified come first, so that a long list cannot hide them.
-  const safeLast = (p) => (words.assurance(p.assurance).isSafe ? 1 : 0);
-  const sorted = [...view.participants].sort((a, b) => safeLast(a) - safeLast(b));
-  byId("people-name").textContent = sorted.length > 1 ? `In the meeting: ${sorted.length}` : "In the meeting";
-  setText("news", view.news.length ? view.news[view.news.length - 1] : "");
-  byId("people").replaceChildren(...sorted.map(person));
-}
-
-function person(participant) {
-  const assurance = words.assurance(participant.assurance);
-  const row = element("li", assurance.isSafe ? "person" : "person unverified");
-  const lines = element("div", "person-lines");
-  const first = element("p", "person-name");
-  first.append(nameOf(participant, "name"));
-  const second = element("p", "person-facts");
-  second.append(element("strong", "assurance", assurance.word));
-  if (participant.role) second.append(element("span", "role", participant.role));
-  const heard = element("span", participant.is_heard ? "heard" : "heard not-yet");
-  if (participant.is_self) {
-    second.append(element("span", "self", "this room"));
-  } else {
-    heard.append(icon(participant.is_heard ? "heard" : "unheard"), participant.is_heard ? "heard" : "not heard");
-    second.append(heard);
-  }
-  lines.append(first, second);
-  row.append(icon(assurance.icon, "assurance-icon"), lines);
-  return row;
-}
-
 const SETTLE_MS = 600;
 let lobbyShown = "";
 let lobbyChangedAt = 0;
@@ -144,7 +92,7 @@ function drawLobby(view, press) {
     lobbyShown = order;
     lobbyChangedAt = performance.now();
   }
-  byId("lobby").replaceChildren(...requests.map((request) => card(request, view.can_admit, press)));
+  byId("lobby").replaceChildren(...requests.map((request) => card(request, view.is_host, press)));
 }
 
 function card(request, canAdmit, press) {
@@ -177,7 +125,7 @@ function card(request, canAdmit, press) {
       // A finger on its way to one card must not hit another that has just moved under it.
       const isFinger = event.isTrusted && event.detail > 0;
       if (isFinger && performance.now() - lobbyChangedAt < SETTLE_MS) return;
-      press(kind, request.request_id);
+      press(kind, { request_id: request.request_id });
     });
     buttons.append(button);
   }
@@ -201,10 +149,4 @@ function drawControls(view, press) {
   byId("leave-word").textContent = words.leave(view).word;
   byId("leave-why").textContent = words.leave(view).why;
   byId("leave-button").onclick = () => press("leave");
-}
-
-function keepingFocus(change) {
-  const focused = document.activeElement?.id;
-  change();
-  if (focused && document.activeElement?.id !== focused) byId(focused)?.focus();
 }

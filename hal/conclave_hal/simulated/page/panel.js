@@ -1,7 +1,8 @@
 // The page's connection: views come in and are acknowledged once painted, presses go out.
 
-import { byId, draw, markCut } from "./draw.js";
-import { drawDetails, toggleDetails } from "./details.js";
+import { draw, markCut } from "./draw.js";
+import { drawDetails, openDetailsAt, toggleDetails } from "./details.js";
+import { byId } from "./elements.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 let socket = null;
@@ -11,7 +12,8 @@ let sequence = 0;
 const say = (message) => {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 };
-const press = (kind, requestId = "") => say({ type: "press", kind, ...(requestId && { request_id: requestId }) });
+// What a press concerns: {request_id} or {leaf}, or nothing.
+const press = (kind, concerns = {}) => say({ type: "press", kind, ...concerns });
 
 function connect() {
   const address = new URL("socket", location.href);
@@ -31,8 +33,8 @@ function receive(message) {
     byId("lost-title").textContent = "The room is starting";
     byId("lost-line").textContent = "It has not said anything yet.";
   } else {
-    draw(message.view, press);
-    drawDetails(message.view);
+    draw(message.view, press, openDetailsAt);
+    drawDetails(message.view, press);
   }
   acknowledge();
 }

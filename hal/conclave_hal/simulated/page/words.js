@@ -19,6 +19,9 @@ export const lock = (value) => LOCK[value] ?? LOCK.broken;
 const LEVEL = { locked: "Verified participants only", standard: "Guests allowed" };
 export const level = (value) => LEVEL[value] ?? value;
 
+export const isService = (participant) => participant.role === "service end";
+export const role = (participant) => (isService(participant) ? "service end, which only receives" : participant.role);
+
 export function headline(view) {
   if (view.state === "joining") return "Joining the meeting";
   if (view.state === "lobby") return "Waiting to be let in";
@@ -26,10 +29,36 @@ export function headline(view) {
   if (view.state !== "in_meeting") return "Not in a meeting";
   const count = view.participants.length;
   if (count <= 1) return "Nobody else is here";
+  const services = view.participants.filter(isService).length;
+  const people = `${count - services} ${count - services === 1 ? "person" : "people"}`;
+  const who = services === 0 ? people : `${people}, ${services} service ${services === 1 ? "end" : "ends"}`;
   const unverified = view.participants.filter((p) => !assurance(p.assurance).isSafe).length;
-  if (unverified === 0) return `${count} people, all verified`;
-  if (unverified === count) return `${count} people, none verified`;
-  return `${count} people, ${unverified} not verified`;
+  if (unverified === 0) return `${who}, all verified`;
+  if (unverified === count) return `${who}, none verified`;
+  return `${who}, ${unverified} not verified`;
+}
+
+export function notices(view) {
+  const leaving = view.minds ? [`Leaving in ${view.leaving_in_s} s: ${isolated(view.minds)}`] : [];
+  const behind = view.notices.length === 0 && view.lock === "broken" ? ["This device is behind."] : [];
+  return [...leaving, ...behind, ...view.notices];
+}
+
+const NAMES_ON_THE_GLASS = 3;
+
+export function missing(view) {
+  if (view.state !== "in_meeting" || view.missing.length === 0) return "";
+  const shown = view.missing.slice(0, NAMES_ON_THE_GLASS).map(isolated).join(", ");
+  return `Expected, not here: ${shown}${view.missing.length > NAMES_ON_THE_GLASS ? " and others" : ""}`;
+}
+
+// Only a code that stands is compared: one behind a lock that is not closed is struck out.
+export const isCodeCurrent = (view) => view.lock === "locked" && view.security_code !== "";
+
+// In the room's own time, as its clock shows it.
+export function clockTime(seconds) {
+  const when = new Date(seconds * 1000);
+  return [when.getHours(), when.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
 export function hasUnverified(view) {
@@ -65,12 +94,14 @@ export function code(view) {
   return {
     groups,
     isCurrent,
-    caption: isCurrent ? "Read it aloud. Same digits on every panel: nobody is in between."
+    caption: isCurrent ? "Read it aloud. Same digits on every panel: nobody is in between. Tick whom you compared with."
       : "Not current. Do not compare it now.",
-    reason: view.code_reason ? `Changed because: ${isolated(view.code_reason)}` : "",
+    reason: view.code_reason ? `Changed because: ${isolated(view.code_reason)}${at(view.code_time)}` : "",
     nothing: "",
   };
 }
+
+const at = (seconds) => (seconds ? `, at ${clockTime(seconds)}` : "");
 
 // A hardware switch wins, and one that nobody can read is never taken for closed.
 export function microphone(view) {

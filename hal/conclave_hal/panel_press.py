@@ -1,0 +1,63 @@
+"""What a press means: only what was on the glass when somebody pressed it.
+
+A card that has gone admits nobody, and a line that has become another's throws nobody out. The
+press comes back with the name and the code that people saw, so that the room can compare them with
+what is true when it acts.
+"""
+
+from dataclasses import replace
+
+from conclave_hal.panel import (
+    CONCERNS_A_MEMBER,
+    CONCERNS_A_REQUEST,
+    ActionKind,
+    MeetingState,
+    PanelAction,
+    PanelParticipant,
+    PanelView,
+)
+
+_FOR_HOSTS = frozenset(
+    {
+        ActionKind.ADMIT,
+        ActionKind.DENY,
+        ActionKind.KICK,
+        ActionKind.ALLOW_BACK,
+        ActionKind.HAND_OVER,
+        ActionKind.END_FOR_ALL,
+    }
+)
+
+
+def meant(view: PanelView | None, action: PanelAction) -> PanelAction | None:
+    """Return the press with what stood on `view`, or None where nothing of the kind did."""
+    concerns_the_meeting = action.kind in _FOR_HOSTS | CONCERNS_A_MEMBER
+    if not concerns_the_meeting:
+        return action
+    if view is None or view.state is not MeetingState.IN_MEETING:
+        return None
+    if action.kind in _FOR_HOSTS and not view.is_host:
+        return None
+    if action.kind in CONCERNS_A_REQUEST:
+        return action if action.request_id in _requests(view, action.kind) else None
+    if action.kind in CONCERNS_A_MEMBER:
+        participant = _member(view, action.leaf)
+        if participant is None:
+            return None
+        if action.kind in (ActionKind.COMPARED, ActionKind.NOT_COMPARED):
+            if not view.security_code:
+                return None
+            action = replace(action, code_epoch=view.code_epoch)
+        return replace(action, name=participant.name)
+    return action
+
+
+def _requests(view: PanelView, kind: ActionKind) -> set[str]:
+    if kind is ActionKind.ALLOW_BACK:
+        return {removed.key_id for removed in view.removed}
+    return {request.request_id for request in view.lobby}
+
+
+def _member(view: PanelView, leaf: int) -> PanelParticipant | None:
+    """Another member: nothing of this is done to oneself."""
+    return next((p for p in view.participants if p.leaf == leaf >= 0 and not p.is_self), None)

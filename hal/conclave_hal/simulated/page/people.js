@@ -1,0 +1,55 @@
+// The roster on the glass: a line each, with a mark for those whom people here have compared the code with.
+
+import { byId, element, icon, nameOf } from "./elements.js";
+import * as words from "./words.js";
+
+export function drawPeople(view, press, openDetails) {
+  // Those whom nobody verified come first, so that a long list cannot hide them.
+  const safeLast = (p) => (words.assurance(p.assurance).isSafe ? 1 : 0);
+  const sorted = [...view.participants].sort((a, b) => safeLast(a) - safeLast(b));
+  byId("people-name").textContent = sorted.length > 1 ? `In the meeting: ${sorted.length}` : "In the meeting";
+  byId("missing").textContent = words.missing(view);
+  byId("people").replaceChildren(...sorted.map((participant) => person(participant, view, press, openDetails)));
+}
+
+function person(participant, view, press, openDetails) {
+  const assurance = words.assurance(participant.assurance);
+  const row = element("li", assurance.isSafe ? "person" : "person unverified");
+  const lines = element("button", "person-lines person-open");
+  lines.type = "button";
+  lines.id = `open ${participant.leaf}`;
+  lines.setAttribute("aria-haspopup", "dialog");
+  lines.addEventListener("click", () => openDetails(participant.leaf));
+  const first = element("span", "person-name");
+  first.append(nameOf(participant, "name"));
+  const second = element("span", "person-facts");
+  second.append(element("strong", "assurance", assurance.word));
+  // The line may be cut at its end: what matters most comes first.
+  if (words.isService(participant)) second.append(element("span", "service-end", participant.role));
+  const heard = element("span", participant.is_heard ? "heard" : "heard not-yet");
+  if (participant.is_self) {
+    second.append(element("span", "self", "this room"));
+  } else {
+    heard.append(icon(participant.is_heard ? "heard" : "unheard"), participant.is_heard ? "heard" : "not heard");
+    second.append(heard);
+    if (!participant.is_expected) second.append(element("span", "not-expected", "not expected"));
+  }
+  if (participant.role && !words.isService(participant)) second.append(element("span", "role", participant.role));
+  lines.append(first, second);
+  row.append(icon(assurance.icon, "assurance-icon"), lines);
+  if (!participant.is_self && words.isCodeCurrent(view)) row.append(comparing(participant, press));
+  return row;
+}
+
+function comparing(participant, press) {
+  const { leaf, is_compared: isCompared } = participant;
+  const button = element("button", isCompared ? "compare is-compared" : "compare");
+  button.type = "button";
+  button.id = `compare ${leaf}`;
+  button.setAttribute("aria-pressed", String(isCompared));
+  button.setAttribute("aria-label", `Code compared with ${words.isolated(participant.name)}`);
+  button.title = isCompared ? "The code was compared" : "Tick when the code is the same";
+  button.append(element("span", "compare-box", isCompared ? "✓" : ""));
+  button.addEventListener("click", () => press(isCompared ? "not_compared" : "compared", { leaf }));
+  return button;
+}
