@@ -65,6 +65,12 @@ async def test_who_follows_the_link_finds_what_the_host_asked_for(service: str, 
     assert content.link_public_key == link.secret.link_key().public_key
 
 
+async def test_hosts_and_service_ends_are_named_in_the_invitation(service: str, tls: Tls) -> None:
+    request = asked(service, level="standard", hosts=("Ana@Example.net",), service_ends=("Rec.Example.net",))
+    content = SignedInvitation.verify((await Host().created(request, tls)).invitation).content
+    assert (content.hosts, content.service_ends) == (("ana@example.net",), ("rec.example.net",))
+
+
 BAD_REQUESTS: dict[str, tuple[dict[str, object], str]] = {
     "level": ({"level": "lax"}, "neither locked nor standard"),
     "no scheme": ({"service": "hub.example.com"}, "wss://HOST"),
@@ -78,6 +84,7 @@ BAD_REQUESTS: dict[str, tuple[dict[str, object], str]] = {
     "ends before it begins": ({"not_before": NOW, "not_after": NOW - 1}, "validity"),
     "long title": ({"title": "x" * 201}, "title"),
     "open though locked": ({"is_open": True}, "locked"),
+    "a host of a whole domain": ({"hosts": ("@example.org",)}, "whole domain"),
     "a name nobody can have": ({"invited": ("two words",)}, "form"),
 }
 

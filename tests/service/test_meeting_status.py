@@ -13,7 +13,7 @@ from conclaved.meeting import MeetingView, State
 from conclaved.meeting.admission import Role
 from conclaved.meeting.roster import Participant
 from conclaved.service.meeting_status import frames_refused, lock_of, meeting_status, stream_statuses
-from conclaved.service.panel_view import panel_view
+from conclaved.service.panel_view import MOST_MISSING, panel_view
 from conclaved.sframe import MediaKeyring, Refusal
 
 HERE = Participant(
@@ -37,6 +37,8 @@ GUEST = replace(
     role=Role.GUEST,
     is_self=False,
     is_heard=False,
+    is_expected=False,
+    is_compared=True,
     reason="the provider's own CA vouches for it",
 )
 VIEW = MeetingView(
@@ -49,6 +51,7 @@ VIEW = MeetingView(
     suite="MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
     code_epoch=7,
     code_reason="guest.provider.example (guest) joined",
+    code_time=1_900_000_000,
     security_code="01234 56789 01234 56789 01234 56789",
     participants=(HERE, GUEST),
     is_host=True,
@@ -149,6 +152,13 @@ def test_what_no_key_opened_is_counted_and_nobody_is_named_for_it() -> None:
     assert frames_refused(stats) == 5
 
 
+def test_what_stands_on_the_panel_of_missing_names_can_be_read() -> None:
+    names = tuple(f"room-{number}.example.com" for number in range(3 * MOST_MISSING))
+    status = replace(meeting_status(VIEW), missing=names)
+    shown = panel_view(1, "here.example.com", status, HARDWARE).missing
+    assert shown == (*names[:MOST_MISSING], f"and {2 * MOST_MISSING} more")
+
+
 # -- the panel ----------------------------------------------------------------------------------
 
 
@@ -163,6 +173,11 @@ def test_the_panel_shows_what_the_bus_says() -> None:
     assert [p.assurance for p in view.participants] == ["verified", "provider"]
     assert view.participants[1].vouched_by == "the invitation"
     assert view.is_host
+    assert view.code_time == VIEW.code_time > 0
+    assert [(p.leaf, p.is_expected, p.is_compared) for p in view.participants] == [
+        (0, True, False),
+        (3, False, True),
+    ]
     assert (view.notices, view.news) == (status.notices, status.news)
 
 

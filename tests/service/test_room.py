@@ -10,7 +10,7 @@ import pytest
 
 from conclave_hal.panel import ActionKind, Lock, MeetingState, PanelAction
 from conclave_hal.switches import SwitchPosition
-from conclaved.bus.room import MeetingRequest, PolicyChange, RoomError, RoomErrorKind
+from conclaved.bus.room import MeetingRequest, PolicyChange, PolicyStatus, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
 from conclaved.media import MediaEngine, StreamContext
 from conclaved.meeting import SignedInvitation
@@ -144,9 +144,8 @@ async def test_a_meeting_without_a_service_is_held_at_the_configured_one(
     tmp_path: Path, tls: Tls, service: str
 ) -> None:
     async with running_room(tmp_path, service_ca=tls.authority, conference_service=service) as here:
-        created = await here.room.create_meeting(weekly("", service_ends=("Recorder.example.com",)))
-    content = SignedInvitation.verify(created.invitation).content
-    assert (content.service, content.service_ends) == (service, ("recorder.example.com",))
+        created = await here.room.create_meeting(weekly(""))
+    assert SignedInvitation.verify(created.invitation).content.service == service
 
 
 async def test_without_a_configured_service_a_meeting_must_name_one(here: TestRoom) -> None:
@@ -401,6 +400,15 @@ async def test_an_unknown_level_changes_no_policy(here: TestRoom) -> None:
         await refused(here.room.set_policy(PolicyChange(minimum_level="lax")))
     ).kind is RoomErrorKind.INVALID_ARGUMENT
     assert here.room.policy().minimum_level == "locked"
+
+
+async def test_a_policy_keeps_the_rules_that_are_not_changed(here: TestRoom) -> None:
+    await here.room.set_policy(PolicyChange(requires_verified=True))
+    await here.room.set_policy(PolicyChange(allows_service_ends=False))
+    await here.room.set_policy(PolicyChange(minimum_level="locked"))
+    assert here.room.policy() == PolicyStatus("locked", requires_verified=True, allows_service_ends=False)
+    await here.room.set_policy(PolicyChange(requires_verified=False, minimum_level="standard"))
+    assert here.room.policy() == PolicyStatus("standard", allows_service_ends=False)
 
 
 async def test_a_room_that_lacks_something_says_what_to_do_about_it(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ async def create(
         service=request.service,
         level=level,
         invited=tuple(name.lower() for name in request.invited),
+        hosts=tuple(name.lower() for name in request.hosts),
         service_ends=tuple(name.lower() for name in request.service_ends),
         is_open=request.is_open,
         link_public_key=secret.link_key().public_key,

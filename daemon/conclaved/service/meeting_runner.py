@@ -143,6 +143,10 @@ class MeetingRunner:
         """See Session.kick. Raises LocalError."""
         self._do(lambda now: self._session.kick(leaf, now), LocalError)
 
+    def compare(self, leaf: int, *, is_compared: bool) -> None:
+        """See Session.compare. Raises LocalError."""
+        self._do(lambda now: self._session.compare(leaf, is_compared, now), LocalError)
+
     def trust_changed(self) -> None:
         """See Session.trust_changed."""
         self._do(lambda now: self._session.trust_changed(now))

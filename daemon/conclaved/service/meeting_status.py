@@ -41,6 +41,7 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
         epoch=view.epoch,
         code_epoch=view.code_epoch,
         code_reason=view.code_reason,
+        code_time=view.code_time,
         security_code=view.security_code,
         suite=view.suite,
         is_host=view.is_host,
@@ -55,6 +56,8 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
                 reason=p.reason,
                 issuer=p.issuer,
                 admitted_by=p.admitted_by,
+                is_expected=p.is_expected,
+                is_compared=p.is_compared,
             )
             for p in view.participants
         ),

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from conclaved.identity.atomic_file import write_atomically
 from conclaved.meeting import Level, OwnRules
@@ -22,7 +23,12 @@ class PolicyFile:
         """
         try:
             content = json.loads(self.path.read_bytes())
-            return OwnRules(Level(content["minimum_level"]))
+            return OwnRules(
+                Level(content["minimum_level"]),
+                # Rules that a file of an earlier version does not have were not asked for.
+                requires_verified=_flag(content, "requires_verified", False),
+                allows_service_ends=_flag(content, "allows_service_ends", True),
+            )
         except FileNotFoundError:
             return OwnRules()
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -30,5 +36,17 @@ class PolicyFile:
 
     def save(self, rules: OwnRules) -> None:
         """Store the rules. Raises OSError."""
-        content = {"version": 1, "minimum_level": rules.minimum_level.value}
+        content = {
+            "version": 1,
+            "minimum_level": rules.minimum_level.value,
+            "requires_verified": rules.requires_verified,
+            "allows_service_ends": rules.allows_service_ends,
+        }
         write_atomically(self.path, json.dumps(content).encode() + b"\n", mode=0o600)
+
+
+def _flag(content: dict[str, Any], name: str, default: bool) -> bool:
+    value = content.get(name, default)
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is neither true nor false")
+    return value

@@ -127,7 +127,8 @@ class ConclaveRoom:
 
     def policy(self) -> PolicyStatus:
         """See `Room`."""
-        return PolicyStatus(self._policy.minimum_level.value)
+        rules = self._policy
+        return PolicyStatus(rules.minimum_level.value, rules.requires_verified, rules.allows_service_ends)
 
     def meeting(self) -> MeetingStatus:
         """See `Room`."""
@@ -206,11 +207,13 @@ class ConclaveRoom:
 
     async def set_policy(self, change: PolicyChange) -> None:
         """See `Room`."""
-        if change.requires_verified is not None or change.allows_service_ends is not None:
-            raise _not_yet("hold to this rule")
-        level = self._policy.minimum_level.value if change.minimum_level is None else change.minimum_level
+        before = self._policy
         try:
-            rules = OwnRules(Level(level))
+            rules = OwnRules(
+                before.minimum_level if change.minimum_level is None else Level(change.minimum_level),
+                requires_verified=_or(change.requires_verified, before.requires_verified),
+                allows_service_ends=_or(change.allows_service_ends, before.allows_service_ends),
+            )
         except ValueError as error:
             raise RoomError(
                 RoomErrorKind.INVALID_ARGUMENT, "the level is neither standard nor locked"
@@ -232,8 +235,6 @@ class ConclaveRoom:
 
     async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
         """See `Room`."""
-        if request.hosts:
-            raise _not_yet("name hosts in an invitation")
         if not request.service:
             request = replace(request, service=self._default_service())
         own = await self._own_identity()
@@ -320,6 +321,8 @@ class ConclaveRoom:
                     runner.deny(action.request_id)
                 case ActionKind.KICK:
                     runner.kick(action.leaf)
+                case ActionKind.COMPARED | ActionKind.NOT_COMPARED:
+                    runner.compare(action.leaf, is_compared=action.kind is ActionKind.COMPARED)
                 case _:
                     log.warning("this version of the room cannot do what was pressed: %s", action.kind.value)
         except MeetingError as error:
@@ -432,6 +435,10 @@ class ConclaveRoom:
         for waiting, event in self._subscribers:
             waiting |= topics
             event.set()
+
+
+def _or(wanted: bool | None, before: bool) -> bool:
+    return before if wanted is None else wanted
 
 
 def _not_yet(what: str) -> RoomError:
