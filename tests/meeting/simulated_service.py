@@ -181,6 +181,11 @@ class Room:
     def kick(self, name: str) -> None:
         self.perform(self.session.kick(self.leaf(name), self.service.clock.now))
 
+    def allow_back(self, name: str) -> None:
+        """Whom the hosts' list shows under that name."""
+        key_id = next(removed.key_id for removed in self.view.removed if removed.name == name)
+        self.perform(self.session.allow_back(key_id, self.service.clock.now))
+
     def admit(self, name: str) -> None:
         self.perform(self.session.admit(name, self.service.clock.now))
 

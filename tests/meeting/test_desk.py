@@ -6,7 +6,8 @@ import pytest
 
 from conclaved.identity import Assurance, SoftwareSigner, Verdict
 from conclaved.meeting import Level, LocalError, OwnIdentity, Role, lobby
-from conclaved.meeting.desk import FORGET_S, MAX_WAITING, Desk
+from conclaved.meeting.desk import FORGET_S, Desk
+from conclaved.meeting.limits import DEFAULT_LIMITS
 from conclaved.meeting.lobby import Denial, Grant, Request
 from tests.meeting.cast import CONTENT, HOST, LINK, MEETING_ID, A, B, by_host, host_admission
 from tests.meeting.simulated_service import WALL, trust
@@ -44,7 +45,7 @@ def test_one_who_stops_asking_is_forgotten() -> None:
 
 def test_a_full_lobby_takes_no_more_and_keeps_those_who_wait() -> None:
     desk = Desk()
-    requests = [ask(OwnIdentity(SoftwareSigner.generate(), A.chain)) for _ in range(MAX_WAITING)]
+    requests = [ask(OwnIdentity(SoftwareSigner.generate(), A.chain)) for _ in range(DEFAULT_LIMITS.waiting)]
     for request in requests:
         assert desk.arrive(request, GUEST, 0.0)
     assert not desk.arrive(ask(B), GUEST, 0.0)
@@ -83,18 +84,18 @@ STRANGER = verdict("guest.example.net", Assurance.UNKNOWN)
 @pytest.mark.parametrize("assurance", [Assurance.PROVIDER, Assurance.VERIFIED])
 def test_strangers_by_the_dozen_do_not_keep_out_one_whom_somebody_vouches_for(assurance: Assurance) -> None:
     desk, request = Desk(), ask()
-    for _ in range(MAX_WAITING):
+    for _ in range(DEFAULT_LIMITS.waiting):
         assert desk.arrive(ask(B), STRANGER, 0.0)
     assert not desk.arrive(ask(B), STRANGER, 0.0)
     assert desk.arrive(request, verdict("a.example.com", assurance), 1.0)
-    assert len(desk.waiting()) == MAX_WAITING
+    assert len(desk.waiting()) == DEFAULT_LIMITS.waiting
     assert desk.find("a.example.com").request == request
     assert not desk.arrive(ask(B), STRANGER, 2.0)
 
 
 def test_one_key_that_fills_the_lobby_keeps_out_nobody_else() -> None:
     desk, request = Desk(), ask(A)
-    for _ in range(MAX_WAITING):
+    for _ in range(DEFAULT_LIMITS.waiting):
         desk.arrive(ask(B), GUEST, 0.0)
     assert desk.arrive(request, verdict("a.example.com"), 1.0)
     assert desk.find("a.example.com").request == request

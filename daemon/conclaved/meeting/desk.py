@@ -12,10 +12,10 @@ from conclaved.identity import Assurance, Verdict
 from conclaved.meeting.admission import Role
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.invitation import Invitation, Level
+from conclaved.meeting.limits import DEFAULT_LIMITS
 from conclaved.meeting.lobby import Denial, Grant, Request
 from conclaved.meeting.roster import shown_name
 
-MAX_WAITING = 64
 MAX_ANSWERS = 1024
 FORGET_S = 15.0
 """A requester repeats itself every few seconds; one that does not has gone away."""
@@ -60,7 +60,8 @@ is another request, and neither takes the other's place nor gets its answer."""
 class Desk:
     """What a host's device keeps about requests. Holds no key."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_waiting: int = DEFAULT_LIMITS.waiting) -> None:
+        self._max_waiting = max_waiting
         self._waiting: dict[_Asker, Waiting] = {}
         self._answers: dict[_Asker, Grant | Denial] = {}
 
@@ -75,10 +76,22 @@ class Desk:
         """What this one was already told: an answer may have been lost."""
         return self._answers.get(_asker(request))
 
+    def verdict_of(self, request: Request) -> Verdict | None:
+        """What was found about one who waits with this very request; None for any other.
+
+        It repeats itself every few seconds, and the service may do so without end.
+        """
+        waiting = self._waiting.get(_asker(request))
+        return waiting.verdict if waiting is not None and waiting.request == request else None
+
+    def drop(self, request: Request) -> bool:
+        """Take one out of the lobby. True if it was there."""
+        return self._waiting.pop(_asker(request), None) is not None
+
     def arrive(self, request: Request, verdict: Verdict, now: float) -> bool:
         """A checked request. True when it is new; a full lobby ignores it."""
         is_new = _asker(request) not in self._waiting
-        if is_new and len(self._waiting) >= MAX_WAITING and not self._make_place(verdict):
+        if is_new and len(self._waiting) >= self._max_waiting and not self._make_place(verdict):
             return False
         self._waiting[_asker(request)] = Waiting(request, verdict, now)
         return is_new

@@ -1,25 +1,31 @@
-"""What a host does: let in, turn away, throw out.
+"""What a host does at the door: let in, turn away.
 
-A host's device acts by itself only for those on the invitation whom it has verified; everybody
-else is a person's decision.
+A host's device acts by itself only for those on the invitation whom it has verified, and against those
+who were thrown out and ask again; everybody else is a person's decision. Signatures are what its key
+store has least of, so nobody gets one twice for the same thing.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
+from conclaved.identity import Verdict
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, IssuerType, Role, origin
+from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.desk import Desk, Waiting, role_of
 from conclaved.meeting.errors import LocalError
+from conclaved.meeting.limits import Bucket, Buckets, Limits
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import OwnSide
-from conclaved.meeting.roster import Assess
-from conclaved.meeting.rules import RemoveReason, admission_of, line_of
-from conclaved.mls import GroupContextExtensions, Proposal, Remove
+from conclaved.meeting.removing import Propose, Removing
+from conclaved.meeting.roster import Assess, Participant
 
-Propose = Callable[[Proposal, bytes], None]
-"""(proposal, authenticated data): signs a proposal and publishes it."""
+T = TypeVar("T")
+
+DENIAL_EVERY_S = 5
+"""One who was thrown out and asks again gets a fresh signature once in so many seconds."""
+MAX_ADMISSIONS = 1024
 
 
 class Hosting:
@@ -33,22 +39,24 @@ class Hosting:
         assess: Assess,
         propose: Propose,
         broke: Callable[[Exception, float], None],
+        limits: Limits,
     ) -> None:
         self._out = out
         self._own = own
         self._member = member
         self._assess = assess
-        self._propose = propose
         self._broke = broke
-        self._kicked_names: set[str] = set()
-        self._to_kick: dict[bytes, None] = {}
-        self._to_forgive: set[bytes] = set()
-        self._proposed_in: int | None = None
-        self._known_kicked: set[bytes] = set()
-        self._desk = Desk()
+        self._desk = Desk(limits.waiting)
+        self._requests = Bucket(limits.requests_per_s)
+        self._denials = Bucket(limits.denials_per_s)
+        self._denials_of_one: Buckets[bytes] = Buckets(1 / DENIAL_EVERY_S, 1)
+        self._admissions: dict[tuple[bytes, Role], Admission] = {}
+        self._in_work: set[tuple[bytes, bytes]] = set()
+        self._is_stale = False
+        self.removing = Removing(member, propose)
 
     def __repr__(self) -> str:
-        return f"Hosting({self._desk!r})"
+        return f"Hosting({self._desk!r}, {self.removing!r})"
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Those in the lobby."""
@@ -60,123 +68,118 @@ class Hosting:
         if answer is not None:
             self._out.say(answer)
             return
-        lobby.check_request(request, self._own.meeting_id)
-        verdict = self._assess(request.chain, request.signature_key)
-        kicked = self._member.context.kicked
-        # A host that does not know the name behind a kicked key cannot tell it under a new key.
-        is_kicked = (
-            verdict.name in self._kicked_names
-            or request.signature_key in kicked
-            or not kicked <= self._known_kicked
+        verdict = self._desk.verdict_of(request)
+        if verdict is None:
+            if not self._requests.take(now):
+                return
+            lobby.check_request(request, self._own.meeting_id)
+            verdict = self._assess(request.chain, request.signature_key)
+        self._decide(request, verdict, now)
+
+    def _decide(self, request: lobby.Request, verdict: Verdict, now: float) -> None:
+        if self.removing.bars(verdict, request.signature_key):
+            if self._desk.drop(request):
+                self._out.changed()
+            if not self._denials_of_one.is_empty(request.signature_key, now) and self._denials.take(now):
+                self._denials_of_one.take(request.signature_key, now)
+                self._deny(request, is_removed=True)
+            return
+        role = self._desk.role_without_asking(
+            self._own.invitation.content, verdict, is_kicked=not self.removing.knows_all()
         )
-        role = self._desk.role_without_asking(self._own.invitation.content, verdict, is_kicked=is_kicked)
         if role is not None:
             self._grant(request, role)
         elif self._desk.arrive(request, verdict, now):
             self._out.changed()
 
     def admit(self, name_or_id: str) -> None:
-        """Let in one who waits, as a guest; one who was kicked is forgiven. Raises LocalError."""
+        """Let in one who waits, as a guest or, if the invitation names it so, as a service end.
+
+        Raises LocalError.
+        """
         waiting = self._desk.find(name_or_id)
+        request = waiting.request
+        waiting = replace(waiting, verdict=self._assess(request.chain, request.signature_key))
         obstacle = waiting.obstacle(self._own.invitation.content.level)
         if obstacle is not None:
             raise LocalError(
                 f"{waiting.name} cannot be admitted: {obstacle}", hint="deny it, or trust its CA"
             )
-        key = waiting.request.signature_key
-        self._to_kick.pop(key, None)
-        if key in self._member.context.kicked:
-            self._to_forgive.add(key)
-            self._propose_what_is_left()
-        self._kicked_names.discard(waiting.name)
         # Who is named as a service end can be in as nothing else.
         is_service_end = role_of(self._own.invitation.content, waiting.name) is Role.SERVICE_END
-        self._grant(waiting.request, Role.SERVICE_END if is_service_end else Role.GUEST)
+        self._grant(request, Role.SERVICE_END if is_service_end else Role.GUEST)
 
     def deny(self, name_or_id: str) -> None:
         """Turn away one who waits. Raises LocalError."""
-        request = self._desk.find(name_or_id).request
-        signer, own, meeting_id = (
-            self._own.identity.signer,
-            self._own.own_admission(),
-            self._own.meeting_id,
-        )
+        self._deny(self._desk.find(name_or_id).request, is_removed=False)
 
-        def signed(denial: lobby.Denial, _now: float) -> None:
-            self._desk.answered(request, denial)
-            self._out.say(denial)
-            self._out.changed()
+    def saw_removed(self, participant: Participant, line: frozenset[bytes]) -> None:
+        """A member was thrown out by whichever host; `line` are the keys that it has had."""
+        self.removing.saw(participant, line)
+        self._is_stale = True
 
-        def deny() -> lobby.Denial:
-            return lobby.deny(signer, own, meeting_id, request.request_id, request.signature_key)
-
-        self._out.job(deny, signed, self._broke)
-
-    def kick(self, leaf: int) -> None:
-        """Throw out a member: its key goes on the kicked list. Raises LocalError."""
-        leaves, group = self._member.leaves(), self._member.group
-        if group is None or leaf not in leaves or leaf == group.own_leaf_index:
-            raise LocalError("there is no such other member", hint="see: conclavectl meeting roster")
-        keys = line_of(leaves[leaf])
-        self._to_kick |= dict.fromkeys(sorted(keys))
-        self._to_forgive -= keys
-        self._propose_what_is_left()
-
-    def kicked(self, name: str, signature_key: bytes) -> None:
-        """A member of this name was thrown out: with a new key it waits in the lobby too."""
-        self._kicked_names.add(name)
-        self._known_kicked.add(signature_key)
-
-    def carry(self, keys: frozenset[bytes]) -> None:
-        """These were thrown out of a group before this one, whose list does not have them yet."""
-        if not keys <= self._to_kick.keys():
-            self._to_kick |= dict.fromkeys(keys)
-            self._propose_what_is_left()
+    def judge_again(self, now: float) -> None:
+        """Look anew at everybody who waits: whom this device trusts, or who was thrown out, has changed."""
+        self._is_stale = False
+        for waiting in self._desk.waiting():
+            request = waiting.request
+            self._decide(request, self._assess(request.chain, request.signature_key), now)
 
     def expire(self, now: float) -> None:
-        """Forget requesters who have gone away; propose again what an epoch has passed over.
-
-        Proposals die with their epoch, and who is to be thrown out may have ended it.
-        """
+        """Forget requesters who have gone away; propose again what an epoch has passed over."""
         if self._desk.forget(now):
             self._out.changed()
-        group = self._member.group
-        if group is not None and self._proposed_in not in (None, group.epoch):
-            self._propose_what_is_left()
+        if self._is_stale:
+            self.judge_again(now)
+        self.removing.propose_again()
 
-    def _propose_what_is_left(self) -> None:
-        """One change of the kicked list for all who are to be thrown out or forgiven, and the Removes."""
-        group, context, leaves = self._member.group, self._member.context, self._member.leaves()
-        if group is None:
-            return
-        leaf_of_key = {key: index for index, leaf in leaves.items() for key in line_of(leaf)}
-        # One that has changed its key meanwhile is thrown out with the new one too.
-        for index in {leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}:
-            self._to_kick |= dict.fromkeys(sorted(line_of(leaves[index])))
-        self._to_kick = {k: None for k in self._to_kick if k in leaf_of_key or k not in context.kicked}
-        self._to_forgive &= context.kicked
-        if not self._to_kick and not self._to_forgive:
-            self._proposed_in = None
-            return
-        self._proposed_in = group.epoch
-        by_link = frozenset(
-            leaf.signature_key
-            for leaf in leaves.values()
-            if origin(admission_of(leaf)).issuer_type is IssuerType.LINK
-        )
-        after = replace(context, kicked=context.kicked - self._to_forgive)
-        if self._to_kick:
-            after = after.kick(frozenset(self._to_kick), by_link)
-        reason = bytes([RemoveReason.KICK])
-        self._propose(GroupContextExtensions((after.extension(),)), reason)
-        for index in sorted({leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}):
-            self._propose(Remove(index), reason)
+    def close(self) -> None:
+        """The group is given up; nobody waits for a signature any more."""
+        self._in_work.clear()
+        self.removing.close()
+
+    def _deny(self, request: lobby.Request, *, is_removed: bool) -> None:
+        signer, own, meeting_id = self._own.identity.signer, self._own.own_admission(), self._own.meeting_id
+
+        def deny() -> lobby.Denial:
+            return lobby.deny(
+                signer, own, meeting_id, request.request_id, request.signature_key, is_removed=is_removed
+            )
+
+        def signed(denial: lobby.Denial, _now: float) -> None:
+            self._answer(request, denial)
+
+        self._sign_for(request, deny, signed)
 
     def _grant(self, request: lobby.Request, role: Role) -> None:
-        def signed(admission: Admission, _now: float) -> None:
-            grant = lobby.Grant(request.request_id, admission)
-            self._desk.answered(request, grant)
-            self._out.say(grant)
-            self._out.changed()
+        known = (request.signature_key, role)
 
-        self._out.job(self._own.admit_job(request.signature_key, role), signed, self._broke)
+        def signed(admission: Admission, _now: float) -> None:
+            while len(self._admissions) >= MAX_ADMISSIONS:
+                del self._admissions[next(iter(self._admissions))]
+            self._admissions[known] = admission
+            self._answer(request, lobby.Grant(request.request_id, admission))
+
+        if known in self._admissions:
+            self._answer(request, lobby.Grant(request.request_id, self._admissions[known]))
+        else:
+            self._sign_for(request, self._own.admit_job(request.signature_key, role), signed)
+
+    def _sign_for(
+        self, request: lobby.Request, sign: Callable[[], T], signed: Callable[[T, float], None]
+    ) -> None:
+        asker = (request.request_id, request.signature_key)
+        if asker in self._in_work:
+            return
+        self._in_work.add(asker)
+
+        def done(result: T, now: float) -> None:
+            self._in_work.discard(asker)
+            signed(result, now)
+
+        self._out.job(sign, done, self._broke)
+
+    def _answer(self, request: lobby.Request, answer: lobby.Grant | lobby.Denial) -> None:
+        self._desk.answered(request, answer)
+        self._out.say(answer)
+        self._out.changed()

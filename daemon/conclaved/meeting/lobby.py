@@ -66,15 +66,20 @@ class Denial:
     host: Admission
     """The host's own admission."""
     signature: bytes
+    is_removed: bool = False
+    """Not a person's answer: the requester was thrown out, and no host has allowed it back."""
 
     @staticmethod
-    def signed_part(meeting_id: bytes, request_id: bytes, signature_key: bytes) -> bytes:
+    def signed_part(
+        meeting_id: bytes, request_id: bytes, signature_key: bytes, *, is_removed: bool = False
+    ) -> bytes:
         """What the host signs, and the requester verifies.
 
         The requester's key with it: whoever has the link could repeat another's request id under a key
         of its own, and pass on what it is told.
         """
-        return opaque(_DENIAL_LABEL) + opaque(meeting_id) + opaque(request_id) + opaque(signature_key)
+        asked = opaque(meeting_id) + opaque(request_id) + opaque(signature_key)
+        return opaque(_DENIAL_LABEL) + asked + uint8(is_removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,7 @@ def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
                 + opaque(message.request_id)
                 + opaque(message.host.encode())
                 + opaque(message.signature)
+                + uint8(message.is_removed)
             )
         case Offer():
             body = uint8(4) + opaque(message.key_package)
@@ -147,7 +153,9 @@ def _read(reader: Reader) -> LobbyMessage:
         case 2:
             return Grant(reader.opaque(), Admission.decode(reader.opaque()))
         case 3:
-            return Denial(reader.opaque(), Admission.decode(reader.opaque()), reader.opaque())
+            return Denial(
+                reader.opaque(), Admission.decode(reader.opaque()), reader.opaque(), reader.uint8() == 1
+            )
         case 4:
             return Offer(reader.opaque())
         case 5:
@@ -168,14 +176,20 @@ def request(
 
 
 def deny(
-    signer: AdmissionSigner, own: Admission, meeting_id: bytes, request_id: bytes, signature_key: bytes
+    signer: AdmissionSigner,
+    own: Admission,
+    meeting_id: bytes,
+    request_id: bytes,
+    signature_key: bytes,
+    *,
+    is_removed: bool = False,
 ) -> Denial:
     """A denial of the requester with `signature_key` (65 bytes), signed by a host.
 
-    Slow where the key is in a TPM.
+    `is_removed` says that it was thrown out before. Slow where the key is in a TPM.
     """
-    signed = Denial.signed_part(meeting_id, request_id, signature_key)
-    return Denial(request_id, own, signer.sign(signed))
+    signed = Denial.signed_part(meeting_id, request_id, signature_key, is_removed=is_removed)
+    return Denial(request_id, own, signer.sign(signed), is_removed)
 
 
 def check_denial(denial: Denial, invitation: SignedInvitation, signature_key: bytes) -> None:
@@ -183,11 +197,9 @@ def check_denial(denial: Denial, invitation: SignedInvitation, signature_key: by
     check(denial.host, denial.host.signature_key, invitation)
     if denial.host.role is not Role.HOST:
         raise RemoteError("a denial by somebody who is not a host", rule="DESIGN §4 Admission")
-    verify(
-        denial.host.signature_key,
-        denial.signature,
-        Denial.signed_part(invitation.content.meeting_id, denial.request_id, signature_key),
-    )
+    meeting_id, is_removed = invitation.content.meeting_id, denial.is_removed
+    signed = Denial.signed_part(meeting_id, denial.request_id, signature_key, is_removed=is_removed)
+    verify(denial.host.signature_key, denial.signature, signed)
 
 
 def check_request(message: Request, meeting_id: bytes) -> None:

@@ -71,6 +71,7 @@ from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, Remove, Stag
 LEAVE_WITHIN_S = 5.0
 """How long a leaver waits until the others have removed it; then it is gone all the same."""
 ASK_THE_HOST = "ask the host, then join again"
+REMOVED = "a host removed this room from the meeting"
 TICK_S = 0.5
 """The grain of everything that has no exact date."""
 
@@ -118,7 +119,9 @@ class Session:
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
-        self._hosting = Hosting(self._out, self._own, self._member, assess, self._voice.propose, self._broke)
+        self._hosting = Hosting(
+            self._out, self._own, self._member, assess, self._voice.propose, self._broke, limits
+        )
         self._terms: MeetingContext | None = None
         """As a host left it, in whatever group: a member goes by it when the meeting is begun anew."""
         self._carried: frozenset[bytes] = frozenset()
@@ -152,6 +155,7 @@ class Session:
             security_code=member.code.code if has_code else "",
             participants=member.participants() if is_in else (),
             lobby=self._hosting.waiting() if self._is_host() else (),
+            removed=self._hosting.removing.removed() if self._is_host() else (),
             is_host=self._is_host(),
             is_leaving=self._leave_by is not None,
             behind=self._behind,
@@ -200,9 +204,16 @@ class Session:
         return self._drain(now)
 
     def kick(self, leaf: int, now: float) -> list[Effect]:
-        """Throw out a member: its key goes on the kicked list. Raises LocalError when we may not."""
+        """Throw out a member: its keys go on the kicked list. Raises LocalError when we may not."""
         self._require_host()
-        self._hosting.kick(leaf)
+        self._hosting.removing.kick(leaf)
+        self._hosting.judge_again(now)
+        return self._drain(now)
+
+    def allow_back(self, key_id: str, now: float) -> list[Effect]:
+        """Let one who was thrown out ask again: `view().removed` has its id. Raises LocalError."""
+        self._require_host()
+        self._hosting.removing.allow_back(key_id)
         return self._drain(now)
 
     def compare(self, leaf: int, is_compared: bool, now: float) -> list[Effect]:
@@ -233,6 +244,8 @@ class Session:
     def trust_changed(self, now: float) -> list[Effect]:
         """The device's anchors are others now: judge everybody anew."""
         self._apply_own_rules()
+        if self._is_host():
+            self._hosting.judge_again(now)
         self._out.changed()
         return self._drain(now)
 
@@ -385,13 +398,21 @@ class Session:
             self._out.add(Announce(True))
         self._apply_own_rules()
         if self._carried and self._is_host():
-            self._hosting.carry(self._carried)
+            self._hosting.removing.carry(self._carried)
 
-    def _may_ask(self) -> bool:
-        """Whether our admission is the link's and may not do any more: a kick closes the link."""
+    def _asks_too(self) -> bool:
+        """Whether to ask while our offer stands: the admission in it may not do any more.
+
+        A kick closes the link; who admitted us may have been thrown out, or we ourselves. The offer is
+        refused without a word then, and only a host can say more.
+        """
         own = self._own.admission
         is_by_link = own is not None and origin(own).issuer_type is IssuerType.LINK
-        return self._state is State.OFFERING and is_by_link
+        return self._joining.is_unanswered or (is_by_link and self._joining.is_kept_waiting)
+
+    def _takes_grants(self) -> bool:
+        # A host that only waits for its group to answer must not become a guest.
+        return self._state is State.ASKING or (self._state is State.OFFERING and not self._own.is_host)
 
     # -- lobby, live, log -----------------------------------------------------------------------
 
@@ -402,13 +423,14 @@ class Session:
             match message:
                 case lobby.Request() if self._is_host():
                     self._hosting.on_request(message, now)
-                case lobby.Grant() if is_ours and (self._state is State.ASKING or self._may_ask()):
+                case lobby.Grant() if is_ours and self._takes_grants():
                     check(message.admission, self._own.key, self._own.invitation)
                     self._own.admission = message.admission
                     self._found_or_offer()
-                case lobby.Denial() if self._state is State.ASKING and is_ours:
+                case lobby.Denial() if is_ours and self._state in (State.ASKING, State.OFFERING):
                     lobby.check_denial(message, self._own.invitation, self._own.key)
-                    self._end("a host did not let this room in", is_error=True, hint=ASK_THE_HOST)
+                    why = REMOVED if message.is_removed else "a host did not let this room in"
+                    self._end(why, is_error=True, hint=ASK_THE_HOST)
                 case lobby.Offer() if self._state is State.IN_GROUP:
                     self._commits.on_offer(message, now)
                 case lobby.WelcomeMessage() if self._state is State.OFFERING:
@@ -448,11 +470,11 @@ class Session:
         self._joining.close()
         for item in staged.proposals:
             if isinstance(item.proposal, Remove):
-                leaf = {item.proposal.removed: before[item.proposal.removed]}
-                gone = roster(leaf.items(), self._member.context, self._assess, own_leaf=-1)[0]
+                index, leaf = item.proposal.removed, before[item.proposal.removed]
+                gone = roster([(index, leaf)], self._member.context, self._assess, own_leaf=-1)[0]
                 self._out.tell(f"{gone.name} {_WORDS.get(item.authenticated_data, 'left')}")
                 if item.authenticated_data == bytes([RemoveReason.KICK]):
-                    self._hosting.kicked(gone.name, gone.signature_key)
+                    self._hosting.saw_removed(gone, line_of(leaf))
         self._in_group()
         if self._leave_by is not None and self._state is State.IN_GROUP:
             self._end("left the meeting") if self._member.is_alone else self._voice.goodbye()
@@ -461,7 +483,7 @@ class Session:
         if self._leave_by is not None:
             self._end("left the meeting")
         elif is_kick:
-            self._end("a host removed this room from the meeting", is_error=True, hint="ask the host")
+            self._end(REMOVED, is_error=True, hint=ASK_THE_HOST)
         else:
             self._rejoin("the others took this room to have vanished")
 
@@ -495,13 +517,13 @@ class Session:
                 self._commits.publish_again_if_due(now)
             if self._state in (State.ASKING, State.OFFERING) and self._is_connected:
                 self._joining.repeat_if_due(now)
-                if self._may_ask() and self._joining.is_kept_waiting:
-                    self._joining.also_ask()
                 if self._own.is_host and self._is_nobody_there(now):
                     # What the log holds is nobody's group: its members are gone, or it is junk.
                     while self._log.take() is not None:
                         pass
                     self._found()
+                elif self._state is State.OFFERING and self._asks_too():
+                    self._joining.also_ask()
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
         return self._out.drain()
@@ -561,6 +583,7 @@ class Session:
         self._commits.close()
         self._joining.close()
         self._member.close()
+        self._hosting.close()
         self._out.forget_jobs()
         self._voice.close()
         self._behind = ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from conclaved.meeting.desk import Waiting
+from conclaved.meeting.removing import Removed
 from conclaved.meeting.roster import Participant
 
 
@@ -37,6 +38,8 @@ class MeetingView:
     """Empty when alone or without a group."""
     participants: tuple[Participant, ...] = ()
     lobby: tuple[Waiting, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    """Who was thrown out and not allowed back, for hosts."""
     is_host: bool = False
     is_leaving: bool = False
     behind: str = ""

@@ -1,0 +1,179 @@
+"""Who is thrown out, and who may come back: a host's changes of the group's kicked list.
+
+What is listed are keys; people have names. A host's device remembers the name behind each key that it
+saw thrown out, and knows its bearer again under a new key. A name counts only as far as somebody vouched
+for it: whoever came in under a name that nobody vouches for does not keep its true bearer out.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from conclaved.identity import Assurance, Verdict
+from conclaved.meeting.admission import IssuerType, origin
+from conclaved.meeting.errors import LocalError
+from conclaved.meeting.membership import Membership
+from conclaved.meeting.roster import Participant
+from conclaved.meeting.rules import RemoveReason, admission_of, line_of
+from conclaved.mls import GroupContextExtensions, Proposal, Remove
+
+Propose = Callable[[Proposal, bytes], None]
+"""(proposal, authenticated data): signs a proposal and publishes it."""
+
+_KEPT_OUT = {
+    Assurance.VERIFIED: frozenset(Assurance),
+    Assurance.PROVIDER: frozenset(Assurance) - {Assurance.VERIFIED},
+}
+"""Of one thrown out under a name of this assurance, under which assurances the name is kept out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """One who was thrown out, as hosts see it."""
+
+    key_id: str
+    """16 hexadecimal digits of the hash of its key."""
+    name: str
+    """Empty where this device does not know it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    key: bytes
+    line: frozenset[bytes]
+    name: str
+    assurance: Assurance
+
+    def keeps_out(self, verdict: Verdict) -> bool:
+        return verdict.name == self.name and verdict.assurance in _KEPT_OUT.get(self.assurance, ())
+
+
+class Removing:
+    """Used by `Hosting`. Nothing here is proposed before this device is a host."""
+
+    def __init__(self, member: Membership, propose: Propose) -> None:
+        self._member = member
+        self._propose = propose
+        self._gone: dict[bytes, _Gone] = {}
+        """By each key of the line."""
+        self._to_kick: dict[bytes, None] = {}
+        self._to_forgive: set[bytes] = set()
+        self._proposed_in: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Removing({len(self._to_kick)} to throw out, {len(self._to_forgive)} to allow back)"
+
+    # -- who is out -----------------------------------------------------------------------------
+
+    def removed(self) -> tuple[Removed, ...]:
+        """Those on the kicked list, one a member as far as this device saw them go."""
+        found = {}
+        for key in sorted(self._member.context.kicked):
+            gone = self._gone.get(key)
+            shown = Removed(_key_id(key), "") if gone is None else Removed(_key_id(gone.key), gone.name)
+            found[shown.key_id] = shown
+        return tuple(found.values())
+
+    def bars(self, verdict: Verdict, signature_key: bytes) -> bool:
+        """Whether this key, or the name behind it, was thrown out."""
+        out = self._out()
+        return signature_key in out or any(
+            gone.keeps_out(verdict) for gone in set(self._gone.values()) if not gone.line.isdisjoint(out)
+        )
+
+    def knows_all(self) -> bool:
+        """Whether this device knows the name behind every key on the list.
+
+        One that does not cannot tell its bearer under a new key, and lets nobody in by itself.
+        """
+        return self._out() <= self._gone.keys()
+
+    def saw(self, participant: Participant, line: frozenset[bytes]) -> None:
+        """A member was thrown out; `line` are the keys that it has had."""
+        gone = _Gone(participant.signature_key, line, participant.name, participant.assurance)
+        self._gone |= dict.fromkeys(line, gone)
+
+    def _out(self) -> frozenset[bytes]:
+        return (self._member.context.kicked | self._to_kick.keys()) - self._to_forgive
+
+    # -- what a host does -----------------------------------------------------------------------
+
+    def kick(self, leaf: int) -> None:
+        """Throw out a member: all keys that it has had go on the kicked list. Raises LocalError."""
+        leaves, group = self._member.leaves(), self._member.group
+        if group is None or leaf not in leaves or leaf == group.own_leaf_index:
+            raise LocalError("there is no such other member", hint="see: conclavectl meeting roster")
+        keys = line_of(leaves[leaf])
+        self.saw(next(p for p in self._member.participants() if p.leaf == leaf), keys)
+        self._to_kick |= dict.fromkeys(sorted(keys))
+        self._to_forgive -= keys
+        self._propose_what_is_left()
+
+    def allow_back(self, key_id: str) -> None:
+        """Take one who was thrown out off the kicked list, with all its keys. Raises LocalError."""
+        keys = {key for key in self._member.context.kicked if key_id in self._ids(key)}
+        if not keys:
+            raise LocalError(
+                f"nobody with the id {key_id} was thrown out", hint="see: conclavectl meeting removed"
+            )
+        for key in keys:
+            line = self._gone[key].line if key in self._gone else frozenset({key})
+            self._to_forgive |= line
+            self._to_kick = {k: None for k in self._to_kick if k not in line}
+        self._propose_what_is_left()
+
+    def carry(self, keys: frozenset[bytes]) -> None:
+        """These were thrown out of a group before this one, whose list does not have them yet."""
+        if not keys <= self._to_kick.keys():
+            self._to_kick |= dict.fromkeys(keys)
+            self._propose_what_is_left()
+
+    def propose_again(self) -> None:
+        """Propose what an epoch has passed over.
+
+        Proposals die with their epoch, and who is to be thrown out may have ended it.
+        """
+        group = self._member.group
+        if group is not None and self._proposed_in not in (None, group.epoch):
+            self._propose_what_is_left()
+
+    def close(self) -> None:
+        """The group is given up: what was proposed in it is to be proposed anew in another."""
+        if self._proposed_in is not None:
+            self._proposed_in = -1
+
+    def _ids(self, key: bytes) -> tuple[str, ...]:
+        gone = self._gone.get(key)
+        return (_key_id(key),) if gone is None else (_key_id(gone.key), _key_id(key))
+
+    def _propose_what_is_left(self) -> None:
+        """One change of the kicked list for all who are to be thrown out or forgiven, and the Removes."""
+        group, context, leaves = self._member.group, self._member.context, self._member.leaves()
+        if group is None:
+            return
+        leaf_of_key = {key: index for index, leaf in leaves.items() for key in line_of(leaf)}
+        # One that has changed its key meanwhile is thrown out with the new one too.
+        for index in {leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}:
+            self._to_kick |= dict.fromkeys(sorted(line_of(leaves[index])))
+        self._to_kick = {k: None for k in self._to_kick if k in leaf_of_key or k not in context.kicked}
+        self._to_forgive &= context.kicked
+        if not self._to_kick and not self._to_forgive:
+            self._proposed_in = None
+            return
+        self._proposed_in = group.epoch
+        by_link = frozenset(
+            leaf.signature_key
+            for leaf in leaves.values()
+            if origin(admission_of(leaf)).issuer_type is IssuerType.LINK
+        )
+        after = replace(context, kicked=context.kicked - self._to_forgive)
+        if self._to_kick:
+            after = after.kick(frozenset(self._to_kick), by_link)
+        reason = bytes([RemoveReason.KICK])
+        self._propose(GroupContextExtensions((after.extension(),)), reason)
+        for index in sorted({leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}):
+            self._propose(Remove(index), reason)
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:16]
