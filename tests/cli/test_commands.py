@@ -58,7 +58,7 @@ async def test_without_a_command_the_status_is_shown_on_one_plain_screen(room: F
     result = await cli()
     assert result.code == 0
     assert result.err == ""
-    assert "Weekly, standard: 2 in, 1 verified, 1 waiting" in result.out
+    assert "Weekly, standard: 2 in, 1 verified, 1 missing, 1 waiting" in result.out
     assert "on the panel" in result.out
     assert "\x1b" not in result.out
     assert len(result.out.splitlines()) <= 24
@@ -351,6 +351,21 @@ async def test_a_code_that_the_panel_has_not_drawn_is_not_called_shown(room: Fak
     room.set(Topic.MEETING, IN_MEETING)
     room.set(Topic.HARDWARE, replace(HARDWARE, panel_epoch=5))
     assert (await cli("status", "--json")).json["code_shown"] is False
+
+
+@pytest.mark.parametrize(
+    ("compared", "says"),
+    [
+        ((False, False), "on the panel; compare it with the others'"),
+        ((True, False), "on the panel; compared with 1 of 2"),
+    ],
+)
+async def test_the_status_counts_with_whom_the_code_was_compared(
+    room: FakeRoom, cli: Cli, compared: tuple[bool, bool], says: str
+) -> None:
+    others = [replace(GUEST, leaf=i + 1, is_compared=ticked) for i, ticked in enumerate(compared)]
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, *others)))
+    assert f"code          {says}\n" in (await cli("status")).out
 
 
 async def test_a_left_meeting_says_why(room: FakeRoom, cli: Cli) -> None:

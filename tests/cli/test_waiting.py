@@ -204,6 +204,36 @@ async def test_watching_tells_people_who_comes_goes_and_asks(room: FakeRoom, cli
     ]
 
 
+async def test_watching_tells_why_the_code_changed_who_was_removed_and_what_the_room_minds(
+    room: FakeRoom, cli: Cli
+) -> None:
+    before = replace(IN_MEETING, security_code="", removed=())
+    room.set(Topic.MEETING, before)
+    process = await cli.start("watch")
+    assert process.stdout is not None
+    lines = []
+    async with asyncio.timeout(DEADLINE_S):
+        await process.stdout.readline()
+        for meeting in (
+            replace(before, security_code=CODE, code_time=1),
+            replace(IN_MEETING, code_time=1),
+            replace(IN_MEETING, code_time=1, minds="b is expired", leaving_in_s=30),
+            replace(IN_MEETING, code_time=1, minds="b is expired", leaving_in_s=29),
+            replace(IN_MEETING, code_time=1),
+        ):
+            room.set(Topic.MEETING, meeting)
+            if meeting.leaving_in_s != 29:
+                lines.append((await process.stdout.readline()).decode())
+    process.terminate()
+    await cli.end(process)
+    assert [line.split(maxsplit=2)[2].strip() for line in lines] == [
+        f"security code: {CODE}, because {IN_MEETING.code_reason}",
+        "removed and kept out: rude.example.com",
+        "this room leaves in 30 s: b is expired",
+        "this room stays: what it minded has passed",
+    ]
+
+
 async def test_watching_says_muted_or_on_and_no_serials(room: FakeRoom, cli: Cli) -> None:
     process = await cli.start("watch")
     assert process.stdout is not None

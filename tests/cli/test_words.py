@@ -77,6 +77,11 @@ def test_a_room_that_is_well_has_no_problem() -> None:
         ),
         (replace(WELL, meeting=Meeting("in_meeting", "locked", notices=("a fork",))), "a fork", ""),
         (
+            replace(WELL, meeting=Meeting("in_meeting", "locked", minds="b is expired", leaving_in_s=12)),
+            "leaves in 12 s, by its own rules: b is expired",
+            "conclavectl meeting roster",
+        ),
+        (
             replace(
                 WELL, hardware=Hardware(shutter="passing", devices=(Slot("camera", "failed", "unplugged"),))
             ),

@@ -79,6 +79,12 @@ def _lock(room: RoomView, now: float) -> Iterator[Problem]:
             "conclavectl meeting leave, then join again and compare the code",
             is_grave=True,
         )
+    if room.meeting.minds:
+        yield Problem(
+            f"this room leaves in {room.meeting.leaving_in_s} s, by its own rules: {room.meeting.minds}",
+            "conclavectl meeting roster",
+            is_grave=True,
+        )
     for notice in room.meeting.notices:
         yield Problem(notice, "")
 

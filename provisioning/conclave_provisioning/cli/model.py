@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 
 SCHEMA = 1
 DAY_S = 86_400
+SERVICE_END = "service end"
+"""The role of recorders, transcribers and their like."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import click
 from conclave_provisioning.cli.advice import problems
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.invocation import run, shared_options
-from conclave_provisioning.cli.model import Hardware, Identity, Meeting, RoomView, as_json
+from conclave_provisioning.cli.model import SERVICE_END, Hardware, Identity, Meeting, RoomView, as_json
 from conclave_provisioning.cli.output import Output
 
 # What the room gives as its reason when somebody in it or its admin left.
@@ -127,8 +127,13 @@ def _meeting_words(meeting: Meeting) -> Parts:
             return [other]
     people = meeting.participants
     verified = sum(p.assurance == "verified" for p in people)
-    waiting = f", {len(meeting.lobby)} waiting" if meeting.lobby else ""
-    return [f"{name}, {meeting.level}: {len(people)} in, {verified} verified{waiting}"]
+    counts = {
+        "recording or transcribing": sum(p.role == SERVICE_END for p in people),
+        "missing": len(meeting.missing),
+        "waiting": len(meeting.lobby),
+    }
+    more = "".join(f", {count} {what}" for what, count in counts.items() if count)
+    return [f"{name}, {meeting.level}: {len(people)} in, {verified} verified{more}"]
 
 
 def _lock_words(meeting: Meeting) -> Parts:
@@ -143,7 +148,11 @@ def _code_words(room: RoomView) -> Parts:
         return ["none while alone"]
     if not room.is_code_shown:
         return [("not on the panel yet", "red"), "; read it: conclavectl meeting code"]
-    return ["on the panel; compare it with the others'"]
+    others = [p for p in room.meeting.participants if not p.is_self]
+    compared = sum(p.is_compared for p in others)
+    if not compared:
+        return ["on the panel; compare it with the others'"]
+    return [f"on the panel; compared with {compared} of {len(others)}"]
 
 
 def _muted_words(is_muted: bool, hardware: Hardware, *, shutter: bool = False) -> Parts:

@@ -53,7 +53,7 @@ def vouch(
 ) -> Signer:
     """Find out who signed `what` ("the record") with the first certificate of `chain`.
 
-    `at` is when it was signed, in seconds since 1970.
+    `at` is when it was signed, in seconds since 1970; there is at least one anchor.
 
     Raises CommandError(NOT_GENUINE) if it names not exactly one, was not valid then, or no anchor vouches.
     """

@@ -13,9 +13,12 @@ from conclave_provisioning.cli.output import Output, assurance_words
 from conclave_provisioning.cli.status import muted_words, status_json
 
 # Told in words of their own, or too long for a line.
-NOT_BY_NAME = {"participants", "lobby", "certificates", "devices", "streams", "security_code", "anchors"}
-# What the panel draws is proof for `status`, and no news.
-INNER = {"panel_serial", "panel_epoch"}
+NOT_BY_NAME = {
+    *("participants", "lobby", "removed", "minds", "security_code", "code_reason"),
+    *("certificates", "devices", "streams", "anchors"),
+}
+# What the panel draws is proof for `status`, and no news; a countdown is told once.
+INNER = {"panel_serial", "panel_epoch", "code_time", "leaving_in_s"}
 MUTES = {"camera_muted": "camera", "microphone_muted": "microphone"}
 
 
@@ -90,5 +93,15 @@ def _meeting_lines(before: Meeting, after: Meeting) -> Iterator[str]:
                 f"asks to join: {request.name} ({assurance_words(request.assurance)});"
                 f" conclavectl meeting admit {request.request_id}"
             )
+    kept_out = {r.key_id for r in before.removed}
+    for one in after.removed:
+        if one.key_id not in kept_out:
+            yield f"removed and kept out: {one.name or one.key_id}"
+    if after.minds != before.minds:
+        if after.minds:
+            yield f"this room leaves in {after.leaving_in_s} s: {after.minds}"
+        elif after.state == "in_meeting":
+            yield "this room stays: what it minded has passed"
     if after.security_code != before.security_code:
-        yield f"security code: {after.security_code or 'none'}"
+        why = f", because {after.code_reason}" if after.security_code and after.code_reason else ""
+        yield f"security code: {after.security_code or 'none'}{why}"

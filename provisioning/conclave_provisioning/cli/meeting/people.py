@@ -8,10 +8,8 @@ import click
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import refuse, run, shared_options
-from conclave_provisioning.cli.model import Meeting, Participant, as_json
+from conclave_provisioning.cli.model import SERVICE_END, Meeting, Participant, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
-
-SERVICE_END = "service end"
 
 
 async def present(client: RoomClient) -> Meeting:
