@@ -290,3 +290,44 @@ def test_who_is_leaving_when_the_log_is_lost_is_gone() -> None:
     meeting.service.run(6)
     assert host.names() == {"host.example.com"}
     assert a.view.state is State.ENDED
+
+
+# -- another log that is as long as the one that was lost -----------------------------------------
+
+
+@pytest.mark.parametrize("late_joiner", [False, True])
+def test_who_comes_back_when_the_others_have_filled_another_log_as_far_joins_them(late_joiner: bool) -> None:
+    meeting = Meeting.invite(INVITED)
+    host, b, a = meeting.room(meeting.host), meeting.room(B), meeting.room(A)
+    meeting.service.run(4)
+    agree(host, a, b)
+    # One has read the whole log, the other none of it: it came in by the last entry.
+    late = a if late_joiner else b
+    early = b if late_joiner else a
+    length = len(meeting.service.log)
+    meeting.service.disconnect(late)
+    meeting.service.settle()
+    meeting.service.lose_log(host, early)
+    meeting.service.run(4)
+    agree(host, early)
+    while len(meeting.service.log) < length:
+        meeting.service.log.append(b"noise")
+    assert len(meeting.service.log) == length
+    meeting.service.connect(late)
+    meeting.service.run(6)
+    agree(host, a, b)
+    assert "the conference service lost the meeting's log; joining anew" in late.view.news
+
+
+def test_a_service_that_kept_its_log_is_joined_again_without_a_new_epoch() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a, b = meeting.room(meeting.host), meeting.room(A), meeting.room(B)
+    meeting.service.run(4)
+    epoch = host.view.epoch
+    for room in (host, a, b):
+        meeting.service.disconnect(room)
+        meeting.service.settle()
+        meeting.service.connect(room)
+    meeting.service.run(4)
+    agree(host, a, b)
+    assert host.view.epoch == epoch

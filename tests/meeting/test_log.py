@@ -158,3 +158,62 @@ def test_repr_shows_no_entry() -> None:
     log = Log()
     log.arrive(1, b"a message", 0.0)
     assert "message" not in repr(log)
+
+
+def log_of(*entries: bytes) -> Log:
+    log = Log()
+    for sequence, data in enumerate(entries):
+        log.arrive(sequence, data, 0.0)
+    drain(log)
+    return log
+
+
+def test_after_a_new_connection_the_newest_entry_is_asked_for_again() -> None:
+    log = log_of(b"0", b"1")
+    assert log.ask_from == 2
+    log.reconnected()
+    assert log.ask_from == 1
+    assert not log.is_another(1, b"1")
+    assert log.ask_from == 2
+
+
+def test_another_entry_in_its_place_shows_another_log() -> None:
+    log = log_of(b"0", b"1")
+    log.reconnected()
+    assert not log.is_another(0, b"x")
+    assert log.is_another(1, b"x")
+
+
+def test_entries_of_another_log_that_come_before_the_answer_do_not_hide_it() -> None:
+    log = log_of(b"0", b"1")
+    log.reconnected()
+    log.arrive(2, b"of another", 1.0)
+    assert drain(log) == [b"of another"]
+    log.reconnected()
+    assert log.ask_from == 1
+    assert log.is_another(1, b"x")
+
+
+def test_while_the_connection_stands_another_entry_in_an_old_one_s_place_means_nothing() -> None:
+    log = log_of(b"0", b"1")
+    assert not log.is_another(1, b"x")
+    assert log.ask_from == 2
+
+
+def test_who_comes_in_later_learns_the_entry_before_by_asking_for_it() -> None:
+    log = Log()
+    log.skip_to(5)
+    assert log.ask_from == 4
+    assert not log.is_another(4, b"4")
+    assert log.ask_from == 5
+    log.reconnected()
+    assert log.is_another(4, b"x")
+
+
+def test_who_comes_in_and_has_the_entry_before_already_need_not_ask() -> None:
+    log = Log()
+    log.arrive(4, b"4", 0.0)
+    log.arrive(5, b"5", 0.0)
+    log.skip_to(5)
+    assert log.ask_from == 5
+    assert drain(log) == [b"5"]

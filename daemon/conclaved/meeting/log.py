@@ -1,4 +1,11 @@
-"""The meeting's log as a member reads it: every entry once, in order, whatever the service does."""
+"""The meeting's log as a member reads it: every entry once, in order, whatever the service does.
+
+A service that has lost a log begins another one, and the others may have filled that as far as ours
+before we are back: the numbers alone do not tell the two apart. So the newest entry behind us is
+remembered by its hash, and asked for again after each new connection.
+"""
+
+import hashlib
 
 MAX_WAITING_ENTRIES = 4096
 MAX_WAITING_BYTES = 16 * 1024 * 1024
@@ -24,6 +31,10 @@ class Log:
         """Since when (monotonic seconds) an entry is missing before one that has come."""
         self._gave_up_at: float | None = None
         self._asked: float | None = None
+        self._newest: tuple[int, bytes] | None = None
+        """Sequence number and SHA-256 of the entry before the next one, once that has been seen."""
+        self._in_question: tuple[int, bytes] | None = None
+        """What the newest entry was when the connection was lost, until it is seen again."""
 
     def __repr__(self) -> str:
         return f"Log(next={self.next_sequence}, {len(self._waiting)} waiting)"
@@ -36,15 +47,39 @@ class Log:
     def start(self, sequence: int) -> None:
         """Read from here; what waits from before is forgotten."""
         self.next_sequence = sequence
+        self._newest = self._in_question = None
         self._forget()
         self.gap_since = self._gave_up_at = None
 
     def skip_to(self, sequence: int) -> None:
         """Entries before `sequence` are behind us; later ones that have come already stay."""
         self.next_sequence = sequence
+        before = self._waiting.get(sequence - 1)
+        self._newest = None if before is None else (sequence - 1, _digest(before))
+        self._in_question = None
         self._waiting = {s: data for s, data in self._waiting.items() if s >= sequence}
         self._waiting_bytes = sum(map(len, self._waiting.values()))
         self.gap_since = self._gave_up_at = None
+
+    @property
+    def ask_from(self) -> int:
+        """From where to ask for a replay, so that it also tells what is in doubt or not known yet."""
+        if self._in_question is not None:
+            return self._in_question[0]
+        return self.next_sequence if self._newest is not None else max(0, self.next_sequence - 1)
+
+    def reconnected(self) -> None:
+        """There is a new connection: the log may be another one now, until the newest entry is seen again."""
+        self._in_question = self._in_question or self._newest
+
+    def is_another(self, sequence: int, data: bytes) -> bool:
+        """Whether an entry shows that the service has another log now than before the connection was lost."""
+        if self._newest is None and sequence == self.next_sequence - 1:
+            self._newest = (sequence, _digest(data))
+        if self._in_question is None or sequence != self._in_question[0]:
+            return False
+        (_, digest), self._in_question = self._in_question, None
+        return digest != _digest(data)
 
     def has(self, sequence: int) -> bool:
         """Whether an entry has come already."""
@@ -101,5 +136,10 @@ class Log:
         data = self._waiting.pop(self.next_sequence, None)
         if data is not None:
             self._waiting_bytes -= len(data)
+            self._newest = (self.next_sequence, _digest(data))
             self.next_sequence += 1
         return data
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

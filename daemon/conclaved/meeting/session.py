@@ -70,6 +70,7 @@ from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, Remove, Stag
 
 LEAVE_WITHIN_S = 5.0
 """How long a leaver waits until the others have removed it; then it is gone all the same."""
+LOST_LOG = "the conference service lost the meeting's log"
 ASK_THE_HOST = "ask the host, then join again"
 REMOVED = "a host removed this room from the meeting"
 TICK_S = 0.5
@@ -264,7 +265,10 @@ class Session:
             case Entry(sequence=sequence, data=data):
                 if not self._log.has(sequence) and is_founding_commit(data):
                     self._others_heard = now
-                if self._log.arrive(sequence, data, now):
+                if self._log.is_another(sequence, data) and self._state is State.IN_GROUP:
+                    self._log.start(self._log.next_sequence)
+                    self._rejoin(LOST_LOG)
+                elif self._log.arrive(sequence, data, now):
                     self._out.add(Replay(self._log.next_sequence))
             case Lobby(data=data):
                 self._on_lobby(data, now)
@@ -307,9 +311,10 @@ class Session:
         self._watch.connection(True, now)
         if self._state is State.IN_GROUP:
             if head < self._log.next_sequence:
-                self._restart("the conference service lost the meeting's log")
-            elif head > self._log.next_sequence:
-                self._out.add(Replay(self._log.next_sequence))
+                self._restart(LOST_LOG)
+            else:
+                self._log.reconnected()
+                self._out.add(Replay(self._log.ask_from))
         may_found_now = head == 0 and self._own.may_found
         if self._state is State.CONNECTING or (self._state is State.OFFERING and may_found_now):
             self._log.start(head)
@@ -368,7 +373,7 @@ class Session:
         if self._terms is not None:
             self._carried |= self._terms.kicked
         self._log.skip_to(next_sequence)
-        self._out.add(Replay(next_sequence))
+        self._out.add(Replay(self._log.ask_from))
         keys = frozenset(member.leaf_node.signature_key for member in group.members)
         self._member.enter(
             group, context, now, added_keys=keys, is_code_epoch=True, code_reason="this room joined"
@@ -509,7 +514,7 @@ class Session:
         if self._state is not State.ENDED:
             self._pump(now)
             if self._log.asks_again(now):
-                self._out.add(Replay(self._log.next_sequence))
+                self._out.add(Replay(self._log.ask_from))
             self._watch.gap(self._log.gap_since)
             self._member.expire(now)
             self._out.expire(now)
