@@ -160,7 +160,7 @@ async def test_pauses_grow_with_each_failure_and_begin_anew_after_a_success(tls:
             await ana.next(Connected)
         async with asyncio.timeout(DEADLINE_S):
             await pauses.begun.wait()
-    bounds = [(min(0.25 * 2**i, 15) * 0.5, min(0.25 * 2**i, 15) * 1.5) for i in range(10)]
+    bounds = [(min(0.25 * 2**i, 5) * 0.5, min(0.25 * 2**i, 5) * 1.5) for i in range(10)]
     assert all(low <= asked <= high for asked, (low, high) in zip(pauses.asked, bounds, strict=False))
     assert pauses.asked[-1] <= 0.25 * 1.5
 
