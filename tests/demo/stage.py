@@ -109,6 +109,26 @@ class Stage:
     overview: Overview
     _stack: contextlib.AsyncExitStack
     _ca_file: Path
+    hub: asyncio.subprocess.Process | None = None
+
+    async def start_hub(self, *, listen: str = "127.0.0.1:0", state: Path | None = None) -> None:
+        """Start the hub, or start it again where it was; `state` is where it keeps invitations."""
+        folder = self.folder / "hub"
+        words = ["--listen", listen, "--capture", str(self.capture)]
+        words += ["--cert", str(folder / "server.pem"), "--key", str(folder / "server.key")]
+        words += [] if state is None else ["--state", str(state)]
+        log = folder / "hub.log"
+        # Not stopped in its turn: however often it was started, the rooms say goodbye to it first.
+        self.hub = await self.start(
+            log, "-m", "conclaved.conference.hub", *words, first_line=True, is_stopped_in_turn=False
+        )
+        said = await first_line(self.hub, log)
+        self.hub_url = f"wss://127.0.0.1:{said['port']}"
+
+    async def stop_hub(self) -> None:
+        """Stop the hub, if it still runs."""
+        if self.hub is not None:
+            await _stop(self.hub)
 
     async def room(self, part: Part, *, ca: Pebble) -> RoomProcess:
         """Start a room: bus, http-01 helper, `conclaved`. Returns when its API answers."""
@@ -129,14 +149,7 @@ class Stage:
             "--listen",
             f"{part.loopback}:{ca.http_port}",
         )
-        room.process = await self.start(
-            folder / "conclaved.log",
-            "-m",
-            "conclaved.service",
-            "--config",
-            str(folder / "conclave.toml"),
-            environment={"CREDENTIALS_DIRECTORY": str(folder / "credentials")},
-        )
+        await self.start_daemon(room)
         await until(
             lambda: _answers(room),
             f"{part.domain} to answer on its bus",
@@ -145,11 +158,24 @@ class Stage:
         )
         return room
 
+    async def start_daemon(self, room: RoomProcess, log: str = "conclaved.log") -> None:
+        """Start this room's `conclaved`, or start it again as systemd would."""
+        room.process = await self.start(
+            room.folder / log,
+            *("-m", "conclaved.service", "--config", str(room.folder / "conclave.toml")),
+            environment={"CREDENTIALS_DIRECTORY": str(room.folder / "credentials")},
+        )
+
     async def start(
-        self, log: Path, *words: str, environment: dict[str, str] | None = None, first_line: bool = False
+        self,
+        log: Path,
+        *words: str,
+        environment: dict[str, str] | None = None,
+        first_line: bool = False,
+        is_stopped_in_turn: bool = True,
     ) -> asyncio.subprocess.Process:
-        """Start a Python program of ours; it is stopped with the stage."""
-        output = self._stack.enter_context(log.open("wb"))
+        """Start a Python program of ours; `log` gets what it says. What was started last is stopped first."""
+        output = self._stack.enter_context(log.open("ab"))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *words,
@@ -158,7 +184,8 @@ class Stage:
             stdout=asyncio.subprocess.PIPE if first_line else output,
             stderr=output,
         )
-        self._stack.push_async_callback(_stop, process)
+        if is_stopped_in_turn:
+            self._stack.push_async_callback(_stop, process)
         return process
 
 
@@ -175,33 +202,26 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         operator = TestAuthority("Hub operator")
         hub_folder = folder / "hub"
         hub_folder.mkdir()
-        certificate, key = operator.server_files(hub_folder)
+        operator.server_files(hub_folder)
         ca_file = folder / "hub-ca.pem"
         ca_file.write_text(operator.root_pem)
         overview = await stack.enter_async_context(Overview().serve())
         capture = hub_folder / "capture"
         it = Stage(folder, public_ca, provider_ca, "", capture, overview, stack, ca_file)
-        hub = await it.start(
-            hub_folder / "hub.log",
-            "-m",
-            "conclaved.conference.hub",
-            "--listen",
-            "127.0.0.1:0",
-            "--cert",
-            str(certificate),
-            "--key",
-            str(key),
-            "--capture",
-            str(it.capture),
-            first_line=True,
-        )
-        assert hub.stdout is not None
-        async with asyncio.timeout(START_TIMEOUT_S):
-            line = await hub.stdout.readline()
-        if not line:
-            raise StageError(f"the hub did not start; see {hub_folder / 'hub.log'}")
-        it.hub_url = f"wss://127.0.0.1:{json.loads(line)['port']}"
+        stack.push_async_callback(it.stop_hub)
+        await it.start_hub()
         yield it
+
+
+async def first_line(process: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
+    """The line of JSON that a program says when it is ready. Raises StageError if it ends before."""
+    assert process.stdout is not None
+    async with asyncio.timeout(START_TIMEOUT_S):
+        line = await process.stdout.readline()
+    if not line:
+        raise StageError(f"a program did not start; see {log}")
+    said: dict[str, Any] = json.loads(line)
+    return said
 
 
 async def until(

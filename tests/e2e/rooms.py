@@ -10,6 +10,7 @@ from tests.pebble import Pebble
 
 ATRIUM = Part("atrium.example.com", "127.0.0.11", 440)
 BERLIN = Part("berlin.example.net", "127.0.0.12", 660)
+CHICAGO = Part("chicago.example.org", "127.0.0.13", 880)
 
 
 @dataclass(frozen=True, slots=True)

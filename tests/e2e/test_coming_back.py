@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.demo.stage import Part, RoomProcess, Stage, until
-from tests.e2e.rooms import ATRIUM, BERLIN, enrolled, log_of, shown, until_panel, until_with
+from tests.demo.stage import RoomProcess, Stage, until
+from tests.e2e.rooms import ATRIUM, BERLIN, CHICAGO, enrolled, log_of, shown, until_panel, until_with
 
 pytestmark = pytest.mark.e2e
 
-CHICAGO = Part("chicago.example.org", "127.0.0.13", 880)
 DEADLINE_S = 20
 
 
@@ -27,11 +26,7 @@ async def start_again(it: Stage, room: RoomProcess) -> None:
     """Start the daemon in the same folders, and wait for its panel."""
     panel_url = room.folder / "panel-url"
     panel_url.unlink(missing_ok=True)
-    room.process = await it.start(
-        room.folder / "conclaved-again.log",
-        *("-m", "conclaved.service", "--config", str(room.folder / "conclave.toml")),
-        environment={"CREDENTIALS_DIRECTORY": str(room.folder / "credentials")},
-    )
+    await it.start_daemon(room, "conclaved-again.log")
 
     async def has_panel() -> bool:
         return panel_url.exists() and panel_url.read_text().strip() != ""
