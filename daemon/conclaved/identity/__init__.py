@@ -27,6 +27,7 @@ from conclaved.identity.errors import (
 )
 from conclaved.identity.jws import JwsContent
 from conclaved.identity.key_store import KeyInfo, KeyStore, Protection, read_wrapping_key
+from conclaved.identity.leaf import claimed_name
 from conclaved.identity.names import NameType, canonical_domain, canonical_email, canonical_name, is_within
 from conclaved.identity.signer import Signer, SoftwareSigner
 from conclaved.identity.trust_file import TrustFile
@@ -66,6 +67,7 @@ __all__ = [
     "canonical_email",
     "canonical_name",
     "check_successor",
+    "claimed_name",
     "fingerprint_of",
     "fingerprint_of_spki",
     "is_within",

@@ -72,6 +72,18 @@ def read_leaf(der: bytes, signature_key: bytes) -> Leaf:
     return Leaf(certificate, name_type, name, purposes, not_before, not_after)
 
 
+def claimed_name(der: bytes) -> str:
+    """The name that a certificate claims, canonical; "" where it is none that `read_leaf` would take.
+
+    Nothing vouches for it: anybody can make a certificate that says anything. For rules that all who
+    see the certificate are to apply alike, whomever they trust.
+    """
+    try:
+        return _read_name(read_certificate(der).extensions)[1]
+    except (RefusedError, *READ_ERRORS):
+        return ""
+
+
 def read_certificate(der: bytes) -> x509.Certificate:
     """A certificate from DER. Raises `RefusedError`."""
     if len(der) > MAX_CERTIFICATE_BYTES:

@@ -124,7 +124,7 @@ class Admission:
         )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _decode(data: bytes) -> Admission:
     try:
         admission = decode_whole(data, lambda reader: Admission._read(reader, _MAX_CHAIN))
@@ -175,27 +175,28 @@ def succeed(old_signer: AdmissionSigner, own_admission: Admission, new_key: byte
     return admission
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def line(admission: Admission) -> frozenset[bytes]:
     """The admitted key and all that it has succeeded: one member's keys, whichever it signs with now."""
-    return frozenset(step.signature_key for step in _line(admission))
+    return frozenset(step.signature_key for step in lineage(admission))
+
+
+def lineage(admission: Admission) -> tuple[Admission, ...]:
+    """The admission, and those of the keys that its key has succeeded, the first key's last."""
+    steps = [admission]
+    while steps[-1].issuer_type is IssuerType.SUCCESSION and steps[-1].issuer_admission is not None:
+        steps.append(steps[-1].issuer_admission)
+    return tuple(steps)
 
 
 def origin(admission: Admission) -> Admission:
     """The statement that let the first key of the line in: a host's or the link's."""
-    return _line(admission)[-1]
+    return lineage(admission)[-1]
 
 
 def may_admit(admission: Admission) -> bool:
     """Whether whom this admission admits could admit another: it is a host's, and the chain is not full."""
     return admission.role is Role.HOST and _statements(admission) < MAX_STATEMENTS
-
-
-def _line(admission: Admission) -> list[Admission]:
-    steps = [admission]
-    while steps[-1].issuer_type is IssuerType.SUCCESSION and steps[-1].issuer_admission is not None:
-        steps.append(steps[-1].issuer_admission)
-    return steps
 
 
 def _chain(admission: Admission) -> list[Admission]:
@@ -234,7 +235,7 @@ def check(admission: Admission, signature_key: bytes, invitation: SignedInvitati
     _check_statement(admission, invitation)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _check_statement(admission: Admission, invitation: SignedInvitation) -> None:
     content = invitation.content
     if admission.meeting_id != content.meeting_id:

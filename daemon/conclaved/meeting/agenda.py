@@ -15,7 +15,13 @@ from dataclasses import dataclass
 
 from conclaved.meeting.errors import GroupRuleError
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
-from conclaved.meeting.rules import RemoveReason, check_newcomer, check_tree, kicks_in_force
+from conclaved.meeting.rules import (
+    RemoveReason,
+    check_newcomer,
+    check_replacement,
+    kicks_in_force,
+    line_of,
+)
 from conclaved.mls import (
     Add,
     AuthenticatedContent,
@@ -163,19 +169,24 @@ class Agenda:
         silent = self._vanished & leaves.keys() - gone - {own_leaf}
         by_value: list[Proposal] = [Remove(index) for index in sorted(silent)]
         gone |= silent
-        leaf_of_key = {leaf.signature_key: index for index, leaf in leaves.items()}
+        leaf_of_key = {key: index for index, leaf in leaves.items() for key in line_of(leaf)}
         encryption_keys = {leaf.encryption_key for index, leaf in leaves.items() if index not in gone}
         is_rejoin = bool(silent)
+        lines: set[bytes] = set()
         for key_package in self._offers_by_trust():
             new = key_package.leaf_node
             if by_value and new.signature_key in self._suspects:
                 break
-            old = leaf_of_key.get(new.signature_key)
-            if old == own_leaf or (old is not None and leaves[old] == new):
-                continue
             if new.encryption_key in encryption_keys or not _may_come(new, after, leaves):
                 continue
+            line = line_of(new)
+            old = next((leaf_of_key[key] for key in line if key in leaf_of_key), None)
+            if old == own_leaf or not lines.isdisjoint(line):
+                continue
+            if old is not None and (leaves[old] == new or not line_of(leaves[old]) <= line):
+                continue
             encryption_keys.add(new.encryption_key)
+            lines |= line
             if old is not None and old not in gone:
                 by_value.append(Remove(old))
                 is_rejoin = True
@@ -245,7 +256,8 @@ def _updates(
     for content in proposals:
         if isinstance(content.body, Update) and content.sender in leaves and content.sender != own_leaf:
             with contextlib.suppress(GroupRuleError):
-                check_tree(context, (content.body.leaf_node,))
+                old = leaves[content.sender]
+                check_replacement(context, old, content.body.leaf_node, leaves.values())
                 updates[content.sender] = content
     return updates
 

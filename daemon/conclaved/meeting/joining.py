@@ -12,7 +12,7 @@ from conclaved.meeting.events import SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import SUITE, OwnSide
-from conclaved.meeting.rules import check_tree
+from conclaved.meeting.rules import check_joined
 from conclaved.meeting.welcoming import is_welcome_for
 from conclaved.mls import AcceptAny, GoneError, Group, KeyPackageBundle
 
@@ -119,7 +119,7 @@ class Joining:
                         "the Welcome leads into another meeting than the invitation's",
                         rule="DESIGN §4 Invitation",
                     )
-                check_tree(context, (member.leaf_node for member in group.members))
+                check_joined(context, (member.leaf_node for member in group.members))
             except MeetingError:
                 group.close()
                 raise

@@ -13,6 +13,7 @@ the kicked list, the link, the invitation's serial and, once, the end: `rules` s
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from conclaved.meeting.errors import GroupRuleError, InvitationError
 from conclaved.meeting.invitation import SignedInvitation
@@ -49,6 +50,10 @@ class MeetingContext:
     @classmethod
     def of(cls, extensions: tuple[Extension, ...]) -> "MeetingContext":
         """Find and parse the extension. Raises GroupRuleError where there is none or it is bad."""
+        return _parse(extensions)
+
+    @classmethod
+    def _of(cls, extensions: tuple[Extension, ...]) -> "MeetingContext":
         found = [e for e in extensions if e.extension_type == MEETING_EXTENSION]
         if len(found) != 1 or len(extensions) != 1:
             raise GroupRuleError("the group is not that of a meeting", rule="DESIGN §4 Invitation")
@@ -76,6 +81,11 @@ class MeetingContext:
         if self.invitation.content.is_open:
             closed = replace(closed, is_link_closed=True, link_guests=link_admitted - keys)
         return closed
+
+
+@lru_cache(maxsize=64)
+def _parse(extensions: tuple[Extension, ...]) -> MeetingContext:
+    return MeetingContext._of(extensions)
 
 
 def _read(reader: Reader) -> tuple[bytes, tuple[bytes, ...], int, tuple[bytes, ...], int]:

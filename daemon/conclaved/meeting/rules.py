@@ -1,29 +1,37 @@
 """The group rules: when a commit is invalid for everybody (DESIGN §4).
 
 They depend only on what all members share: the log, the tree, signatures, the invitation. No
-clock, no trust anchor, no device's policy stands in this file; those are *own rules*, and when
-one of them is broken the device leaves, it does not refuse the commit. So all members apply
-the same commits, and the first valid one for an epoch wins.
+clock, no trust anchor, no device's policy stands here; those are *own rules*, and when one of
+them is broken the device leaves, it does not refuse the commit. So all members apply the same
+commits, and the first valid one for an epoch wins.
 
-`check_commit` is the list; each rule below opens with what it prevents.
+`GROUP_RULES` is the list, in the order in which a commit is held against it: a later rule may
+rely on an earlier one. Each is a pure function of an `EpochChange`, opens with what it prevents,
+and returns, in words, how it is broken, or None. What they say about terms stands in
+`terms_rules`, about leaves in `tree_rules`, and what hosts have asked for in `host_orders`.
 """
 
-from collections.abc import Iterable, Sequence
-from enum import IntEnum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from conclaved.meeting.admission import (
-    ADMISSION_EXTENSION,
-    Admission,
-    IssuerType,
-    Role,
-    check,
-    line,
-    origin,
-)
-from conclaved.meeting.errors import AdmissionError, GroupRuleError
-from conclaved.meeting.invitation import Invitation
+from conclaved.meeting import terms_rules, tree_rules
+from conclaved.meeting.capabilities import Capability
+from conclaved.meeting.errors import GroupRuleError
+from conclaved.meeting.host_orders import RemoveReason, kicks_in_force, orders_in_force
 from conclaved.meeting.meeting_context import MeetingContext
+from conclaved.meeting.tree_rules import (
+    Members,
+    admission_of,
+    check_joined,
+    check_newcomer,
+    check_replacement,
+    check_tree,
+    is_host,
+    is_successor,
+    leaf_may,
+    line_of,
+)
 from conclaved.mls import (
     Add,
     AuthenticatedContent,
@@ -34,13 +42,23 @@ from conclaved.mls import (
     Update,
 )
 
-
-class RemoveReason(IntEnum):
-    """Why a Remove is proposed; one byte in the authenticated data of its message."""
-
-    LEAVE = 1
-    KICK = 2
-    VANISHED = 3
+__all__ = [
+    "GROUP_RULES",
+    "CommitEffect",
+    "CommittedProposal",
+    "EpochChange",
+    "RemoveReason",
+    "admission_of",
+    "check_commit",
+    "check_joined",
+    "check_newcomer",
+    "check_replacement",
+    "check_tree",
+    "is_host",
+    "kicks_in_force",
+    "leaf_may",
+    "line_of",
+]
 
 
 class CommittedProposal(Protocol):
@@ -71,249 +89,302 @@ class CommitEffect(Protocol):
     def extensions(self) -> tuple[Extension, ...]: ...
 
 
-def check_commit(
-    before: MeetingContext,
-    leaves_before: dict[int, LeafNode],
-    leaves_after: dict[int, LeafNode],
-    effect: CommitEffect,
-    proposed: Sequence[AuthenticatedContent] = (),
-) -> MeetingContext:
-    """Apply every group rule to a verified commit. Returns the context that it leads to.
+@dataclass(frozen=True, slots=True)
+class EpochChange:
+    """One commit, as the rules see it: what was, what it does, what would be."""
 
-    `leaves_before` and `leaves_after` map leaf indices to leaves; `proposed` are the proposals that
-    stand before the commit in this epoch's log, in its order. Raises GroupRuleError.
-    """
-    _only_known_proposals(effect.proposals)
-    _kicks_are_carried_out(before, leaves_before, effect, proposed)
-    after = MeetingContext.of(effect.extensions)
-    for item in effect.proposals:
-        match item.proposal:
-            case Remove(removed=removed):
-                _remove_has_authority(item, removed, after, leaves_before)
-            case GroupContextExtensions():
-                _context_change_is_a_hosts(item, leaves_before)
-    _context_changes_little(before, after)
-    _keys_stay(effect.updated)
-    check_tree(after, (leaves_after[i] for i in _touched(effect, leaves_after, before, after)))
-    for index in effect.added:
-        check_newcomer(after, leaves_after[index], leaves_before.values())
-    return after
+    before: MeetingContext
+    leaves_before: Mapping[int, LeafNode]
+    leaves_after: Mapping[int, LeafNode]
+    effect: CommitEffect
+    proposed: Sequence[AuthenticatedContent] = ()
+    """The proposals that stand before the commit in this epoch's log, in its order."""
 
+    @property
+    def after(self) -> MeetingContext:
+        """The terms that it leads to. Raises GroupRuleError if `it_stays_a_meeting` is broken."""
+        return MeetingContext.of(self.effect.extensions)
 
-def check_tree(context: MeetingContext, leaves: Iterable[LeafNode]) -> None:
-    """Every leaf has a valid admission and is not kicked.
+    def removes(self) -> Iterator[tuple[CommittedProposal, int]]:
+        """The Removes, with whose leaf each removes."""
+        for item in self.effect.proposals:
+            if isinstance(item.proposal, Remove):
+                yield item, item.proposal.removed
 
-    Prevents: a member, or the service through a member, letting in whom no host admitted; and a
-    kicked one coming back without a host. A joiner applies this to the whole tree. Raises
-    GroupRuleError.
-    """
-    for leaf in leaves:
-        admission = admission_of(leaf)
-        try:
-            check(admission, leaf.signature_key, context.invitation)
-        except AdmissionError as error:
-            raise GroupRuleError(str(error), rule="DESIGN §4 Admission") from error
-        if not line(admission).isdisjoint(context.kicked):
-            raise GroupRuleError("a kicked key is in the group", rule="DESIGN §4 Group rules")
-        if (
-            context.is_link_closed
-            and origin(admission).issuer_type is IssuerType.LINK
-            and line(admission).isdisjoint(context.link_guests)
-        ):
-            raise GroupRuleError("the meeting's link is closed", rule="DESIGN §4 Group rules")
-
-
-def check_newcomer(context: MeetingContext, leaf: LeafNode, members: Iterable[LeafNode]) -> None:
-    """One who comes in now was not let in by one who was thrown out.
-
-    Prevents: a kicked host admitting itself under a new key. Who is among the `members` already may
-    come back; a host among them admits, whoever admitted it once. Raises GroupRuleError.
-    """
-    check_tree(context, (leaf,))
-    members_keys = {member.signature_key for member in members}
-    if leaf.signature_key in members_keys:
-        return
-    admission: Admission | None = admission_of(leaf)
-    while admission is not None:
-        if admission.issuer_key in context.kicked:
-            raise GroupRuleError("an admission by one who was kicked", rule="DESIGN §4 Group rules")
-        if admission.issuer_key in members_keys:
+    def touched(self) -> Iterator[LeafNode]:
+        """The leaves that are to be looked at: those that are new, or all if the terms have changed."""
+        if self.before != self.after:
+            yield from self.leaves_after.values()
             return
-        admission = admission.issuer_admission
+        for index in (*self.effect.added, *(index for index, _, _ in self.effect.updated)):
+            if index in self.leaves_after:
+                yield self.leaves_after[index]
 
 
-def admission_of(leaf: LeafNode) -> Admission:
-    """The admission that a leaf carries. Raises GroupRuleError where it has none or a bad one."""
-    found = [e for e in leaf.extensions if e.extension_type == ADMISSION_EXTENSION]
-    if len(found) != 1:
-        raise GroupRuleError("a leaf carries no admission", rule="DESIGN §4 Admission")
-    try:
-        return Admission.decode(found[0].data)
-    except AdmissionError as error:
-        raise GroupRuleError(str(error), rule="DESIGN §4 Admission") from error
+# -- the commit as a whole ------------------------------------------------------------------------
 
 
-def line_of(leaf: LeafNode) -> frozenset[bytes]:
-    """The keys that a leaf of a checked tree has had, its present one among them."""
-    return line(admission_of(leaf))
+def nothing_follows_the_end(change: EpochChange) -> str | None:
+    """Prevents: a meeting that goes on behind the backs of those who left it when a host ended it."""
+    return "a commit after the end of the meeting" if change.before.is_ended else None
 
 
-def kicks_in_force(
-    proposed: Sequence[AuthenticatedContent], leaves: dict[int, LeafNode], before: MeetingContext
-) -> tuple[AuthenticatedContent | None, dict[int, AuthenticatedContent]]:
-    """The hosts' change of the meeting that an epoch's log asks for, and the kicks that it lists.
+def only_known_proposals(change: EpochChange) -> str | None:
+    """Prevents: what no rule here has thought about.
 
-    Of several changes the latest counts that all who stay can stay under: a host that kicks two
-    lists both in its second one. The kicks are Removes by leaf index. All members find the same.
+    ReInit, PSK, external init, the unknown; and what somebody outside proposes, the service for one.
     """
-    for change in reversed(proposed):
-        if not isinstance(change.body, GroupContextExtensions) or not is_host(leaves.get(change.sender)):
-            continue
-        try:
-            after = MeetingContext.of(change.body.extensions)
-            _context_changes_little(before, after)
-            kicks = _kicks(proposed, leaves, after.kicked)
-            leaving = {
-                each.sender
-                for each in proposed
-                if isinstance(each.body, Remove)
-                and each.body.removed == each.sender
-                and each.authenticated_data == bytes([RemoveReason.LEAVE])
-            }
-            gone = kicks.keys() | leaving
-            check_tree(after, (leaf for index, leaf in leaves.items() if index not in gone))
-        except GroupRuleError:
-            continue
-        return change, kicks
-    return None, _kicks(proposed, leaves, before.kicked)
+    for item in change.effect.proposals:
+        if not isinstance(item.proposal, Add | Update | Remove | GroupContextExtensions):
+            return f"a commit holds a {type(item.proposal).__name__} proposal"
+        if item.sender is None:
+            return "a proposal from outside the group"
+    return None
 
 
-def _kicks(
-    proposed: Sequence[AuthenticatedContent], leaves: dict[int, LeafNode], kicked: frozenset[bytes]
-) -> dict[int, AuthenticatedContent]:
-    kicks: dict[int, AuthenticatedContent] = {}
-    for each in proposed:
-        if not isinstance(each.body, Remove) or each.authenticated_data != bytes([RemoveReason.KICK]):
-            continue
-        leaf = leaves.get(each.body.removed)
-        if leaf is not None and line_of(leaf) <= kicked and is_host(leaves.get(each.sender)):
-            kicks.setdefault(each.body.removed, each)
-    return kicks
+def it_stays_a_meeting(change: EpochChange) -> str | None:
+    """Prevents: a group whose terms nobody can read, in which no rule would hold any more."""
+    try:
+        MeetingContext.of(change.effect.extensions)
+    except GroupRuleError as error:
+        return str(error)
+    return None
 
 
-def _kicks_are_carried_out(
-    before: MeetingContext,
-    leaves: dict[int, LeafNode],
-    effect: CommitEffect,
-    proposed: Sequence[AuthenticatedContent],
-) -> None:
+def kicks_are_carried_out(change: EpochChange) -> str | None:
     """Prevents: one who is to be thrown out ending the epoch first, again and again.
 
     A commit that comes after a host's kick in the log carries it out, or it is nobody's. Since nobody
     can commit its own removal (RFC 9420 §12.2), the one concerned can make no commit at all.
     """
-    change, kicks = kicks_in_force(proposed, leaves, before)
-    removed = {item.proposal.removed for item in effect.proposals if isinstance(item.proposal, Remove)}
-    if not kicks.keys() <= removed:
-        raise GroupRuleError("a commit passes over a host's kick", rule="DESIGN §4 Group rules")
-    if kicks and change is not None and change.body not in [item.proposal for item in effect.proposals]:
-        raise GroupRuleError("a commit passes over a host's kick", rule="DESIGN §4 Group rules")
+    orders = orders_in_force(change.proposed, change.leaves_before, change.before)
+    removed = {removed for _, removed in change.removes()}
+    committed = [item.proposal for item in change.effect.proposals]
+    if not orders.kicks.keys() <= removed:
+        return "a commit passes over a host's kick"
+    if orders.kicks and orders.change is not None and orders.change.body not in committed:
+        return "a commit passes over a host's kick"
+    return None
 
 
-def is_host(leaf: LeafNode | None) -> bool:
-    """Whether a leaf (of a checked tree) has the host role."""
-    return leaf is not None and admission_of(leaf).role is Role.HOST
+def ends_are_carried_out(change: EpochChange) -> str | None:
+    """Prevents: a member keeping a meeting alive that a host has ended, by committing without the end."""
+    orders = orders_in_force(change.proposed, change.leaves_before, change.before)
+    committed = [item.proposal for item in change.effect.proposals]
+    if orders.is_end and orders.change is not None and orders.change.body not in committed:
+        return "a commit passes over the end of the meeting"
+    return None
 
 
-def _by_host(item: CommittedProposal, leaves: dict[int, LeafNode]) -> bool:
-    return item.sender is not None and is_host(leaves.get(item.sender))
+# -- who is removed, and by whom ------------------------------------------------------------------
 
 
-def _only_known_proposals(proposals: tuple[CommittedProposal, ...]) -> None:
-    """Prevents: what no rule here has thought about (ReInit, PSK, external init, the unknown)."""
-    for item in proposals:
-        if not isinstance(item.proposal, Add | Update | Remove | GroupContextExtensions):
-            raise GroupRuleError(
-                f"a commit holds a {type(item.proposal).__name__} proposal", rule="DESIGN §4 Group rules"
-            )
-        if item.sender is None:
-            raise GroupRuleError("a proposal from outside the group", rule="DESIGN §4 Group rules")
+def a_leave_says_so(change: EpochChange) -> str | None:
+    """Prevents: a leave that looks like a kick, which a host would seem to have wanted."""
+    for item, removed in change.removes():
+        if item.sender == removed and item.authenticated_data != bytes([RemoveReason.LEAVE]):
+            return "a leave under another reason"
+    return None
 
 
-def _remove_has_authority(
-    item: CommittedProposal, removed: int, after: MeetingContext, leaves: dict[int, LeafNode]
-) -> None:
-    """Prevents: a member throwing out another.
+def removes_have_a_reason(change: EpochChange) -> str | None:
+    """Prevents: a member made to go without anybody seeing why.
 
-    A member leaves by its own proposal, and cannot make it look like a kick; a host kicks, and the
-    same commit lists the key; anyone may clear away one who has vanished, which is shown, and who may
-    come back without the lobby.
+    Another one's Remove is a kick, or clears away one who has vanished. Anyone may do that: it is
+    shown, and the removed one may come back without the lobby.
     """
-    leaf = leaves.get(removed)
-    if leaf is None:
-        raise GroupRuleError("a Remove of an empty leaf", rule="RFC 9420 §12.1.3")
-    if item.sender == removed:
-        if item.authenticated_data != bytes([RemoveReason.LEAVE]):
-            raise GroupRuleError("a leave under another reason", rule="DESIGN §4 Group rules")
-        return
-    if item.authenticated_data == bytes([RemoveReason.VANISHED]):
-        return
-    if item.authenticated_data != bytes([RemoveReason.KICK]):
-        raise GroupRuleError("a Remove without a reason", rule="DESIGN §4 Group rules")
-    if not _by_host(item, leaves):
-        raise GroupRuleError("a kick by somebody who is not a host", rule="DESIGN §4 Group rules")
-    if not line_of(leaf) <= after.kicked:
-        raise GroupRuleError("a kick that does not list the key", rule="DESIGN §4 Group rules")
+    for item, removed in change.removes():
+        if removed not in change.leaves_before:
+            return "a Remove of an empty leaf"
+        if item.sender != removed and item.authenticated_data not in _REASONS_FOR_OTHERS:
+            return "a Remove without a reason"
+    return None
 
 
-def _context_change_is_a_hosts(item: CommittedProposal, leaves: dict[int, LeafNode]) -> None:
-    """Prevents: a member rewriting the meeting's terms."""
-    if not _by_host(item, leaves):
-        raise GroupRuleError(
-            "a change of the meeting by somebody who is not a host", rule="DESIGN §4 Group rules"
-        )
+_REASONS_FOR_OTHERS = (bytes([RemoveReason.KICK]), bytes([RemoveReason.VANISHED]))
 
 
-def _context_changes_little(before: MeetingContext, after: MeetingContext) -> None:
-    """Prevents: even a host turning the meeting into another one under its members' feet."""
-    old, new = before.invitation, after.invitation
-    if old.token != new.token and not (
-        old.content.meeting_id == new.content.meeting_id
-        and old.signer_key == new.signer_key
-        and new.content.serial > old.content.serial
-    ):
-        raise GroupRuleError("a change to another meeting's invitation", rule="DESIGN §4 Group rules")
-    if _terms(old.content) != _terms(new.content):
-        raise GroupRuleError("a new invitation with other terms", rule="DESIGN §4 Group rules")
-    if before.is_link_closed and not after.is_link_closed:
-        raise GroupRuleError("a closed link stays closed", rule="DESIGN §4 Group rules")
-    if before.is_link_closed and not after.link_guests <= before.link_guests:
-        raise GroupRuleError("a closed link admits nobody new", rule="DESIGN §4 Group rules")
+def only_hosts_kick(change: EpochChange) -> str | None:
+    """Prevents: a member throwing out another."""
+    if all(_sender_may(change, item, Capability.KICK) for item, _ in _kicks(change)):
+        return None
+    return "a kick by somebody who is not a host"
 
 
-def _terms(invitation: Invitation) -> tuple[object, ...]:
-    """What a newer invitation may not change while the meeting runs: who is in has agreed to it."""
-    return (
-        invitation.level,
-        invitation.is_open,
-        invitation.link_public_key,
-        invitation.service,
-        invitation.service_ends,
-    )
+def kicks_list_every_key(change: EpochChange) -> str | None:
+    """Prevents: a kick that is none, after which the same member comes back at once.
+
+    Under the key that it has or under one that it had: the whole line is listed.
+    """
+    kicked = change.after.kicked
+    if all(line_of(change.leaves_before[removed]) <= kicked for _, removed in _kicks(change)):
+        return None
+    return "a kick that does not list the key"
 
 
-def _keys_stay(updated: tuple[tuple[int, LeafNode, LeafNode], ...]) -> None:
-    """Prevents: a leaf passing into other hands. A new key comes by a new admission."""
-    for _, old, new in updated:
-        if old.signature_key != new.signature_key:
-            raise GroupRuleError("a leaf changes its key", rule="DESIGN §4 Admission")
+# -- what is changed in the terms, and by whom ----------------------------------------------------
 
 
-def _touched(
-    effect: CommitEffect, leaves_after: dict[int, LeafNode], before: MeetingContext, after: MeetingContext
-) -> Iterable[int]:
-    """The leaves whose admission is to be looked at: all of them if the terms have changed."""
-    if before != after:
-        return leaves_after
-    changed = (*effect.added, *(index for index, _, _ in effect.updated))
-    return (index for index in changed if index in leaves_after)
+def only_hosts_change_the_terms(change: EpochChange) -> str | None:
+    """Prevents: a member listing whom it likes as kicked, opening the link, ending the meeting for all."""
+    needed = terms_rules.capabilities_to_change(change.before, change.after)
+    changes = [i for i in change.effect.proposals if isinstance(i.proposal, GroupContextExtensions)]
+    if all(_sender_may(change, item, capability) for item in changes for capability in needed):
+        return None
+    return "a change of the meeting by somebody who is not a host"
+
+
+def it_stays_the_same_meeting(change: EpochChange) -> str | None:
+    """Prevents: a host turning the meeting into another one, or back to an invitation that was replaced."""
+    return terms_rules.it_stays_the_same_meeting(change.before, change.after)
+
+
+def its_terms_stay(change: EpochChange) -> str | None:
+    """Prevents: even a host changing, under its members' feet, what they agreed to when they came."""
+    return terms_rules.its_terms_stay(change.before, change.after)
+
+
+def a_closed_link_stays_closed(change: EpochChange) -> str | None:
+    """Prevents: one who was thrown out of an open meeting finding the link open again."""
+    return terms_rules.a_closed_link_stays_closed(change.before, change.after)
+
+
+def nobody_comes_in_at_the_end(change: EpochChange) -> str | None:
+    """Prevents: somebody welcomed into a meeting that is over, who takes the one that is left for it."""
+    return "an end that lets somebody in" if change.after.is_ended and change.effect.added else None
+
+
+# -- the leaves that the commit touches -----------------------------------------------------------
+
+
+def every_leaf_is_admitted(change: EpochChange) -> str | None:
+    """Prevents: a member, or the service through a member, letting in whom no host admitted."""
+    return _of_leaves(change, tree_rules.every_leaf_is_admitted)
+
+
+def nobody_kicked_is_in(change: EpochChange) -> str | None:
+    """Prevents: one who was thrown out coming back without a host, under that key or its successor."""
+    return _of_leaves(change, tree_rules.nobody_kicked_is_in)
+
+
+def a_closed_link_admits_nobody(change: EpochChange) -> str | None:
+    """Prevents: one who was thrown out of an open meeting coming back by the link under a new key."""
+    return _of_leaves(change, tree_rules.a_closed_link_admits_nobody)
+
+
+def service_ends_are_named(change: EpochChange) -> str | None:
+    """Prevents: a recorder that nobody agreed to when they followed the invitation."""
+    return _of_leaves(change, tree_rules.service_ends_are_named)
+
+
+def named_service_ends_are_nothing_else(change: EpochChange) -> str | None:
+    """Prevents: a recorder that sits among the people as one of them."""
+    return _of_leaves(change, tree_rules.named_service_ends_are_nothing_else)
+
+
+def one_leaf_for_a_line(change: EpochChange) -> str | None:
+    """Prevents: a member letting in others by statements that they succeed its key."""
+    return tree_rules.one_leaf_for_a_line(change.leaves_after.values())
+
+
+def nobody_kicked_admits(change: EpochChange) -> str | None:
+    """Prevents: one who was thrown out letting itself or others in, or making one who is in a host."""
+    comers = [change.leaves_after[index] for index in change.effect.added]
+    comers += [new for _, old, new in change.effect.updated if admission_of(old) != admission_of(new)]
+    return _of_comers(change, comers, tree_rules.nobody_kicked_admits)
+
+
+def successors_take_a_place(change: EpochChange) -> str | None:
+    """Prevents: a member admitting others by naming them its successors."""
+    comers = [change.leaves_after[index] for index in change.effect.added]
+    return _of_comers(change, comers, tree_rules.successors_take_a_place)
+
+
+def keys_change_by_succession(change: EpochChange) -> str | None:
+    """Prevents: a leaf passing into other hands than its owner wants, or with another's admission."""
+    return _of_updates(change, tree_rules.keys_change_by_succession)
+
+
+def roles_only_rise(change: EpochChange) -> str | None:
+    """Prevents: a member that has several admissions changing what the others take it for."""
+    return _of_updates(change, tree_rules.roles_only_rise)
+
+
+# -- the list -------------------------------------------------------------------------------------
+
+GroupRule = Callable[[EpochChange], str | None]
+
+GROUP_RULES: tuple[GroupRule, ...] = (
+    nothing_follows_the_end,
+    only_known_proposals,
+    it_stays_a_meeting,
+    kicks_are_carried_out,
+    ends_are_carried_out,
+    a_leave_says_so,
+    removes_have_a_reason,
+    only_hosts_kick,
+    kicks_list_every_key,
+    only_hosts_change_the_terms,
+    it_stays_the_same_meeting,
+    its_terms_stay,
+    a_closed_link_stays_closed,
+    nobody_comes_in_at_the_end,
+    every_leaf_is_admitted,
+    nobody_kicked_is_in,
+    a_closed_link_admits_nobody,
+    service_ends_are_named,
+    named_service_ends_are_nothing_else,
+    one_leaf_for_a_line,
+    keys_change_by_succession,
+    roles_only_rise,
+    nobody_kicked_admits,
+    successors_take_a_place,
+)
+
+
+def check_commit(
+    before: MeetingContext,
+    leaves_before: Mapping[int, LeafNode],
+    leaves_after: Mapping[int, LeafNode],
+    effect: CommitEffect,
+    proposed: Sequence[AuthenticatedContent] = (),
+) -> MeetingContext:
+    """Hold a verified commit against every group rule. Returns the terms that it leads to.
+
+    `leaves_before` and `leaves_after` map leaf indices to leaves; `proposed` are the proposals that
+    stand before the commit in this epoch's log, in its order. Raises GroupRuleError with the rule's name.
+    """
+    change = EpochChange(before, leaves_before, leaves_after, effect, proposed)
+    for rule in GROUP_RULES:
+        reason = rule(change)
+        if reason is not None:
+            raise GroupRuleError(reason, rule=rule.__name__)
+    return change.after
+
+
+def _kicks(change: EpochChange) -> Iterator[tuple[CommittedProposal, int]]:
+    for item, removed in change.removes():
+        if item.sender != removed and item.authenticated_data == bytes([RemoveReason.KICK]):
+            yield item, removed
+
+
+def _sender_may(change: EpochChange, item: CommittedProposal, capability: Capability) -> bool:
+    return item.sender is not None and leaf_may(change.leaves_before.get(item.sender), capability)
+
+
+def _of_leaves(change: EpochChange, rule: tree_rules.LeafRule) -> str | None:
+    after = change.after
+    return next(filter(None, (rule(after, leaf) for leaf in change.touched())), None)
+
+
+def _of_comers(change: EpochChange, comers: Sequence[LeafNode], rule: tree_rules.NewcomerRule) -> str | None:
+    after = change.after
+    # Most who come are admitted by a host, into a meeting that nobody was thrown out of.
+    if not after.kicked and not any(map(is_successor, comers)):
+        return None
+    members = Members.of(change.leaves_before.values())
+    return next(filter(None, (rule(after, leaf, members) for leaf in comers)), None)
+
+
+def _of_updates(change: EpochChange, rule: Callable[[LeafNode, LeafNode], str | None]) -> str | None:
+    return next(filter(None, (rule(old, new) for _, old, new in change.effect.updated)), None)

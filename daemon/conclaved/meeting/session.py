@@ -408,12 +408,15 @@ class Session:
     def _asks_too(self) -> bool:
         """Whether to ask while our offer stands: the admission in it may not do any more.
 
-        A kick closes the link; who admitted us may have been thrown out, or we ourselves. The offer is
-        refused without a word then, and only a host can say more.
+        A kick closes the link; a succession is good only while the key before it is in; who admitted us
+        may have been thrown out, or we ourselves. The offer is refused without a word then, and only a
+        host can say more.
         """
         own = self._own.admission
-        is_by_link = own is not None and origin(own).issuer_type is IssuerType.LINK
-        return self._joining.is_unanswered or (is_by_link and self._joining.is_kept_waiting)
+        is_in_doubt = own is not None and (
+            origin(own).issuer_type is IssuerType.LINK or own.issuer_type is IssuerType.SUCCESSION
+        )
+        return self._joining.is_unanswered or (is_in_doubt and self._joining.is_kept_waiting)
 
     def _takes_grants(self) -> bool:
         # A host that only waits for its group to answer must not become a guest.
