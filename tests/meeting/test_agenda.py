@@ -376,7 +376,7 @@ def test_updates_go_with_everything_else() -> None:
 
 
 def test_of_a_members_updates_the_latest_counts() -> None:
-    other = leaf_of(A, by_host(KEY_A, Role.GUEST))
+    other = leaf_of(A, by_host(KEY_A))
     assert plan_of(update(1), update(1, other)).updates == (update(1, other),)
 
 

@@ -206,6 +206,7 @@ def test_a_kick_lists_all_keys_that_a_member_has_had() -> None:
     meeting, host, a = host_and_a()
     new = OwnIdentity(SoftwareSigner.generate(), B.chain)
     first = meeting.admission(B)
+    Insider.admit(meeting, who=B, admission=first).join().is_following = False
     chain = identity_chain(new)
     admission = succeed(B.signer, first, new.signer.public_key)
     member = Insider.admit(meeting, who=OwnIdentity(new.signer, chain), admission=admission).join()

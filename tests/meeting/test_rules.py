@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from conclaved.meeting import Admission, GroupRuleError, Level, LinkSecret, Role, SignedInvitation
-from conclaved.meeting.admission import ADMISSION_EXTENSION, IssuerType, issue
+from conclaved.meeting.admission import ADMISSION_EXTENSION, issue, succeed
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
-from conclaved.meeting.rules import admission_of, check_commit, check_newcomer, check_tree, is_host
+from conclaved.meeting.rules import GROUP_RULES, admission_of, check_commit
 from conclaved.mls import (
     Extension,
     GroupContextExtensions,
@@ -27,12 +27,10 @@ from conclaved.mls import (
 from conclaved.mls.proposal_list import ResolvedProposal
 from tests.meeting.cast import (
     HOST,
-    OPEN,
     OTHER_HOST,
     A,
     B,
     by_host,
-    by_link,
     context,
     host_admission,
     invitation,
@@ -411,70 +409,24 @@ def test_an_older_invitation_is_not(serial: int) -> None:
         check(Effect(proposals=(item,), extensions=(older.extension(),)))
 
 
-def test_a_joiner_refuses_a_tree_with_one_bad_leaf() -> None:
-    check_tree(context(), LEAVES.values())
-    with pytest.raises(GroupRuleError):
-        check_tree(context(), [*LEAVES.values(), leaf_of(B)])
-    with pytest.raises(GroupRuleError, match="kicked"):
-        check_tree(context(kicked=frozenset({A.signer.public_key})), LEAVES.values())
+def test_after_the_end_no_commit_is_anything() -> None:
+    with pytest.raises(GroupRuleError) as caught:
+        check_commit(context(is_ended=True), LEAVES, LEAVES, Effect())
+    assert caught.value.rule == "nothing_follows_the_end"
 
 
-def test_a_closed_link_holds_for_all_but_those_on_its_list() -> None:
-    leaf = leaf_of(GUEST, by_link(GUEST.signer.public_key))
-    check_tree(context(OPEN), [leaf])
-    with pytest.raises(GroupRuleError, match="link is closed"):
-        check_tree(context(OPEN, is_link_closed=True), [leaf])
-    check_tree(context(OPEN, is_link_closed=True, link_guests=frozenset({GUEST.signer.public_key})), [leaf])
+def test_a_host_ends_the_meeting_for_all() -> None:
+    end = context(is_ended=True)
+    item = ResolvedProposal(GroupContextExtensions((end.extension(),)), 0, False, b"")
+    assert check(Effect(proposals=(item,), extensions=(end.extension(),))) == end
 
 
-def test_a_malformed_admission_is_refused() -> None:
-    leaf = leaf_of(B, by_host(B.signer.public_key))
-    broken = replace(leaf, extensions=(Extension(ADMISSION_EXTENSION, b"nonsense"),))
-    with pytest.raises(GroupRuleError, match="malformed"):
-        admission_of(broken)
+def test_a_member_may_renew_its_key() -> None:
+    new = leaf_of(B, succeed(A.signer, admission_of(LEAVES[1]), B.signer.public_key))
+    assert check(Effect(updated=((1, LEAVES[1], new),)), {0: LEAVES[0], 1: new}) == context()
 
 
-def test_who_is_a_host() -> None:
-    assert is_host(LEAVES[0])
-    assert not is_host(LEAVES[1])
-    assert not is_host(None)
-
-
-OTHER = by_host(OTHER_HOST.signer.public_key, Role.HOST)
-BY_OTHER = issue(
-    OTHER_HOST.signer, OTHER.meeting_id, STRANGER.signer.public_key, Role.MEMBER, issuer_admission=OTHER
-)
-
-
-def test_a_kicked_host_lets_nobody_in_any_more() -> None:
-    newcomer = leaf_of(STRANGER, BY_OTHER)
-    kicked = context(kicked=frozenset({OTHER_HOST.signer.public_key}))
-    check_newcomer(context(), newcomer, LEAVES.values())
-    with pytest.raises(GroupRuleError, match="kicked"):
-        check_newcomer(kicked, newcomer, LEAVES.values())
-    after = {**LEAVES, 2: newcomer}
-    with pytest.raises(GroupRuleError, match="kicked"):
-        check_commit(kicked, LEAVES, after, Effect(added=(2,), extensions=(kicked.extension(),)))
-
-
-def test_whom_a_kicked_host_let_in_before_may_stay_and_come_back() -> None:
-    newcomer = leaf_of(STRANGER, BY_OTHER)
-    kicked = context(kicked=frozenset({OTHER_HOST.signer.public_key}))
-    check_tree(kicked, [newcomer])
-    check_newcomer(kicked, newcomer, [*LEAVES.values(), newcomer])
-
-
-def test_a_host_who_is_in_admits_though_who_admitted_it_was_kicked() -> None:
-    kicked = context(kicked=frozenset({HOST.signer.public_key}))
-    members = [leaf_of(OTHER_HOST, OTHER)]
-    check_newcomer(kicked, leaf_of(STRANGER, BY_OTHER), members)
-    with pytest.raises(GroupRuleError, match="kicked"):
-        check_newcomer(kicked, leaf_of(STRANGER, BY_OTHER), [])
-
-
-def test_the_link_is_nobody_who_could_be_kicked() -> None:
-    admission = by_link(GUEST.signer.public_key)
-    assert admission.issuer_type is IssuerType.LINK
-    check_newcomer(
-        context(OPEN, kicked=frozenset({STRANGER.signer.public_key})), leaf_of(GUEST, admission), []
-    )
+def test_every_rule_has_a_name_of_its_own_and_says_what_it_prevents() -> None:
+    names = [rule.__name__ for rule in GROUP_RULES]
+    assert len(set(names)) == len(names)
+    assert all("Prevents:" in str(rule.__doc__) for rule in GROUP_RULES)
