@@ -55,6 +55,9 @@ from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
+NOT_DONE_S = 10.0
+"""How long the panel says why a press had no effect."""
+
 
 class ConclaveRoom:
     """Implements `conclaved.bus.room.Room`. One event loop owns it."""
@@ -83,6 +86,7 @@ class ConclaveRoom:
         self._clock = clock
         self._subscribers: list[tuple[set[Topic], asyncio.Event]] = []
         self._panel_wake = asyncio.Event()
+        self._not_done = ""
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
         self._enrolling = Enrolling(config, keys, lambda: self._changed(Topic.IDENTITY))
         self._assess = Verdicts(self._judge)
@@ -158,7 +162,10 @@ class ConclaveRoom:
 
     def panel(self, serial: int) -> PanelView:
         """What the panel shows now."""
-        return panel_view(serial, self._enrolling.domain, self.meeting(), self.hardware())
+        meeting = self.meeting()
+        if self._not_done:
+            meeting = replace(meeting, notices=(*meeting.notices, self._not_done))
+        return panel_view(serial, self._enrolling.domain, meeting, self.hardware())
 
     async def changes(self) -> AsyncIterator[frozenset[Topic]]:
         """See `Room`."""
@@ -327,6 +334,19 @@ class ConclaveRoom:
                     log.warning("this version of the room cannot do what was pressed: %s", action.kind.value)
         except MeetingError as error:
             log.warning("the panel asked in vain: %s", error)
+            self._say_not_done(f"not done: {error}; {error.hint}" if error.hint else f"not done: {error}")
+
+    def _say_not_done(self, notice: str) -> None:
+        """People who pressed something hear why it did not happen."""
+        self._not_done = notice
+
+        def forget() -> None:
+            if self._not_done == notice:
+                self._not_done = ""
+                self._panel_wake.set()
+
+        asyncio.get_running_loop().call_later(NOT_DONE_S, forget)
+        self._panel_wake.set()
 
     def _stands(self, action: PanelAction) -> bool:
         """Whether who was pressed, and the code that was compared, are still those of the meeting."""

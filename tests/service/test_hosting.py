@@ -1,0 +1,130 @@
+"""Two rooms in one meeting: what the host's people and admins may do, from the panel and from outside."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from conclave_hal.panel import ActionKind, PanelAction
+from conclaved.bus.room import MeetingRequest, RoomError, RoomErrorKind
+from conclaved.conference.hub import Hub
+from tests.conference.hubs import listening, make_tls
+from tests.service.rooms import DEADLINE_S, TestRoom, running_room
+
+HOST, GUEST = "host.example.com", "guest.example.com"
+
+
+async def until(room: TestRoom, holds: Callable[[], bool]) -> None:
+    """Wait until it holds, looking at each change of the room."""
+    async with asyncio.timeout(DEADLINE_S):
+        changes = room.room.changes()
+        while not holds():
+            await anext(changes)
+
+
+def names(room: TestRoom) -> list[str]:
+    return [participant.name for participant in room.room.meeting().participants]
+
+
+def leaf_of(room: TestRoom, name: str) -> int:
+    return next(p.leaf for p in room.room.meeting().participants if p.name == name)
+
+
+class Pair:
+    """The host's room and an invited one."""
+
+    def __init__(self, host: TestRoom, guest: TestRoom, link: str) -> None:
+        self.host, self.guest, self.link = host, guest, link
+
+    async def guest_joins(self) -> None:
+        await self.guest.room.join_meeting(self.link)
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    """Both are in, and each shows the other."""
+    (tmp_path / "hub").mkdir()
+    tls = make_tls(tmp_path / "hub")
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(listening(Hub(), tls))
+        host, guest = [
+            await stack.enter_async_context(
+                running_room(tmp_path / name, service_ca=tls.authority, domain=name, countdown_s=0)
+            )
+            for name in (HOST, GUEST)
+        ]
+        created = await host.room.create_meeting(MeetingRequest("Weekly", "standard", (GUEST,), service))
+        await host.room.join_meeting(created.link)
+        await until(host, lambda: names(host) == [HOST])
+        two = Pair(host, guest, created.link)
+        await two.guest_joins()
+        for room in (host, guest):
+            await until(room, lambda room=room: len(names(room)) == 2)  # type: ignore[misc]
+        yield two
+
+
+async def refused(asking: object) -> RoomError:
+    with pytest.raises(RoomError) as caught:
+        await asking  # type: ignore[misc]
+    return caught.value
+
+
+async def test_both_see_who_is_expected_and_when_the_code_came(pair: Pair) -> None:
+    for room in (pair.host, pair.guest):
+        status = room.room.meeting()
+        assert all(participant.is_expected for participant in status.participants)
+        assert status.code_time > 0
+        assert (await room.panel()).code_time == status.code_time
+
+
+async def test_a_tick_on_the_panel_is_kept_until_the_code_is_another(pair: Pair) -> None:
+    leaf, epoch = leaf_of(pair.host, GUEST), pair.host.room.meeting().code_epoch
+    tick = PanelAction(ActionKind.COMPARED, leaf=leaf, name=GUEST, code_epoch=epoch)
+    pair.host.room.act(tick)
+    compared = {p.name: p.is_compared for p in pair.host.room.meeting().participants}
+    assert compared == {HOST: False, GUEST: True}
+    pair.host.room.act(PanelAction(ActionKind.NOT_COMPARED, leaf=leaf, name=GUEST, code_epoch=epoch))
+    assert not any(p.is_compared for p in pair.host.room.meeting().participants)
+
+
+async def test_a_tick_for_a_code_that_has_gone_is_dropped(pair: Pair) -> None:
+    epoch = pair.host.room.meeting().code_epoch
+    late = PanelAction(ActionKind.COMPARED, leaf=leaf_of(pair.host, GUEST), name=GUEST, code_epoch=epoch + 1)
+    pair.host.room.act(late)
+    assert not any(p.is_compared for p in pair.host.room.meeting().participants)
+
+
+async def test_a_host_throws_out_from_its_panel(pair: Pair) -> None:
+    pair.host.room.act(PanelAction(ActionKind.KICK, leaf=leaf_of(pair.host, GUEST), name=GUEST))
+    await until(pair.guest, lambda: pair.guest.room.meeting().state == "left")
+    assert "removed" in pair.guest.room.meeting().left_reason
+    await until(pair.host, lambda: names(pair.host) == [HOST])
+
+
+async def test_a_host_throws_out_from_outside(pair: Pair) -> None:
+    await pair.host.room.kick(leaf_of(pair.host, GUEST))
+    await until(pair.guest, lambda: pair.guest.room.meeting().state == "left")
+
+
+async def test_a_press_on_a_line_that_has_become_another_s_throws_nobody_out(pair: Pair) -> None:
+    pair.host.room.act(PanelAction(ActionKind.KICK, leaf=leaf_of(pair.host, GUEST), name="rude.example.com"))
+    assert names(pair.host) == [HOST, GUEST]
+    assert (await pair.host.panel()).notices == ()
+
+
+async def test_who_is_no_host_is_told_so(pair: Pair) -> None:
+    error = await refused(pair.guest.room.kick(leaf_of(pair.guest, HOST)))
+    assert error.kind is RoomErrorKind.NOT_PERMITTED
+    assert names(pair.guest) == [HOST, GUEST]
+
+
+async def test_nobody_in_particular_is_not_found(pair: Pair) -> None:
+    assert (await refused(pair.host.room.kick(99))).kind is RoomErrorKind.NOT_FOUND
+
+
+async def test_a_press_without_effect_says_why_on_the_panel(pair: Pair) -> None:
+    pair.host.room.act(PanelAction(ActionKind.ADMIT, "nobody"))
+    (notice,) = (await pair.host.panel()).notices
+    assert notice.startswith("not done: ")
