@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from conclaved.conference.limits import CarrierLimits
+from conclaved.meeting.limits import Limits
 from conclaved.service.config import Config, ConfigError, load
 
 GOOD = """
@@ -28,6 +30,13 @@ ca_file = "/srv/ca.pem"
 
 [conference]
 service = "wss://hub.example.com:8443"
+
+[limits.meeting]
+requests_per_s = 7
+
+[limits.carrier]
+live_bytes_per_s = 1e5
+lobby_burst = 10
 """
 
 
@@ -49,6 +58,8 @@ def test_every_key_of_the_file_is_taken(tmp_path: Path) -> None:
     assert config.acme.dns_hook == Path("/bin/true")
     assert config.service_ca == Path("/srv/ca.pem")
     assert config.conference_service == "wss://hub.example.com:8443"
+    assert config.meeting_limits == Limits(requests_per_s=7)
+    assert config.carrier_limits == CarrierLimits(live_bytes_per_s=1e5, lobby_burst=10)
 
 
 def test_an_empty_file_means_the_defaults_and_the_system_bus(tmp_path: Path) -> None:
@@ -74,6 +85,23 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "countdown too short to read": ("join_countdown_s = 0.9", "join_countdown_s must be from 1 to 300"),
     "endless countdown": ("join_countdown_s = inf", "join_countdown_s must be from 1 to 300"),
     "countdown that is no number": ("join_countdown_s = nan", "join_countdown_s must be from 1 to 300"),
+    "limit that is none": ("[limits.meeting]\nwaiting = 0", "[limits.meeting] waiting must be more than 0"),
+    "negative limit": (
+        "[limits.carrier]\nlive_burst = -1.5",
+        "[limits.carrier] live_burst must be more than 0",
+    ),
+    "endless limit": (
+        "[limits.carrier]\nlive_burst = inf",
+        "[limits.carrier] live_burst must be more than 0",
+    ),
+    "half a count": ("[limits.meeting]\nwaiting = 1.5", "[limits.meeting] waiting must be a int"),
+    "flag for a limit": ("[limits.meeting]\nwaiting = true", "[limits.meeting] waiting must be a int"),
+    "unknown limit": ("[limits.meeting]\nguests = 3", "[limits.meeting] guests is not known"),
+    "limit of the wrong table": ("[limits]\nwaiting = 3", "[limits] waiting is not known"),
+    "limit that all members share": (
+        "[limits.meeting]\nproposals_of_one = 3",
+        "[limits.meeting] proposals_of_one is not known",
+    ),
     "service that is no address": (
         '[conference]\nservice = "https://hub.example.com"',
         "[conference] service must be of the form wss://HOST[:PORT]",

@@ -108,6 +108,31 @@ async def test_a_host_throws_out_from_outside(pair: Pair) -> None:
     await until(pair.guest, lambda: pair.guest.room.meeting().state == "left")
 
 
+async def test_who_was_thrown_out_is_refused_until_a_host_allows_it_back(pair: Pair) -> None:
+    host, guest = pair.host.room, pair.guest.room
+    await host.kick(leaf_of(pair.host, GUEST))
+    await until(pair.guest, lambda: guest.meeting().state == "left")
+    await until(pair.host, lambda: bool(host.meeting().removed))
+    (removed,) = host.meeting().removed
+    assert removed.name == GUEST
+    (shown,) = (await pair.host.panel()).removed
+    assert (shown.key_id, shown.name) == (removed.key_id, GUEST)
+
+    await pair.guest_joins()
+    await until(pair.guest, lambda: guest.meeting().state == "left")
+    assert "removed this room" in guest.meeting().left_reason
+    assert (host.meeting().lobby, names(pair.host)) == ((), [HOST])
+
+    pair.host.room.act(PanelAction(ActionKind.ALLOW_BACK, removed.key_id))
+    await until(pair.host, lambda: not host.meeting().removed)
+    await pair.guest_joins()
+    await until(pair.guest, lambda: guest.meeting().state == "in_meeting")
+
+
+async def test_only_who_was_removed_is_allowed_back(pair: Pair) -> None:
+    assert (await refused(pair.host.room.allow_back("00112233445566aa"))).kind is RoomErrorKind.NOT_FOUND
+
+
 async def test_a_press_on_a_line_that_has_become_another_s_throws_nobody_out(pair: Pair) -> None:
     pair.host.room.act(PanelAction(ActionKind.KICK, leaf=leaf_of(pair.host, GUEST), name="rude.example.com"))
     assert names(pair.host) == [HOST, GUEST]

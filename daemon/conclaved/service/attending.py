@@ -257,6 +257,7 @@ class Attending:
                 wall=self._wall,
                 now=asyncio.get_running_loop().time(),
                 admission=admission,
+                limits=self._config.meeting_limits,
             )
         except MeetingError as error:
             raise RoomError(RoomErrorKind.REFUSED, str(error), hint=error.hint) from error
@@ -265,7 +266,7 @@ class Attending:
         except ConferenceError as error:
             raise RoomError(RoomErrorKind.UNREACHABLE, str(error), hint=error.hint) from error
         content = invitation.content
-        carrier = HubClient(link.service, link.secret.address, tls)
+        carrier = HubClient(link.service, link.secret.address, tls, limits=self._config.carrier_limits)
         return _Entry(
             link, invitation.token, session, carrier, content.title, content.level.value, content.not_after
         )

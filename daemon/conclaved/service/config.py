@@ -20,21 +20,33 @@ ca_file = ""                     # PEM of the conference service's CA; empty: th
 
 [conference]
 service = ""                     # wss://HOST[:PORT] of meetings that are created without naming one
+
+[limits.meeting]                 # what members and strangers may ask of this device: see
+requests_per_s = 20              # conclaved.meeting.limits.Limits for all keys and what they mean
+
+[limits.carrier]                 # what the conference service may hand it: see
+lobby_per_s = 500.0              # conclaved.conference.limits.CarrierLimits
 """
 
+import math
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, EnrollmentError
+from conclaved.conference.limits import CarrierLimits
+from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.service.invitations import is_service_address
 
 T = TypeVar("T")
+L = TypeVar("L", Limits, CarrierLimits)
 
 DEFAULT_PATH = Path("/etc/conclave/conclave.toml")
 SHORTEST_COUNTDOWN_S = 1.0
 LONGEST_COUNTDOWN_S = 300.0
+AGREED_LIMITS = frozenset({"proposals_of_one"})
+"""The same for all members of all meetings: no device's own to set."""
 
 
 class ConfigError(Exception):
@@ -79,6 +91,8 @@ class Config:
     service_ca: Path | None = None
     conference_service: str = ""
     """Where meetings are held that are created without naming a service; empty: each must name one."""
+    meeting_limits: Limits = DEFAULT_LIMITS
+    carrier_limits: CarrierLimits = field(default_factory=CarrierLimits)
 
     @property
     def token_directory(self) -> Path:
@@ -99,6 +113,8 @@ def load(path: Path) -> Config:
     acme = top.table("acme")
     service = top.table("service")
     conference = top.table("conference")
+    limits = top.table("limits")
+    of_meeting, of_carrier = limits.table("meeting"), limits.table("carrier")
     defaults = Config()
     config = Config(
         state_directory=top.path("state_directory") or defaults.state_directory,
@@ -117,8 +133,10 @@ def load(path: Path) -> Config:
         ),
         service_ca=service.path("ca_file"),
         conference_service=conference.take("service", str, ""),
+        meeting_limits=of_meeting.take_numbers(DEFAULT_LIMITS, but=AGREED_LIMITS),
+        carrier_limits=of_carrier.take_numbers(CarrierLimits()),
     )
-    for table in (bus, acme, service, conference, top):
+    for table in (bus, acme, service, conference, of_meeting, of_carrier, limits, top):
         table.finish()
     # Written so that "nan" is refused too.
     if not SHORTEST_COUNTDOWN_S <= config.join_countdown_s <= LONGEST_COUNTDOWN_S:
@@ -147,7 +165,8 @@ class _Table:
         self._left = dict(content)
 
     def table(self, name: str) -> "_Table":
-        return _Table(self._file, name, self.take(name, dict, {}))
+        full_name = f"{self._name}.{name}" if self._name else name
+        return _Table(self._file, full_name, self.take(name, dict, {}))
 
     def take(self, key: str, kind: type[T] | tuple[type, ...], default: T) -> T:
         value = self._left.pop(key, default)
@@ -155,6 +174,19 @@ class _Table:
             wanted = kind.__name__ if isinstance(kind, type) else "number"
             raise ConfigError(f"{self._where(key)} must be a {wanted}")
         return value  # type: ignore[return-value]
+
+    def take_numbers(self, defaults: L, *, but: frozenset[str] = frozenset()) -> L:
+        """A value like `defaults`, a dataclass of positive numbers, with those that the table gives."""
+        given: dict[str, int | float] = {}
+        for spec in fields(defaults):
+            if spec.name in self._left and spec.name not in but:
+                default = getattr(defaults, spec.name)
+                kind: type | tuple[type, ...] = int if isinstance(default, int) else (int, float)
+                number = self.take(spec.name, kind, default)
+                if not 0 < number < math.inf:
+                    raise ConfigError(f"{self._where(spec.name)} must be more than 0")
+                given[spec.name] = number
+        return replace(defaults, **given)  # type: ignore[arg-type]  # by name, from the fields themselves
 
     def path(self, key: str) -> Path | None:
         value = self.take(key, str, "")

@@ -143,6 +143,10 @@ class MeetingRunner:
         """See Session.kick. Raises LocalError."""
         self._do(lambda now: self._session.kick(leaf, now), LocalError)
 
+    def allow_back(self, key_id: str) -> None:
+        """See Session.allow_back. Raises LocalError."""
+        self._do(lambda now: self._session.allow_back(key_id, now), LocalError)
+
     def compare(self, leaf: int, *, is_compared: bool) -> None:
         """See Session.compare. Raises LocalError."""
         self._do(lambda now: self._session.compare(leaf, is_compared, now), LocalError)

@@ -1,7 +1,7 @@
 """From a session's view, and from the media engine's figures, to what D-Bus shows. Pure."""
 
 from conclave_hal.media import StreamReport
-from conclaved.bus.room import MeetingStatus, ParticipantStatus, RequestStatus, StreamStatus
+from conclaved.bus.room import MeetingStatus, ParticipantStatus, RemovedStatus, RequestStatus, StreamStatus
 from conclaved.media import MediaStats
 from conclaved.meeting import Level, MeetingView, Role, State
 
@@ -71,6 +71,7 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
             )
             for w in view.lobby
         ),
+        removed=tuple(RemovedStatus(r.key_id, r.name) for r in view.removed),
         notices=notices,
         news=view.news,
     )

@@ -277,7 +277,14 @@ class ConclaveRoom:
 
     async def allow_back(self, key_id: str) -> None:
         """See `Room`."""
-        raise _not_yet("let somebody back who was removed")
+        meeting = self.meeting()
+        if meeting.is_host and key_id not in {removed.key_id for removed in meeting.removed}:
+            raise RoomError(
+                RoomErrorKind.NOT_FOUND,
+                "nobody with this id was removed from the meeting",
+                hint="see: conclavectl meeting removed",
+            )
+        self._ask_runner(lambda runner: runner.allow_back(key_id))
 
     async def end_for_all(self) -> None:
         """See `Room`."""
@@ -328,6 +335,8 @@ class ConclaveRoom:
                     runner.deny(action.request_id)
                 case ActionKind.KICK:
                     runner.kick(action.leaf)
+                case ActionKind.ALLOW_BACK:
+                    runner.allow_back(action.request_id)
                 case ActionKind.COMPARED | ActionKind.NOT_COMPARED:
                     runner.compare(action.leaf, is_compared=action.kind is ActionKind.COMPARED)
                 case _:
@@ -387,9 +396,9 @@ class ConclaveRoom:
             raise RoomError(kind, str(error), hint=error.hint) from error
 
     def _require_member(self, leaf: int) -> None:
-        """A press or call that means nobody who is in gets a clear answer."""
+        """A host that means nobody who is in gets a clear answer; who is no host hears so first."""
         status = self.meeting()
-        if status.state == "in_meeting" and leaf not in {p.leaf for p in status.participants}:
+        if status.is_host and leaf not in {p.leaf for p in status.participants}:
             raise RoomError(
                 RoomErrorKind.NOT_FOUND,
                 f"nobody in the meeting has the number {leaf}",
