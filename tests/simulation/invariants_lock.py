@@ -1,0 +1,61 @@
+"""Who may send: nobody for long whom the service keeps from knowing, and whoever is merely muted."""
+
+from typing import TYPE_CHECKING
+
+from conclaved.meeting import MeetingView
+
+if TYPE_CHECKING:
+    from tests.simulation.device import Device, Stay
+    from tests.simulation.judge import Judge
+    from tests.simulation.world import World
+
+STOPS = "who is kept from knowing of an epoch stops sending in time"
+FORGED = "a kicked member that forges old frames stops receiving in time"
+MUTED = "nobody drops the lock while all are merely muted"
+WINDOW_S = 5.0
+"""DESIGN §4: a member that misses beacons for five seconds stops sending."""
+TICK_S = 0.7
+
+
+class LockInvariants:
+    """See the file's head."""
+
+    def __init__(self, world: "World", judge: "Judge") -> None:
+        self.world = world
+        self.judge = judge
+        self.is_quiet = False
+        """Whether nothing has been wrong for so long that nobody has a reason to drop the lock."""
+
+    def on_send(self, device: "Device", stay: "Stay") -> None:
+        """A device may send: everybody whose beacons it needs was in its epoch a moment ago."""
+        world, now = self.world, self.world.loop.now
+        truth = world.truth.epochs[stay.transcript]
+        bound = WINDOW_S + TICK_S + 2 * world.worst_latency_s() + world.carrier.delays_live.get(device, 0.0)
+        if now - stay.entered < bound:
+            return
+        own = stay.keys.own_leaf
+        for leaf in truth.expected:
+            other = world.device_of(truth.keys[leaf])
+            if leaf == own or other is None or not other.is_honest:
+                continue
+            left = other.was_in.get(stay.transcript, stay.entered)
+            if left == float("inf"):
+                continue
+            self.judge.count(STOPS)
+            gone = world.gone_from(truth)
+            if gone:
+                self.judge.count(FORGED)
+            if now - left > bound:
+                name = FORGED if gone else STOPS
+                self.judge.broken(
+                    name,
+                    f"{device.label} still sends in epoch {truth.label}, which {other.label} "
+                    f"left {now - left:.1f} s ago; out by now: {', '.join(gone) or 'nobody'}",
+                )
+
+    def on_view(self, device: "Device", view: MeetingView) -> None:
+        """A device shows that it is behind, or not."""
+        if self.is_quiet and device.is_honest and device.wants_in:
+            self.judge.count(MUTED)
+            if view.behind:
+                self.judge.broken(MUTED, f"{device.label} is behind: {view.behind}")
