@@ -168,6 +168,7 @@ class Device:
             return
         self.ended = None
         self.is_frozen = False
+        self._tick_at = float("inf")
         self._backlog.clear()
         self.keyring = MediaKeyring()
         self.say("starts" + (" with its admission" if self.saved else ""))
@@ -259,9 +260,13 @@ class Device:
             return
         self._tick_at = float("inf")
         if self.is_frozen:
-            self._backlog.append(lambda: self._plan_tick())
+            self._backlog.append(self._tick_now)
             return
-        self.perform(session.tick(self.world.loop.now))
+        self._tick_now()
+
+    def _tick_now(self) -> None:
+        if self.session is not None and self.is_running:
+            self.perform(self.session.tick(self.world.loop.now))
 
     def perform(self, effects: list[Effect]) -> None:
         """Do what the session asks for."""

@@ -26,6 +26,9 @@ def what_is_wrong(world: "World") -> str:
     epoch = world.truth.epochs[transcripts.pop()]
     for key in sorted(epoch.members):
         who = world.device_of(key)
-        if who is None or (not who.wants_in and who.label not in world.director.thrown_out):
-            return f"{who.label if who else 'a stranger'} is still in"
+        if who is None:
+            return "a stranger is in"
+        # One that left and whose goodbye was lost stays on the roster, unheard.
+        if not who.wants_in and who.is_running and who.label not in world.director.thrown_out:
+            return f"{who.label} is still in"
     return ""

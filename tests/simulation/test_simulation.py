@@ -12,7 +12,7 @@ from tests.simulation.invariants_lock import MUTED
 from tests.simulation.runner import run_seed
 from tests.simulation.world import World
 
-SEEDS = (1, 2, 3, 4, 5, 7)
+SEEDS = (1, 2, 4, 6, 8)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
