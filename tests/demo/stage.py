@@ -173,6 +173,7 @@ class Stage:
         environment: dict[str, str] | None = None,
         first_line: bool = False,
         is_stopped_in_turn: bool = True,
+        stdin: int = asyncio.subprocess.DEVNULL,
     ) -> asyncio.subprocess.Process:
         """Start a Python program of ours; `log` gets what it says. What was started last is stopped first."""
         output = self._stack.enter_context(log.open("ab"))
@@ -180,7 +181,7 @@ class Stage:
             sys.executable,
             *words,
             env={**os.environ, **(environment or {})},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE if first_line else output,
             stderr=output,
         )
