@@ -33,6 +33,7 @@ from conclaved.meeting.events import (
     Announce,
     BadInput,
     CarrierEvent,
+    Changed,
     Connected,
     Disconnected,
     Effect,
@@ -139,6 +140,8 @@ class Room:
     is_member: bool = False
     ended: Ended | None = None
     keys: list[EpochKeys] = field(default_factory=list)
+    changes: int = 0
+    """How often the session has said that its view is new."""
     bad_inputs: list[Exception] = field(default_factory=list)
     holds_jobs: bool = False
     """Whether jobs wait in `jobs` until `work` is called: a device with a slow key store."""
@@ -232,13 +235,13 @@ class Room:
                     self.ended = effect
                     self.keyring.close()
                     self.service.depart(self)
+                case Changed():
+                    self.changes += 1
                 case BadInput(error):
                     self.bad_inputs.append(error)
                 case Publish() | SendLobby() | SendLive() | Replay() | Announce():
                     if self.is_connected:
                         self.service.queue.append(partial(self.service.take, self, effect))
-                case _:
-                    pass
 
     def work_on(self, job: StartJob) -> None:
         try:

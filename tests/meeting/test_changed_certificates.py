@@ -4,6 +4,7 @@ import pytest
 
 from conclaved.identity import Assurance
 from conclaved.meeting import Level, Participant
+from conclaved.meeting.minding import MIND_S
 from conclaved.mls import LeafChange, X509Credential
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import (
@@ -91,14 +92,13 @@ def test_the_doubt_stays_while_the_certificate_does() -> None:
         assert "from insider.example.com to ceo.example.com" in shown(room, insider).reason
 
 
-def test_a_locked_meeting_is_left_when_a_members_name_becomes_another() -> None:
+def test_in_a_locked_meeting_everybody_counts_down_when_a_members_name_becomes_another() -> None:
     meeting, host, a, insider = meeting_with_insider(Level.LOCKED)
     swap(meeting, insider, "ceo.example.com")
     for room in (host, a):
-        assert room.ended is not None
-        assert room.ended.is_error
-        assert "insider.example.com" in room.ended.reason
-        assert "ceo.example.com" in room.ended.reason
+        assert "insider.example.com" in room.view.minds
+        assert "ceo.example.com" in room.view.minds
+        assert room.view.leaving_in_s == MIND_S
 
 
 def test_a_locked_meeting_goes_on_when_a_certificate_is_renewed() -> None:

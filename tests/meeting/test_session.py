@@ -285,19 +285,6 @@ def test_a_room_stays_when_its_policy_becomes_as_strict_as_the_meeting() -> None
     agree(host, a)
 
 
-def test_a_room_leaves_a_locked_meeting_when_its_admin_stops_trusting_somebody() -> None:
-    meeting = Meeting.invite(("a.example.com",), level=Level.LOCKED)
-    host, a = meeting.room(meeting.host), meeting.room(identity("a.example.com"))
-    meeting.service.run(4)
-    a.anchors[0] = TrustStore()
-    a.perform(a.session.trust_changed(meeting.service.clock.now))
-    meeting.service.settle()
-    assert a.ended is not None
-    assert "not verified" in a.ended.reason
-    assert a.ended.hint
-    assert host.is_in()
-
-
 def test_a_room_in_a_standard_meeting_shows_at_once_that_it_trusts_somebody_no_more() -> None:
     meeting, _, a, _ = three_rooms()
     a.anchors[0] = TrustStore()

@@ -7,6 +7,7 @@ and any message in it may be lost.
 from collections.abc import Callable
 
 from conclaved.meeting import lobby
+from conclaved.meeting.admission import IssuerType, origin
 from conclaved.meeting.errors import GroupRuleError, MeetingError
 from conclaved.meeting.events import SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
@@ -148,6 +149,20 @@ class Joining:
     def is_unanswered(self) -> bool:
         """Whether an offer has been repeated for so long that no group can be there to take it."""
         return self._bundle is not None and self._times_said >= UNANSWERED_AFTER
+
+    @property
+    def asks_too(self) -> bool:
+        """Whether to ask while our offer stands: the admission in it may not do any more.
+
+        A kick closes the link; a succession is good only while the key before it is in; who admitted us
+        may have been thrown out, or we ourselves. The offer is refused without a word then, and only a
+        host can say more.
+        """
+        own = self._own.admission
+        is_in_doubt = own is not None and (
+            origin(own).issuer_type is IssuerType.LINK or own.issuer_type is IssuerType.SUCCESSION
+        )
+        return self.is_unanswered or (is_in_doubt and self.is_kept_waiting)
 
     @property
     def is_kept_waiting(self) -> bool:

@@ -12,9 +12,10 @@ from conclaved.meeting.admission import Role
 from conclaved.meeting.alive import Watch, beacons
 from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
+from conclaved.meeting.invitation import SignedInvitation
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
-from conclaved.meeting.roster import Assess, Participant, chain_of, roster, shown_name
+from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
 from conclaved.meeting.rules import is_host
 from conclaved.meeting.security_code import CodeEpoch, security_code
 from conclaved.mls import Group, LeafNode, StagedCommit
@@ -86,6 +87,11 @@ class Membership:
             compared=self.code.compared,
             distrusted=self._distrusted,
         )
+
+    def missing(self, invitation: SignedInvitation) -> tuple[str, ...]:
+        """Whom the invitation names and who is not in."""
+        signer_name = self._assess(invitation.chain, invitation.signer_key).name
+        return missing(invitation.content, self.participants(), signer_name)
 
     def name_of(self, leaf: int) -> str:
         """The shown name of a member."""

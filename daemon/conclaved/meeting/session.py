@@ -23,17 +23,19 @@ when its signature is there, and only if its epoch is still the present one.
 
 The parts: `own_side` speaks for this device, `joining` gets it in, `membership` is the group,
 `committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's desk,
-`alive.Watch` notices when the service hides something, `outbox` is what they all write to.
+`alive.Watch` notices when the service hides something, `minding` when an own rule is broken; `outbox`
+is what they all write to.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, IssuerType, check, origin
+from conclaved.meeting.admission import Admission, check
 from conclaved.meeting.alive import WINDOW_S, Watch
 from conclaved.meeting.committing import Committing, Outcome
-from conclaved.meeting.errors import GroupRuleError, LocalError, RemoteError
+from conclaved.meeting.departures import departures
+from conclaved.meeting.earlier import Earlier
+from conclaved.meeting.errors import LocalError, RemoteError
 from conclaved.meeting.events import (
     Announce,
     CarrierEvent,
@@ -57,16 +59,17 @@ from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.link import LinkSecret
 from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
-from conclaved.meeting.membership import Membership
+from conclaved.meeting.membership import Membership, leaves_of
+from conclaved.meeting.minding import Minding
 from conclaved.meeting.outbox import Outbox, discard
 from conclaved.meeting.own_rules import HINT, OwnRules
 from conclaved.meeting.own_side import GROUP_ID_BYTES, SUITE, OwnIdentity, OwnSide
 from conclaved.meeting.roster import Assess, roster
-from conclaved.meeting.rules import RemoveReason, check_tree, line_of
+from conclaved.meeting.rules import RemoveReason
 from conclaved.meeting.view import MeetingView, State
 from conclaved.meeting.voice import Voice
 from conclaved.meeting.welcoming import is_founding_commit
-from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, Remove, StagedCommit
+from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, StagedCommit
 
 LEAVE_WITHIN_S = 5.0
 """How long a leaver waits until the others have removed it; then it is gone all the same."""
@@ -75,11 +78,6 @@ ASK_THE_HOST = "ask the host, then join again"
 REMOVED = "a host removed this room from the meeting"
 TICK_S = 0.5
 """The grain of everything that has no exact date."""
-
-_WORDS = {
-    bytes([RemoveReason.KICK]): "was removed by a host",
-    bytes([RemoveReason.VANISHED]): "was taken to have vanished",
-}
 
 
 class Session:
@@ -123,13 +121,13 @@ class Session:
         self._hosting = Hosting(
             self._out, self._own, self._member, assess, self._voice.propose, self._broke, limits
         )
-        self._terms: MeetingContext | None = None
-        """As a host left it, in whatever group: a member goes by it when the meeting is begun anew."""
-        self._carried: frozenset[bytes] = frozenset()
-        """Keys thrown out of a group before this one, and not on this one's list."""
+        self._earlier = Earlier()
         self._others_heard: float | None = None
         self._is_connected = False
         self._leave_by: float | None = None
+        self._farewell = Ended("left the meeting")
+        """What a leave that is under way ends with."""
+        self._minding = Minding(self._out, self._own, self._member)
         self._behind = ""
 
     def __repr__(self) -> str:
@@ -157,9 +155,12 @@ class Session:
             participants=member.participants() if is_in else (),
             lobby=self._hosting.waiting() if self._is_host() else (),
             removed=self._hosting.removing.removed() if self._is_host() else (),
+            missing=member.missing(self._own.invitation) if is_in else (),
             is_host=self._is_host(),
             is_leaving=self._leave_by is not None,
             behind=self._behind,
+            minds=self._minding.reason,
+            leaving_in_s=self._minding.leaving_in_s,
             is_kept_waiting=self._joining.is_kept_waiting,
             news=self._out.news,
             alarms=self._out.alarms,
@@ -172,16 +173,7 @@ class Session:
 
     def leave(self, now: float) -> list[Effect]:
         """Leave. Where others remain, they get a proposal to remove us (RFC 9420 §12.1.3)."""
-        if self._state is not State.IN_GROUP or self._member.is_alone:
-            self._end("left the meeting")
-            return self._drain(now)
-        if self._leave_by is not None:
-            return self._drain(now)
-        self._leave_by = now + LEAVE_WITHIN_S
-        # Nobody commits its own removal (RFC 9420 §12.2): somebody else is to lead.
-        self._out.add(Announce(False))
-        self._out.changed()
-        self._voice.goodbye()
+        self._take_leave(Ended("left the meeting"), now)
         return self._drain(now)
 
     def close(self, now: float) -> None:
@@ -244,7 +236,7 @@ class Session:
 
     def trust_changed(self, now: float) -> list[Effect]:
         """The device's anchors are others now: judge everybody anew."""
-        self._apply_own_rules()
+        self._minding.look_again()
         if self._is_host():
             self._hosting.judge_again(now)
         self._out.changed()
@@ -301,7 +293,7 @@ class Session:
     def next_deadline(self, now: float) -> float:
         """When `tick` is to be called at the latest."""
         # What was due already waits for an event, a job's end or the log's next entry: each drains.
-        dates = (self._commits.due_at, self._voice.beacon_at, self._leave_by)
+        dates = (self._commits.due_at, self._voice.beacon_at, self._leave_by, self._minding.look_at)
         return min([now + TICK_S, *(at for at in dates if at is not None and at > now)])
 
     # -- on the way in --------------------------------------------------------------------------
@@ -350,7 +342,7 @@ class Session:
         self._set_state(State.FOUNDING)
         self._joining.close()
         # What a host has decided holds in the next group too: the service can lose a log at will.
-        context = self._terms or MeetingContext(self._own.invitation)
+        context = self._earlier.terms or MeetingContext(self._own.invitation)
 
         def made(result: tuple[Group, PendingCommit], now: float) -> None:
             if self._state is not State.FOUNDING:
@@ -370,8 +362,7 @@ class Session:
             if objection:
                 self._end(objection, is_error=True, hint=ASK_THE_HOST)
             return
-        if self._terms is not None:
-            self._carried |= self._terms.kicked
+        self._earlier.joined()
         self._log.skip_to(next_sequence)
         self._out.add(Replay(self._log.ask_from))
         keys = frozenset(member.leaf_node.signature_key for member in group.members)
@@ -382,41 +373,25 @@ class Session:
 
     def _objection_to(self, group: Group, context: MeetingContext) -> str | None:
         """Why this device does not enter a group that it was welcomed to, or None."""
-        leaves = {member.leaf_index: member.leaf_node for member in group.members}
-        try:
-            if self._terms is not None:
-                # Whatever calls itself by the name of the group that we knew: who was thrown out of that
-                # one may have made this one.
-                check_tree(self._terms, leaves.values())
-        except GroupRuleError as error:
-            return f"the meeting was begun anew with somebody whom a host had thrown out: {error}"
+        leaves = leaves_of(group)
         participants = roster(leaves.items(), context, self._assess, own_leaf=group.own_leaf_index)
-        return self._rules.reason_not_to_enter(self._own.invitation, participants)
+        return self._earlier.objection_to(leaves) or self._rules.reason_not_to_enter(
+            self._own.invitation, participants
+        )
 
     def _in_group(self) -> None:
-        context = self._member.context
-        self._carried -= context.kicked
-        self._terms = replace(context, kicked=context.kicked | self._carried)
+        context, leaves = self._member.context, self._member.leaves()
+        back = self._earlier.entered(context, leaves)
         self._own.invitation = context.invitation
         if self._state is not State.IN_GROUP:
             self._set_state(State.IN_GROUP)
             self._out.add(Announce(True))
-        self._apply_own_rules()
-        if self._carried and self._is_host():
-            self._hosting.removing.carry(self._carried)
-
-    def _asks_too(self) -> bool:
-        """Whether to ask while our offer stands: the admission in it may not do any more.
-
-        A kick closes the link; a succession is good only while the key before it is in; who admitted us
-        may have been thrown out, or we ourselves. The offer is refused without a word then, and only a
-        host can say more.
-        """
-        own = self._own.admission
-        is_in_doubt = own is not None and (
-            origin(own).issuer_type is IssuerType.LINK or own.issuer_type is IssuerType.SUCCESSION
-        )
-        return self._joining.is_unanswered or (is_in_doubt and self._joining.is_kept_waiting)
+        self._minding.look_again()
+        if back:
+            why = f"{self._member.name_of(back[0])} is in the meeting, whom a host had thrown out before"
+            self._end(f"{why} it was begun anew", is_error=True, hint=ASK_THE_HOST)
+        elif self._earlier.carried and self._is_host():
+            self._hosting.removing.carry(self._earlier.carried)
 
     def _takes_grants(self) -> bool:
         # A host that only waits for its group to answer must not become a guest.
@@ -476,20 +451,17 @@ class Session:
 
     def _entered(self, staged: StagedCommit, before: dict[int, LeafNode]) -> None:
         self._joining.close()
-        for item in staged.proposals:
-            if isinstance(item.proposal, Remove):
-                index, leaf = item.proposal.removed, before[item.proposal.removed]
-                gone = roster([(index, leaf)], self._member.context, self._assess, own_leaf=-1)[0]
-                self._out.tell(f"{gone.name} {_WORDS.get(item.authenticated_data, 'left')}")
-                if item.authenticated_data == bytes([RemoveReason.KICK]):
-                    self._hosting.saw_removed(gone, line_of(leaf))
+        for gone in departures(staged.proposals, before, self._member.context, self._assess):
+            self._out.tell(gone.words)
+            if gone.reason is RemoveReason.KICK:
+                self._hosting.saw_removed(gone.participant, gone.line)
         self._in_group()
         if self._leave_by is not None and self._state is State.IN_GROUP:
-            self._end("left the meeting") if self._member.is_alone else self._voice.goodbye()
+            self._close(self._farewell) if self._member.is_alone else self._voice.goodbye()
 
     def _removed(self, is_kick: bool) -> None:
         if self._leave_by is not None:
-            self._end("left the meeting")
+            self._close(self._farewell)
         elif is_kick:
             self._end(REMOVED, is_error=True, hint=ASK_THE_HOST)
         else:
@@ -505,7 +477,7 @@ class Session:
         self._out.tell(f"{why}; joining anew")
         self._out.add(GroupLeft())
         if self._leave_by is not None:
-            self._end("left the meeting")
+            self._close(self._farewell)
             return
         self._drop_group()
         self._set_state(State.CONNECTING)
@@ -530,7 +502,7 @@ class Session:
                     while self._log.take() is not None:
                         pass
                     self._found()
-                elif self._state is State.OFFERING and self._asks_too():
+                elif self._state is State.OFFERING and self._joining.asks_too:
                     self._joining.also_ask()
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
@@ -542,6 +514,15 @@ class Session:
         return self._joining.is_unanswered and is_silent and not self._out.is_busy
 
     def _drain_in_group(self, now: float) -> None:
+        going = self._minding.due(self._rules, now)
+        if going is not None:
+            farewell = Ended(going.reason, is_error=True, hint=HINT)
+            if going.is_at_once:
+                self._close(farewell)
+                return
+            self._take_leave(farewell, now)
+            if self._state is not State.IN_GROUP:
+                return
         if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
         self._voice.beacon_if_due(now)
@@ -554,7 +535,7 @@ class Session:
             self._rejoin(self._commits.why_lost or f"this room could not follow: {self._behind}")
             return
         if self._leave_by is not None and now >= self._leave_by:
-            self._end("left the meeting")
+            self._close(self._farewell)
             return
         behind = self._watch.reason_behind(now) or ""
         if behind != self._behind:
@@ -565,17 +546,19 @@ class Session:
 
     # -- small things ---------------------------------------------------------------------------
 
-    def _apply_own_rules(self) -> None:
-        if self._state is State.IN_GROUP:
-            participants = self._member.participants()
-            objection = self._rules.objection(self._own.invitation, participants)
-            leaves = self._member.leaves()
-            back = [p.name for p in participants if line_of(leaves[p.leaf]) & self._carried]
-            if back:
-                why = f"{back[0]} is in the meeting, whom a host had thrown out before it was begun anew"
-                self._end(why, is_error=True, hint=ASK_THE_HOST)
-            elif objection is not None:
-                self._end(objection.reason, is_error=True, hint=HINT)
+    def _take_leave(self, farewell: Ended, now: float) -> None:
+        """Let the others remove us, where there are any; then it is over, with these words."""
+        if self._leave_by is not None and self._state is State.IN_GROUP:
+            return
+        self._farewell = farewell
+        if self._state is not State.IN_GROUP or self._member.is_alone:
+            self._close(self._farewell)
+            return
+        self._leave_by = now + LEAVE_WITHIN_S
+        # Nobody commits its own removal (RFC 9420 §12.2): somebody else is to lead.
+        self._out.add(Announce(False))
+        self._out.changed()
+        self._voice.goodbye()
 
     def _is_host(self) -> bool:
         return self._state is State.IN_GROUP and self._own.is_host
@@ -594,14 +577,18 @@ class Session:
         self._hosting.close()
         self._out.forget_jobs()
         self._voice.close()
+        self._minding.forget()
         self._behind = ""
 
     def _end(self, reason: str, *, is_error: bool = False, hint: str = "") -> None:
+        self._close(Ended(reason, is_error, hint))
+
+    def _close(self, ended: Ended) -> None:
         if self._state is not State.ENDED:
             self._drop_group()
             self._set_state(State.ENDED)
             self._out.add(Announce(False))
-            self._out.add(Ended(reason, is_error, hint))
+            self._out.add(ended)
 
     def _set_state(self, state: State) -> None:
         self._state = state

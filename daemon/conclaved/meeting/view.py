@@ -37,6 +37,8 @@ class MeetingView:
     security_code: str = field(default="", repr=False)
     """Empty when alone or without a group."""
     participants: tuple[Participant, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Whom the invitation names and who is not in."""
     lobby: tuple[Waiting, ...] = ()
     removed: tuple[Removed, ...] = ()
     """Who was thrown out and not allowed back, for hosts."""
@@ -44,6 +46,10 @@ class MeetingView:
     is_leaving: bool = False
     behind: str = ""
     """Why the device takes itself to be behind; empty when it is not."""
+    minds: str = ""
+    """Which own rule somebody breaks who was in before without breaking it; empty if nobody does."""
+    leaving_in_s: int = 0
+    """In how many seconds the device leaves for that reason, unless it has passed."""
     is_kept_waiting: bool = False
     """ASKING, and nobody has answered for some seconds: a person has to decide."""
     news: tuple[str, ...] = ()

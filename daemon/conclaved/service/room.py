@@ -89,7 +89,7 @@ class ConclaveRoom:
         self._not_done = ""
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
         self._enrolling = Enrolling(config, keys, lambda: self._changed(Topic.IDENTITY))
-        self._assess = Verdicts(self._judge)
+        self._assess = Verdicts(self._judge, wall=clock.now)
         part = Part(self._own_identity, self._assess, lambda: self._policy, clock)
         self._attending = Attending(
             config, part, self._hardware, lambda: self._changed(Topic.MEETING, Topic.HARDWARE), pause=pause
