@@ -396,6 +396,8 @@ class Meeting:
         host: OwnIdentity | None = None,
         service: SimulatedService | None = None,
         link: LinkSecret | None = None,
+        service_ends: tuple[str, ...] = (),
+        hosts: tuple[str, ...] = (),
     ) -> "Meeting":
         host = host or identity("host.example.com")
         link = link or LinkSecret(os.urandom(32))
@@ -406,11 +408,12 @@ class Meeting:
             service="wss://hub.example.com:443",
             level=level,
             invited=invited,
-            service_ends=(),
+            service_ends=service_ends,
             is_open=is_open,
             link_public_key=link.link_key().public_key,
             not_before=WALL - valid_s,
             not_after=WALL + valid_s,
+            hosts=hosts,
         )
         token = content.sign(host.signer, host.chain)
         return cls(host, link, SignedInvitation.verify(token), service or SimulatedService())
