@@ -151,6 +151,7 @@ class FakeRoom:
         self.meeting_status = MeetingStatus("idle")
         self.hardware_status = HARDWARE
         self.done: list[tuple[Any, ...]] = []
+        self.audit_token = AUDIT
         self.error: Exception | None = None
         # What a verb changes, by its name: a script for waiting commands.
         self.then: dict[str, list[tuple[Topic, Any]]] = {}
@@ -240,7 +241,7 @@ class FakeRoom:
 
     async def audit(self, which: str) -> str:
         self._do("audit", which)
-        return AUDIT
+        return self.audit_token
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         self._do("mute", camera, microphone)

@@ -77,6 +77,16 @@ def run(action: Action) -> None:
         raise click.exceptions.Exit(BROKEN_PIPE) from error
 
 
+def run_alone(action: Callable[[Output], None]) -> None:
+    """Run `action` without a room. Raises CommandError."""
+    context = click.get_current_context()
+    try:
+        action(Output(is_json=context.ensure_object(Settings).is_json))
+    except CommandError as error:
+        error.command = context.command_path
+        raise
+
+
 def done(output: Output, words: str, **data: Any) -> None:
     """Say that something was done."""
     output.data(ok=True, **data)

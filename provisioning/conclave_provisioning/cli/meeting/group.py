@@ -3,6 +3,7 @@
 import click
 
 from conclave_provisioning.cli.invocation import shared_options
+from conclave_provisioning.cli.meeting.auditing import audit
 from conclave_provisioning.cli.meeting.creating import create, personal_room
 from conclave_provisioning.cli.meeting.hosting import allow_back, end, hand_over, kick, removed
 from conclave_provisioning.cli.meeting.joining import join, leave
@@ -19,11 +20,12 @@ def meeting() -> None:
     Before:    create, personal-room
     In it:     join, roster, code, leave
     As a host: lobby, admit, deny, kick, removed, allow-back, hand-over, end
+    After:     audit
     """
 
 
 for _command in (
     *(create, personal_room, join, leave, roster, code),
-    *(lobby, admit, deny, kick, removed, allow_back, hand_over, end),
+    *(lobby, admit, deny, kick, removed, allow_back, hand_over, end, audit),
 ):
     meeting.add_command(_command)

@@ -1,0 +1,172 @@
+"""`conclavectl meeting audit`: the signed record of a meeting, and the check of one on another machine."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from conclave_provisioning.cli import private_file
+from conclave_provisioning.cli.certificates import read_pem
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invitation import moment
+from conclave_provisioning.cli.invocation import done, run, run_alone, shared_options
+from conclave_provisioning.cli.model import as_json
+from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
+
+SHORT_FINGERPRINT = 16
+
+
+@click.command(short_help="Show, save or check the signed record of a meeting.")
+@click.option("--list", "lists", is_flag=True, help="List the records that the room keeps.")
+@click.option("--of", "which", default="", metavar="RECORD", help="Which one; default: the present or last.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Write the signed record to FILE, to be checked elsewhere.",
+)
+@click.option(
+    "--verify",
+    type=click.File("rb"),
+    default=None,
+    metavar="FILE",
+    help="Check the record in FILE (- for stdin). Needs no room.",
+)
+@click.option(
+    "--anchor",
+    "anchors",
+    type=click.File("rb"),
+    multiple=True,
+    metavar="ROOT.pem",
+    help="With --verify: an authority whose word about names you believe; again for more.",
+)
+@shared_options
+def audit(
+    lists: bool, which: str, out: Path | None, verify: BinaryIO | None, anchors: tuple[BinaryIO, ...]
+) -> None:
+    """Show the record of the present or the last meeting: who came and went, and why codes changed.
+
+    The room signs it with its certificate's key; it holds no key, code or link. --verify checks on any
+    machine that nothing in it was changed and that one of the given authorities vouches for who signed it
+    (at the time of its last entry), and prints it; else it fails with exit code 9. Records of two rooms show
+    the same "group" at a code change if, and only if, they were in the same group.
+
+    \b
+    Examples:
+      conclavectl meeting audit
+      conclavectl meeting audit --list
+      conclavectl meeting audit --of 20310501T090000Z-4711aaaa --out review.jws
+      conclavectl meeting audit --verify review.jws --anchor office-root.pem
+
+    \b
+    JSON: record (the signed object), signer (its name), token (the signed text);
+    --list: records [name]; --out: ok, file;
+    --verify: record, signer {name, authority, fingerprint, not_before, not_after}.
+    """
+    _check_usage(lists=lists, which=which, out=out, verify=verify, anchors=anchors)
+    if verify is not None:
+        _verify(verify, anchors)
+    elif lists:
+        run(_list)
+    elif out is not None:
+        _save(which, out)
+    else:
+        _show(which)
+
+
+def _check_usage(
+    *, lists: bool, which: str, out: Path | None, verify: BinaryIO | None, anchors: tuple[BinaryIO, ...]
+) -> None:
+    """Raise CommandError for options that do not go together."""
+    help_hint = "see: conclavectl meeting audit --help"
+    if verify is not None and (lists or which or out):
+        raise CommandError(ErrorKind.USAGE, "--verify goes with --anchor and nothing else", hint=help_hint)
+    if lists and (which or out):
+        raise CommandError(ErrorKind.USAGE, "--list stands alone", hint=help_hint)
+    if anchors and verify is None:
+        raise CommandError(ErrorKind.USAGE, "--anchor goes with --verify FILE", hint=help_hint)
+    if verify is not None and not anchors:
+        raise CommandError(
+            ErrorKind.USAGE,
+            "a record is checked against an authority that you believe",
+            hint="give its root certificate: --anchor ROOT.pem",
+        )
+    if out is not None:
+        private_file.check_place(out)
+
+
+async def _list(client: RoomClient, output: Output) -> None:
+    (names,) = await client.act("Meeting", "ListAudits")
+    output.data(records=names)
+    for name in names:
+        output.line(name)
+    if not names:
+        output.line("no record: the room keeps one of each meeting that it was in")
+
+
+def _save(which: str, out: Path) -> None:
+    async def action(client: RoomClient, output: Output) -> None:
+        (token,) = await client.act("Meeting", "Audit", "s", which)
+        private_file.write(out, token.encode() + b"\n")
+        done(output, f"written: {out}; check it: conclavectl meeting audit --verify {out} ...", file=str(out))
+
+    run(action)
+
+
+def _show(which: str) -> None:
+    async def action(client: RoomClient, output: Output) -> None:
+        # A large library comes with it.
+        from conclave_provisioning.cli.audit_record import read_record
+
+        (token,) = await client.act("Meeting", "Audit", "s", which)
+        record = read_record(token)
+        output.data(record=record.content, signer=record.claimed_signer, token=token)
+        output.line(f"signed by {record.claimed_signer or 'nobody by name'}")
+        _print(record, output)
+
+    run(action)
+
+
+def _verify(file: BinaryIO, anchor_files: tuple[BinaryIO, ...]) -> None:
+    def action(output: Output) -> None:
+        from cryptography import x509
+
+        from conclave_provisioning.cli.audit_record import MAX_BYTES, read_record
+
+        anchors = [
+            certificate
+            for anchor_file in anchor_files
+            for certificate in x509.load_pem_x509_certificates(read_pem(anchor_file)[0].encode())
+        ]
+        content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise CommandError(ErrorKind.NOT_GENUINE, f"{file.name} is longer than a record can be")
+        record = read_record(content.decode("ascii", "replace"))
+        signer = record.check(anchors)
+        output.data(record=record.content, signer=as_json(signer))
+        output.line(("genuine", "green"), f": signed by {signer.name}, for whom {signer.authority} vouches")
+        _print(record, output)
+
+    run_alone(action)
+
+
+def _print(record: Any, output: Output) -> None:
+    output.line(f"meeting {record.title} ({record.meeting}) at {record.service}")
+    rows = [
+        (
+            moment(entry.time),
+            entry.event,
+            entry.name,
+            (assurance_words(entry.assurance), ASSURANCE_STYLES.get(entry.assurance, "red"))
+            if entry.assurance
+            else "",
+            entry.role,
+            str(entry.epoch),
+            entry.transcript[:SHORT_FINGERPRINT],
+            entry.cause,
+        )
+        for entry in record.entries
+    ]
+    output.table(("time", "what", "who", "assurance", "role", "epoch", "group", "why"), rows)
