@@ -177,6 +177,25 @@ def test_a_replayed_offer_does_not_throw_its_owner_out() -> None:
     assert [room.state() for room in (host, a, b)] == before
 
 
+def test_a_replayed_offer_does_not_throw_out_its_owner_whose_leaf_has_changed_since() -> None:
+    meeting, (host, b) = meeting_of("b")
+    a = meeting.room(identity("a.example.com"))
+    meeting.service.run(3)
+    offers = [e.data for e in meeting.service.sent if isinstance(e, SendLobby)]
+    # A commits something, so that its leaf is not the one of its offer any more.
+    meeting.service.leader = a
+    for room in (host, a, b):
+        meeting.service.deliver(room, leader_event(room is a))
+    c = meeting.room(identity("c.example.com"))
+    meeting.service.run(3)
+    agree(host, a, b, c)
+    before = [room.state() for room in (host, a, b, c)]
+    for data in offers:
+        b.hear(Lobby(data))
+    meeting.service.run(8)
+    assert [room.state() for room in (host, a, b, c)] == before
+
+
 def leader_event(is_self: bool) -> CarrierEvent:
     return Leader(is_self)
 
