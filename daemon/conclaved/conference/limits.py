@@ -34,9 +34,9 @@ class CarrierLimits:
 
     lobby_per_s: float = 500.0
     lobby_burst: float = 1000.0
-    lobby_bytes: int = 2 * MIB
-    """The largest: a Welcome for a thousand members is about 1 MiB."""
-    lobby_bytes_per_s: float = 4.0 * MIB
+    lobby_bytes: int = 7 * MIB
+    """The largest: a Welcome to a thousand members takes some 3 MiB."""
+    lobby_bytes_per_s: float = 8.0 * MIB
     live_per_s: float = 500.0
     live_burst: float = 1000.0
     live_bytes: int = 64 * 1024
