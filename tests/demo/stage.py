@@ -180,7 +180,7 @@ class Stage:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *words,
-            env={**os.environ, **(environment or {})},
+            env={**_environment(), **(environment or {})},
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE if first_line else output,
             stderr=output,
@@ -251,6 +251,11 @@ async def _answers(room: RoomProcess) -> bool:
         room.last_error = str(error)
         return False
     return True
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but that Python may keep bytecode: an installed daemon does not compile itself at each start."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
