@@ -223,6 +223,19 @@ def test_a_key_changes_four_times_and_no_more() -> None:
         Admission.decode(fifth.encode())
 
 
+def test_the_longest_chain_of_all_fits() -> None:
+    admission, signer = host_admission(), HOST.signer
+    for _ in range(4):
+        new = SoftwareSigner.generate()
+        admission, signer = succeed(signer, admission, new.public_key), new
+    for role in (Role.HOST, Role.HOST, Role.MEMBER):
+        new = SoftwareSigner.generate()
+        admission = issue(signer, MEETING_ID, new.public_key, role, issuer_admission=admission)
+        signer = new
+    check(admission, signer.public_key, CLOSED)
+    assert Admission.decode(admission.encode()) == admission
+
+
 def test_a_host_with_a_full_chain_can_appoint_nobody_who_could_admit() -> None:
     third = issue(THIRD_HOST.signer, MEETING_ID, KEY, Role.HOST, issuer_admission=THIRD)
     assert may_admit(host_admission())
@@ -255,7 +268,7 @@ def test_any_bytes_are_refused_without_another_exception(data: bytes) -> None:
 
 def test_what_is_too_long_is_not_even_read() -> None:
     with pytest.raises(AdmissionError, match="longer"):
-        Admission.decode(bytes(4097))
+        Admission.decode(bytes(2049))
 
 
 ENCODED = THIRD.encode()

@@ -39,7 +39,11 @@ MAX_STATEMENTS = 3
 """Hosts' and the link's statements in a chain, the signer's about itself not counted."""
 MAX_SUCCESSIONS = 4
 """Changes of a key in a chain, of whomever in it."""
-MAX_BYTES = 4096
+MAX_BYTES = 2048
+"""Eight statements with P-256 keys and signatures take 1830."""
+MAX_REMEMBERED = 2048
+"""Admissions whose check is not done again. Whoever has the link can make any number of them, so what they
+may take of memory is bounded: some 8 MiB."""
 KEY_BYTES = 65
 _MAX_CHAIN = 1 + MAX_STATEMENTS + MAX_SUCCESSIONS
 
@@ -124,7 +128,7 @@ class Admission:
         )
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=MAX_REMEMBERED)
 def _decode(data: bytes) -> Admission:
     try:
         admission = decode_whole(data, lambda reader: Admission._read(reader, _MAX_CHAIN))
@@ -175,7 +179,7 @@ def succeed(old_signer: AdmissionSigner, own_admission: Admission, new_key: byte
     return admission
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=MAX_REMEMBERED)
 def line(admission: Admission) -> frozenset[bytes]:
     """The admitted key and all that it has succeeded: one member's keys, whichever it signs with now."""
     return frozenset(step.signature_key for step in lineage(admission))
@@ -235,7 +239,7 @@ def check(admission: Admission, signature_key: bytes, invitation: SignedInvitati
     _check_statement(admission, invitation)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=MAX_REMEMBERED)
 def _check_statement(admission: Admission, invitation: SignedInvitation) -> None:
     content = invitation.content
     if admission.meeting_id != content.meeting_id:

@@ -70,7 +70,7 @@ def name_on(leaf: LeafNode) -> str:
     return _name_in(credential.certificates[0])
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def _name_in(der: bytes) -> str:
     return claimed_name(der).lower()
 
