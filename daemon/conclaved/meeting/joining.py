@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import IssuerType, origin
+from conclaved.meeting.alive import WINDOW_S
 from conclaved.meeting.errors import GroupRuleError, MeetingError
 from conclaved.meeting.events import SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
@@ -44,6 +45,8 @@ class Joining:
         self._repeat_at = 0.0
         self._times_said = 0
         self._offered_at = 0.0
+        self.others_heard: float | None = None
+        """When others were last heard to be in a group, or to found one."""
 
     def __repr__(self) -> str:
         return f"Joining({self._bundle!r})"
@@ -149,6 +152,11 @@ class Joining:
     def is_unanswered(self) -> bool:
         """Whether an offer has been repeated for so long that no group can be there to take it."""
         return self._bundle is not None and self._times_said >= UNANSWERED_AFTER
+
+    def is_nobody_there(self, now: float) -> bool:
+        """Whether no group can be there to take our offer: none that refuses it, or was just founded."""
+        is_silent = self.others_heard is None or now - self.others_heard > WINDOW_S
+        return self.is_unanswered and is_silent and not self._out.is_busy
 
     @property
     def asks_too(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from conclaved.identity import check_successor
-from conclaved.meeting.admission import Role
+from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.alive import Watch, beacons
 from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
@@ -16,7 +16,7 @@ from conclaved.meeting.invitation import SignedInvitation
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
-from conclaved.meeting.rules import is_host
+from conclaved.meeting.rules import admission_of, is_host
 from conclaved.meeting.security_code import CodeEpoch, security_code
 from conclaved.mls import Group, LeafNode, StagedCommit
 from conclaved.sframe import EXPORTER_LABEL, EpochKeys
@@ -68,6 +68,10 @@ class Membership:
         """The leaves with the host role."""
         return self._hosts
 
+    def is_last_host(self) -> bool:
+        """Whether this device is the only host."""
+        return self.group is not None and self.hosts() == {self.group.own_leaf_index}
+
     def sends_beacons(self) -> bool:
         """Whether this device is one of those that say every two seconds that they are alive."""
         own = None if self.group is None else self.group.own_leaf_index
@@ -96,6 +100,17 @@ class Membership:
     def name_of(self, leaf: int) -> str:
         """The shown name of a member."""
         return next((p.name for p in self.participants() if p.leaf == leaf), "a member")
+
+    def own_name(self) -> str:
+        """The name that this device is shown by."""
+        return next((p.name for p in self.participants() if p.is_self), "this room")
+
+    def own_admission(self) -> Admission:
+        """What the own leaf says of this device. Raises GroupRuleError without a group."""
+        leaf = None if self.group is None else self.group.leaf(self.group.own_leaf_index)
+        if leaf is None:
+            raise GroupRuleError("there is no group")
+        return admission_of(leaf)
 
     def found(self, group: Group, context: MeetingContext) -> None:
         """A group of our own that the log does not know yet: nobody is in it, nothing is sent."""
@@ -146,6 +161,9 @@ class Membership:
             members=frozenset(leaves),
             removed=removed,
         )
+        for index, old, new in updated:
+            if is_host(new) and not is_host(old):
+                self._out.tell(f"{self.name_of(index)} is a host now")
         self._out.add(NewEpoch(keys))
         self._out.changed()
 
