@@ -37,11 +37,10 @@ class TestRoom:
 
     __test__ = False  # pytest would take the name for a test class
 
-    def __init__(self, room: ConclaveRoom, hardware: Hardware, keys: KeyStore, config: Config) -> None:
+    def __init__(self, room: ConclaveRoom, hardware: Hardware, keys: KeyStore) -> None:
         self.room = room
         self.hardware = hardware
         self.keys = keys
-        self.resume_file = config.runtime_directory / "meeting.json"
 
     @property
     def shutter(self) -> SimulatedPrivacySwitch:
@@ -116,7 +115,7 @@ async def running_room(
     await devices.open()
     running = asyncio.create_task(room.run())
     try:
-        yield TestRoom(room, made[0], keys, config)
+        yield TestRoom(room, made[0], keys)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
