@@ -3,6 +3,7 @@
 import asyncio
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from conclave_provisioning.cli.client import RoomClient
@@ -107,3 +108,15 @@ def log_of(room: RoomProcess) -> str:
 def shown(view: dict[str, Any]) -> dict[str, str]:
     """The participants of a panel: name to assurance."""
     return {participant["name"]: participant["assurance"] for participant in view["participants"]}
+
+
+def waited_for_a_core(process: asyncio.subprocess.Process) -> float:
+    """For how many seconds the process could have run and was not let, because others did; 0 if unknown.
+
+    The second number of schedstat: of its main thread, where all of its way back happens.
+    """
+    try:
+        _, waited_ns, _ = Path(f"/proc/{process.pid}/schedstat").read_text().split()
+    except OSError:
+        return 0.0
+    return int(waited_ns) / 1e9

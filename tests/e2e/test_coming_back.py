@@ -6,14 +6,23 @@ import signal
 import statistics
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.demo.stage import RoomProcess, Stage, until
 from tests.e2e.glass import View, are_locked, looking_at, when
-from tests.e2e.rooms import ATRIUM, BERLIN, CHICAGO, enrolled, log_of, shown, until_panel, until_with
+from tests.e2e.rooms import (
+    ATRIUM,
+    BERLIN,
+    CHICAGO,
+    enrolled,
+    log_of,
+    shown,
+    until_panel,
+    until_with,
+    waited_for_a_core,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -106,18 +115,6 @@ async def test_a_room_that_is_killed_in_mid_meeting_is_back_by_itself_without_th
     await until_with(host, 2)
     await start_again(it, killed)
     await until_panel(killed, "the room to stay out", state="idle")
-
-
-def waited_for_a_core(process: asyncio.subprocess.Process) -> float:
-    """For how many seconds the process could have run and was not let, because others did; 0 if unknown.
-
-    The second number of schedstat: of its main thread, where all of its way back happens.
-    """
-    try:
-        _, waited_ns, _ = Path(f"/proc/{process.pid}/schedstat").read_text().split()
-    except OSError:
-        return 0.0
-    return int(waited_ns) / 1e9
 
 
 async def kill_and_start_again(it: Stage, room: RoomProcess) -> float:

@@ -184,6 +184,16 @@ class Room:
     def kick(self, name: str) -> None:
         self.perform(self.session.kick(self.leaf(name), self.service.clock.now))
 
+    def hand_over(self, name: str) -> None:
+        self.perform(self.session.hand_over(self.leaf(name), self.service.clock.now))
+
+    def end_for_all(self) -> None:
+        self.perform(self.session.end_for_all(self.service.clock.now))
+
+    def role(self, name: str) -> Role:
+        """The role that this room's roster shows for a name."""
+        return next(p.role for p in self.view.participants if p.name == name)
+
     def allow_back(self, name: str) -> None:
         """Whom the hosts' list shows under that name."""
         key_id = next(removed.key_id for removed in self.view.removed if removed.name == name)

@@ -2,7 +2,7 @@
 
 from conclaved.meeting.committing import BATCH_S, TAKEOVER_S
 from conclaved.meeting.events import Leader
-from conclaved.meeting.session import LEAVE_WITHIN_S
+from conclaved.meeting.leaving import LEAVE_WITHIN_S
 from tests.meeting.simulated_service import Meeting, Room, agree, identity
 
 

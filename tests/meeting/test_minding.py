@@ -6,8 +6,8 @@ import pytest
 
 from conclaved.identity import Assurance, SoftwareSigner, TrustStore
 from conclaved.meeting import Level, OwnIdentity, OwnRules, Participant
+from conclaved.meeting.leaving import LEAVE_WITHIN_S
 from conclaved.meeting.minding import MIND_S
-from conclaved.meeting.session import LEAVE_WITHIN_S
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import (
     PROVIDER_CA,

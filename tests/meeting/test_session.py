@@ -9,7 +9,7 @@ from conclaved.identity import Assurance, TrustStore
 from conclaved.meeting import InvitationError, Level, Link, LocalError, OwnRules, State, security_code
 from conclaved.meeting.admission import Role
 from conclaved.meeting.events import Connected, Disconnected, Entry, Leader, Live, Lobby
-from conclaved.meeting.session import LEAVE_WITHIN_S
+from conclaved.meeting.leaving import LEAVE_WITHIN_S
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, agree, identity, in_group
 

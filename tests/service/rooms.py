@@ -37,10 +37,11 @@ class TestRoom:
 
     __test__ = False  # pytest would take the name for a test class
 
-    def __init__(self, room: ConclaveRoom, hardware: Hardware, keys: KeyStore) -> None:
+    def __init__(self, room: ConclaveRoom, hardware: Hardware, keys: KeyStore, config: Config) -> None:
         self.room = room
         self.hardware = hardware
         self.keys = keys
+        self.resume_file = config.runtime_directory / "meeting.json"
 
     @property
     def shutter(self) -> SimulatedPrivacySwitch:
@@ -115,7 +116,7 @@ async def running_room(
     await devices.open()
     running = asyncio.create_task(room.run())
     try:
-        yield TestRoom(room, made[0], keys)
+        yield TestRoom(room, made[0], keys, config)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

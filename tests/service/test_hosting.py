@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ class Pair:
     def __init__(self, host: TestRoom, guest: TestRoom, link: str) -> None:
         self.host, self.guest, self.link = host, guest, link
 
+    async def until(self, holds: Callable[[TestRoom], bool]) -> None:
+        """Wait until it holds in both rooms."""
+        for room in (self.host, self.guest):
+            await until(room, partial(holds, room))
+
     async def guest_joins(self) -> None:
         await self.guest.room.join_meeting(self.link)
 
@@ -60,8 +66,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
         await until(host, lambda: names(host) == [HOST])
         two = Pair(host, guest, created.link)
         await two.guest_joins()
-        for room in (host, guest):
-            await until(room, lambda room=room: len(names(room)) == 2)  # type: ignore[misc]
+        await two.until(lambda room: len(names(room)) == 2)
         yield two
 
 
@@ -133,6 +138,32 @@ async def test_only_who_was_removed_is_allowed_back(pair: Pair) -> None:
     assert (await refused(pair.host.room.allow_back("00112233445566aa"))).kind is RoomErrorKind.NOT_FOUND
 
 
+async def test_who_is_made_a_host_is_one_everywhere_and_may_end_the_meeting(pair: Pair) -> None:
+    guest = leaf_of(pair.host, GUEST)
+    pair.host.room.act(PanelAction(ActionKind.HAND_OVER, leaf=guest, name=GUEST))
+    await pair.until(lambda room: [p.role for p in room.room.meeting().participants] == ["host", "host"])
+    assert (await pair.guest.panel()).is_host
+    await pair.guest.room.end_for_all()
+    await pair.until(lambda room: room.room.meeting().state == "left")
+    for room in (pair.host, pair.guest):
+        assert room.room.meeting().left_reason == f"{GUEST} ended the meeting for all"
+
+
+async def test_a_host_ends_the_meeting_from_its_panel_and_no_room_comes_back_to_it(pair: Pair) -> None:
+    pair.host.room.act(PanelAction(ActionKind.END_FOR_ALL))
+    await pair.until(lambda room: room.room.meeting().state == "left")
+    for room in (pair.host, pair.guest):
+        assert not room.resume_file.exists()
+        (notice,) = (await room.panel()).notices
+        assert notice == f"{HOST} ended the meeting for all"
+
+
+async def test_a_last_host_that_leaves_hands_over(pair: Pair) -> None:
+    await pair.host.room.leave_meeting()
+    await until(pair.guest, lambda: names(pair.guest) == [GUEST])
+    assert pair.guest.room.meeting().is_host
+
+
 async def test_a_press_on_a_line_that_has_become_another_s_throws_nobody_out(pair: Pair) -> None:
     pair.host.room.act(PanelAction(ActionKind.KICK, leaf=leaf_of(pair.host, GUEST), name="rude.example.com"))
     assert names(pair.host) == [HOST, GUEST]
@@ -140,13 +171,16 @@ async def test_a_press_on_a_line_that_has_become_another_s_throws_nobody_out(pai
 
 
 async def test_who_is_no_host_is_told_so(pair: Pair) -> None:
-    error = await refused(pair.guest.room.kick(leaf_of(pair.guest, HOST)))
-    assert error.kind is RoomErrorKind.NOT_PERMITTED
+    host = leaf_of(pair.guest, HOST)
+    room = pair.guest.room
+    for asking in (room.kick(host), room.hand_over(host), room.end_for_all(), room.allow_back("x")):
+        assert (await refused(asking)).kind is RoomErrorKind.NOT_PERMITTED
     assert names(pair.guest) == [HOST, GUEST]
 
 
 async def test_nobody_in_particular_is_not_found(pair: Pair) -> None:
-    assert (await refused(pair.host.room.kick(99))).kind is RoomErrorKind.NOT_FOUND
+    for asking in (pair.host.room.kick(99), pair.host.room.hand_over(99)):
+        assert (await refused(asking)).kind is RoomErrorKind.NOT_FOUND
 
 
 async def test_a_press_without_effect_says_why_on_the_panel(pair: Pair) -> None:

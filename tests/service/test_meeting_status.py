@@ -152,6 +152,18 @@ def test_what_no_key_opened_is_counted_and_nobody_is_named_for_it() -> None:
     assert frames_refused(stats) == 5
 
 
+def test_what_a_room_minds_and_whom_it_misses_reaches_bus_and_panel() -> None:
+    minding = replace(VIEW, minds="a certificate has expired", leaving_in_s=12, missing=("boss.example.com",))
+    status = meeting_status(minding)
+    assert (status.minds, status.leaving_in_s, status.missing) == (
+        minding.minds,
+        12,
+        ("boss.example.com",),
+    )
+    view = panel_view(1, "here.example.com", status, HARDWARE)
+    assert (view.minds, view.leaving_in_s, view.missing) == (minding.minds, 12, ("boss.example.com",))
+
+
 def test_what_stands_on_the_panel_of_missing_names_can_be_read() -> None:
     names = tuple(f"room-{number}.example.com" for number in range(3 * MOST_MISSING))
     status = replace(meeting_status(VIEW), missing=names)

@@ -1,4 +1,4 @@
-"""Who is no longer in after a commit, and why."""
+"""Who is no longer in after a commit, and why; and who has ended the meeting for all."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.roster import Assess, Participant, roster
 from conclaved.meeting.rules import CommittedProposal, RemoveReason, line_of
-from conclaved.mls import LeafNode, Remove
+from conclaved.mls import GroupContextExtensions, LeafNode, Remove
+
+ENDED = "{} ended the meeting for all"
 
 _WORDS = {
     RemoveReason.LEAVE: "left",
@@ -45,3 +47,17 @@ def departures(
             reason = RemoveReason(item.authenticated_data[0])
             gone.append(Departure(participant, reason, line_of(leaf)))
     return tuple(gone)
+
+
+def end_in_words(
+    proposals: Iterable[CommittedProposal],
+    before: Mapping[int, LeafNode],
+    context: MeetingContext,
+    assess: Assess,
+) -> str:
+    """What people read after a commit that ended the meeting for all: which host wanted it."""
+    for item in proposals:
+        leaf = None if item.sender is None else before.get(item.sender)
+        if isinstance(item.proposal, GroupContextExtensions) and leaf is not None:
+            return ENDED.format(roster([(0, leaf)], context, assess, own_leaf=-1)[0].name)
+    return ENDED.format("a host")

@@ -1,4 +1,4 @@
-"""What a host does at the door: let in, turn away.
+"""What a host does: at the door let in and turn away; inside, throw out, appoint others, end it all.
 
 A host's device acts by itself only for those on the invitation whom it has verified, and against those
 who were thrown out and ask again; everybody else is a person's decision. Signatures are what its key
@@ -12,14 +12,17 @@ from typing import TypeVar
 from conclaved.identity import Verdict
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission, Role
+from conclaved.meeting.appointing import Appointing
+from conclaved.meeting.committing import Committing
 from conclaved.meeting.desk import Desk, Waiting, role_of
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.limits import Bucket, Buckets, Limits
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import OwnSide
-from conclaved.meeting.removing import Propose, Removing
+from conclaved.meeting.removing import Removing
 from conclaved.meeting.roster import Assess, Participant
+from conclaved.meeting.voice import Voice
 
 T = TypeVar("T")
 
@@ -36,8 +39,9 @@ class Hosting:
         out: Outbox,
         own: OwnSide,
         member: Membership,
+        commits: Committing,
+        voice: Voice,
         assess: Assess,
-        propose: Propose,
         broke: Callable[[Exception, float], None],
         limits: Limits,
     ) -> None:
@@ -53,7 +57,8 @@ class Hosting:
         self._admissions: dict[tuple[bytes, Role], Admission] = {}
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
-        self.removing = Removing(member, propose)
+        self.removing = Removing(member, voice.propose)
+        self.appointing = Appointing(out, own, member, commits, broke, limits)
 
     def __repr__(self) -> str:
         return f"Hosting({self._desk!r}, {self.removing!r})"
@@ -132,11 +137,13 @@ class Hosting:
         if self._is_stale:
             self.judge_again(now)
         self.removing.propose_again()
+        self.appointing.repeat_if_due(now)
 
     def close(self) -> None:
         """The group is given up; nobody waits for a signature any more."""
         self._in_work.clear()
         self.removing.close()
+        self.appointing.close()
 
     def _deny(self, request: lobby.Request, *, is_removed: bool) -> None:
         signer, own, meeting_id = self._own.identity.signer, self._own.own_admission(), self._own.meeting_id

@@ -6,9 +6,9 @@ and any message in it may be lost.
 
 from collections.abc import Callable
 
-from conclaved.identity import Signer
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import IssuerType, origin
+from conclaved.meeting.alive import WINDOW_S
 from conclaved.meeting.errors import GroupRuleError, MeetingError
 from conclaved.meeting.events import SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
@@ -44,10 +44,9 @@ class Joining:
         self._request: bytes | None = None
         self._repeat_at = 0.0
         self._times_said = 0
-        self._signer: Signer | None = None
-        """Of the offer: this device's key may be another one meanwhile."""
-        self.offered_at = 0.0
-        """When the present offer was made (monotonic seconds)."""
+        self._offered_at = 0.0
+        self.others_heard: float | None = None
+        """When others were last heard to be in a group, or to found one."""
 
     def __repr__(self) -> str:
         return f"Joining({self._bundle!r})"
@@ -72,27 +71,22 @@ class Joining:
 
     def offer(self) -> None:
         """Offer a fresh KeyPackage."""
-        signer = self._own.identity.signer
 
         def made(bundle: KeyPackageBundle, now: float) -> None:
             times_said = 0 if self._bundle is None else self._times_said
             self.close()
-            self._bundle, self._signer = bundle, signer
-            self.offered_at = now
+            self._bundle = bundle
+            self._offered_at = now
             self._repeat(lobby.Offer(bundle.key_package.encode()), now)
             self._times_said = times_said
 
         self._out.job(self._own.key_package_job(), made, self._broke)
 
-    def offer_anew(self, now: float) -> None:
-        """Replace the offer by a fresh one, under whichever key is this device's now."""
-        self.offered_at = now
-        self.offer()
-
     def repeat_if_due(self, now: float) -> None:
         """Say it again; an offer that grows old, anew."""
-        if self._bundle is not None and now - self.offered_at > OFFER_ANEW_S:
-            self.offer_anew(now)
+        if self._bundle is not None and now - self._offered_at > OFFER_ANEW_S:
+            self._offered_at = now
+            self.offer()
         if self._message is not None and now >= self._repeat_at:
             self._repeat_at = now + REPEAT_S
             self._out.add(SendLobby(self._message))
@@ -110,15 +104,14 @@ class Joining:
         can make a Welcome for it, and would keep us out if the honest one came too late. Raises
         errors of MLS and of the meeting.
         """
-        bundle, signer = self._bundle, self._signer
+        bundle = self._bundle
         if (
             bundle is None
-            or signer is None
             or self._out.is_busy
             or not is_welcome_for(message.welcome, bundle.key_package, SUITE)
         ):
             return
-        wall, token = self._own.wall(), self._own.invitation.token
+        signer, wall, token = self._own.identity.signer, self._own.wall(), self._own.invitation.token
 
         def run() -> tuple[Group, MeetingContext]:
             attempt = KeyPackageBundle(bundle.key_package, bundle.init_key, bundle.leaf_key)
@@ -152,13 +145,18 @@ class Joining:
         """Stop repeating, and erase the private keys."""
         if self._bundle is not None:
             self._bundle.close()
-        self._bundle = self._signer = self._message = self._request = None
+        self._bundle = self._message = self._request = None
         self._times_said = 0
 
     @property
     def is_unanswered(self) -> bool:
         """Whether an offer has been repeated for so long that no group can be there to take it."""
         return self._bundle is not None and self._times_said >= UNANSWERED_AFTER
+
+    def is_nobody_there(self, now: float) -> bool:
+        """Whether no group can be there to take our offer: none that refuses it, or was just founded."""
+        is_silent = self.others_heard is None or now - self.others_heard > WINDOW_S
+        return self.is_unanswered and is_silent and not self._out.is_busy
 
     @property
     def asks_too(self) -> bool:

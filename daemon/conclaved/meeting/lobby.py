@@ -2,11 +2,12 @@
 
 The service carries these to everybody of the meeting and cannot tell one from another.
 
-    Request   "let me in": a certificate chain, and a proof that the key is at hand
-    Grant     a host's answer: an admission
-    Denial    a host's answer: no, signed, so that nobody else can turn people away
-    Offer     an admitted one's KeyPackage, with the admission in its leaf
-    Welcome   RFC 9420 §12.4.3.1, with the place in the log from which the joiner reads on
+    Request      "let me in": a certificate chain, and a proof that the key is at hand
+    Grant        a host's answer: an admission
+    Denial       a host's answer: no, signed, so that nobody else can turn people away
+    Offer        an admitted one's KeyPackage, with the admission in its leaf
+    Welcome      RFC 9420 §12.4.3.1, with the place in the log from which the joiner reads on
+    Appointment  a host's admission of a member as another host
 """
 
 from dataclasses import dataclass
@@ -97,7 +98,15 @@ class WelcomeMessage:
     welcome: bytes
 
 
-LobbyMessage = Request | Grant | Denial | Offer | WelcomeMessage
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A host makes a member a host."""
+
+    admission: Admission
+    """Of the member's key, in the host's role."""
+
+
+LobbyMessage = Request | Grant | Denial | Offer | WelcomeMessage | Appointment
 
 
 def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
@@ -125,6 +134,8 @@ def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
             body = uint8(4) + opaque(message.key_package)
         case WelcomeMessage():
             body = uint8(5) + uint64(message.next_sequence) + opaque(message.welcome)
+        case Appointment():
+            body = uint8(6) + opaque(message.admission.encode())
     return sealer.seal(body, PURPOSE, nonce)
 
 
@@ -163,6 +174,8 @@ def _read(reader: Reader) -> LobbyMessage:
             if welcome.next_sequence > MAX_SEQUENCE:
                 raise DecodeError("an impossible position in the log")
             return welcome
+        case 6:
+            return Appointment(Admission.decode(reader.opaque()))
         case unknown:
             raise DecodeError(f"unknown lobby message {unknown}")
 

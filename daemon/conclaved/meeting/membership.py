@@ -8,17 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from conclaved.identity import check_successor
-from conclaved.meeting.admission import Role
+from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.alive import Watch, beacons
-from conclaved.meeting.capabilities import may_send
 from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
 from conclaved.meeting.invitation import SignedInvitation
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
+from conclaved.meeting.rules import admission_of, is_host
 from conclaved.meeting.security_code import CodeEpoch, security_code
-from conclaved.meeting.tree_rules import admission_of, is_host
 from conclaved.mls import Group, LeafNode, StagedCommit
 from conclaved.sframe import EXPORTER_LABEL, EpochKeys
 from conclaved.sframe import CipherSuite as SframeSuite
@@ -69,6 +68,10 @@ class Membership:
         """The leaves with the host role."""
         return self._hosts
 
+    def is_last_host(self) -> bool:
+        """Whether this device is the only host."""
+        return self.group is not None and self.hosts() == {self.group.own_leaf_index}
+
     def sends_beacons(self) -> bool:
         """Whether this device is one of those that say every two seconds that they are alive."""
         own = None if self.group is None else self.group.own_leaf_index
@@ -97,6 +100,17 @@ class Membership:
     def name_of(self, leaf: int) -> str:
         """The shown name of a member."""
         return next((p.name for p in self.participants() if p.leaf == leaf), "a member")
+
+    def own_name(self) -> str:
+        """The name that this device is shown by."""
+        return next((p.name for p in self.participants() if p.is_self), "this room")
+
+    def own_admission(self) -> Admission:
+        """What the own leaf says of this device. Raises GroupRuleError without a group."""
+        leaf = None if self.group is None else self.group.leaf(self.group.own_leaf_index)
+        if leaf is None:
+            raise GroupRuleError("there is no group")
+        return admission_of(leaf)
 
     def found(self, group: Group, context: MeetingContext) -> None:
         """A group of our own that the log does not know yet: nobody is in it, nothing is sent."""
@@ -138,16 +152,18 @@ class Membership:
                 self._wall(),
                 code_reason or ", ".join((*self._who_joined(added_keys), *changes)),
             )
-        senders_of_media = {index for index, leaf in leaves.items() if may_send(admission_of(leaf).role)}
         base_key = bytearray(group.export(EXPORTER_LABEL, b"", SFRAME_SUITE.parameters.nk))
         keys = EpochKeys(
             epoch=group.epoch,
             base_key=base_key,
             leaf_count=group.leaf_count,
             own_leaf=group.own_leaf_index,
-            members=frozenset(senders_of_media | {group.own_leaf_index}),
+            members=frozenset(leaves),
             removed=removed,
         )
+        for index, old, new in updated:
+            if is_host(new) and not is_host(old):
+                self._out.tell(f"{self.name_of(index)} is a host now")
         self._out.add(NewEpoch(keys))
         self._out.changed()
 
@@ -197,17 +213,13 @@ class Membership:
     def _follow(self, change: tuple[int, LeafNode, LeafNode]) -> str:
         """What a leaf's change means for its name, in words; empty if its certificate is the same."""
         _, old, new = change
-        is_new_key = old.signature_key != new.signature_key
-        if is_new_key and old.signature_key in self._distrusted:
-            # A member whose name nobody believes cannot shake that off by another key.
-            self._distrusted[new.signature_key] = self._distrusted[old.signature_key]
         if old.credential == new.credential:
             return ""
         before = self._assess(chain_of(old.credential), old.signature_key)
         after = self._assess(chain_of(new.credential), new.signature_key)
         objection = check_successor(before, after)
         if objection is None:
-            return f"{shown_name(after)} renewed its certificate{' and key' if is_new_key else ''}"
+            return f"{shown_name(after)} renewed its certificate"
         self._distrusted[new.signature_key] = objection
         return f"{shown_name(before)} changed its certificate: {objection}"
 

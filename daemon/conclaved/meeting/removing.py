@@ -1,4 +1,4 @@
-"""Who is thrown out, and who may come back: a host's changes of the group's kicked list.
+"""Who is thrown out, who may come back, and when all have to go: a host's changes of the group's terms.
 
 What is listed are keys; people have names. A host's device remembers the name behind each key that it
 saw thrown out, and knows its bearer again under a new key. A name counts only as far as somebody vouched
@@ -59,6 +59,8 @@ class Removing:
         self._to_kick: dict[bytes, None] = {}
         self._to_forgive: set[bytes] = set()
         self._proposed_in: int | None = None
+        self.is_ending = False
+        """Whether the meeting is to end for all."""
 
     def __repr__(self) -> str:
         return f"Removing({len(self._to_kick)} to throw out, {len(self._to_forgive)} to allow back)"
@@ -122,6 +124,11 @@ class Removing:
             self._to_kick = {k: None for k in self._to_kick if k not in line}
         self._propose_what_is_left()
 
+    def end(self) -> None:
+        """End the meeting for all."""
+        self.is_ending = True
+        self._propose_what_is_left()
+
     def carry(self, keys: frozenset[bytes]) -> None:
         """These were thrown out of a group before this one, whose list does not have them yet."""
         if not keys <= self._to_kick.keys():
@@ -147,7 +154,7 @@ class Removing:
         return (_key_id(key),) if gone is None else (_key_id(gone.key), _key_id(key))
 
     def _propose_what_is_left(self) -> None:
-        """One change of the kicked list for all who are to be thrown out or forgiven, and the Removes."""
+        """One change of the terms for all who are to be thrown out or forgiven, and the Removes."""
         group, context, leaves = self._member.group, self._member.context, self._member.leaves()
         if group is None:
             return
@@ -157,7 +164,7 @@ class Removing:
             self._to_kick |= dict.fromkeys(sorted(line_of(leaves[index])))
         self._to_kick = {k: None for k in self._to_kick if k in leaf_of_key or k not in context.kicked}
         self._to_forgive &= context.kicked
-        if not self._to_kick and not self._to_forgive:
+        if not self._to_kick and not self._to_forgive and not self.is_ending:
             self._proposed_in = None
             return
         self._proposed_in = group.epoch
@@ -166,7 +173,7 @@ class Removing:
             for leaf in leaves.values()
             if origin(admission_of(leaf)).issuer_type is IssuerType.LINK
         )
-        after = replace(context, kicked=context.kicked - self._to_forgive)
+        after = replace(context, kicked=context.kicked - self._to_forgive, is_ended=self.is_ending)
         if self._to_kick:
             after = after.kick(frozenset(self._to_kick), by_link)
         reason = bytes([RemoveReason.KICK])

@@ -11,6 +11,7 @@
     OFFERING   --- nobody is there to take the offer, and we are a host --------> FOUNDING
     IN_GROUP   --- the service lost the log, or we cannot follow it ------------> CONNECTING
     IN_GROUP   --- we leave and the others have removed us, or five seconds ----> ENDED
+    IN_GROUP   --- a host has ended the meeting for all ------------------------> ENDED
     any        --- we leave, are denied, are kicked, or an own rule is broken --> ENDED
 
 Bytes, values and `now` (monotonic seconds) go in; effects come out; every public method returns
@@ -22,18 +23,18 @@ grants, proposals and beacons are jobs too, and touch no ratchet: a message is p
 when its signature is there, and only if its epoch is still the present one.
 
 The parts: `own_side` speaks for this device, `joining` gets it in, `membership` is the group,
-`committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's desk,
-`renewing` changes this device's certificate and key, `alive.Watch` notices when the service hides
-something, `minding` when an own rule is broken; `outbox` is what they all write to.
+`committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
+`leaving` gets it out, `alive.Watch` notices when the service hides something, `minding` when an own
+rule is broken; `outbox` is what they all write to.
 """
 
 from collections.abc import Callable
 
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission, check
-from conclaved.meeting.alive import WINDOW_S, Watch
+from conclaved.meeting.alive import Watch
 from conclaved.meeting.committing import Committing, Outcome
-from conclaved.meeting.departures import departures
+from conclaved.meeting.departures import ENDED, departures, end_in_words
 from conclaved.meeting.earlier import Earlier
 from conclaved.meeting.errors import LocalError, RemoteError
 from conclaved.meeting.events import (
@@ -55,6 +56,7 @@ from conclaved.meeting.hearing import hear
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.invitation import SignedInvitation
 from conclaved.meeting.joining import Joining
+from conclaved.meeting.leaving import LEFT, Leaving
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.link import LinkSecret
 from conclaved.meeting.log import Log
@@ -63,18 +65,14 @@ from conclaved.meeting.membership import Membership, leaves_of
 from conclaved.meeting.minding import Minding
 from conclaved.meeting.outbox import Outbox, discard
 from conclaved.meeting.own_rules import HINT, OwnRules
-from conclaved.meeting.own_side import GROUP_ID_BYTES, OwnIdentity, OwnSide
-from conclaved.meeting.renewing import Renewing
+from conclaved.meeting.own_side import GROUP_ID_BYTES, SUITE, OwnIdentity, OwnSide
 from conclaved.meeting.roster import Assess, roster
 from conclaved.meeting.rules import RemoveReason
 from conclaved.meeting.view import MeetingView, State
-from conclaved.meeting.viewing import view_of
 from conclaved.meeting.voice import Voice
 from conclaved.meeting.welcoming import is_founding_commit
 from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, StagedCommit
 
-LEAVE_WITHIN_S = 5.0
-"""How long a leaver waits until the others have removed it; then it is gone all the same."""
 LOST_LOG = "the conference service lost the meeting's log"
 ASK_THE_HOST = "ask the host, then join again"
 REMOVED = "a host removed this room from the meeting"
@@ -112,25 +110,19 @@ class Session:
         self._state = State.CONNECTING
         self._log = Log()
         self._watch = Watch(now)
-        self._out = Outbox(link.sealer(), random)
-        self._own = OwnSide(invitation, identity, link.link_key(), wall)
+        self._out = out = Outbox(link.sealer(), random)
+        self._own = own = OwnSide(invitation, identity, link.link_key(), wall)
         self._own.take_admission(admission)
-        self._member = Membership(self._out, self._watch, assess, wall)
+        self._member = member = Membership(self._out, self._watch, assess, wall)
         self._joining = Joining(self._out, self._own, self._broke)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
-        self._hosting = Hosting(
-            self._out, self._own, self._member, assess, self._voice.propose, self._broke, limits
-        )
+        self._hosting = Hosting(out, own, member, self._commits, self._voice, assess, self._broke, limits)
+        self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)
         self._earlier = Earlier()
-        self._others_heard: float | None = None
         self._is_connected = False
-        self._leave_by: float | None = None
-        self._farewell = Ended("left the meeting")
-        """What a leave that is under way ends with."""
         self._minding = Minding(self._out, self._own, self._member)
-        self._renewing = Renewing(self._out, self._own, self._member, self._commits, assess)
         self._behind = ""
 
     def __repr__(self) -> str:
@@ -140,26 +132,61 @@ class Session:
 
     def view(self) -> MeetingView:
         """What panel and D-Bus show."""
-        return view_of(
-            self._state,
-            self._own,
-            self._member,
-            self._joining,
-            self._hosting,
-            self._minding,
-            self._out,
-            is_leaving=self._leave_by is not None,
+        content, member = self._own.invitation.content, self._member
+        is_in = self._state is State.IN_GROUP
+        has_code = is_in and not member.is_alone
+        return MeetingView(
+            state=self._state,
+            meeting_id=content.meeting_id,
+            title=content.title,
+            level=content.level.value,
+            service=content.service,
+            epoch=member.group.epoch if is_in and member.group else 0,
+            suite=SUITE.name,
+            code_epoch=member.code.epoch,
+            code_time=member.code.time if has_code else 0,
+            code_reason=member.code.reason if has_code else "",
+            security_code=member.code.code if has_code else "",
+            participants=member.participants() if is_in else (),
+            lobby=self._hosting.waiting() if self._is_host() else (),
+            removed=self._hosting.removing.removed() if self._is_host() else (),
+            missing=member.missing(self._own.invitation) if is_in else (),
+            is_host=self._is_host(),
+            is_leaving=self._leaving.is_going,
             behind=self._behind,
+            minds=self._minding.reason,
+            leaving_in_s=self._minding.leaving_in_s,
+            is_kept_waiting=self._joining.is_kept_waiting,
+            news=self._out.news,
+            alarms=self._out.alarms,
         )
 
     @property
     def admission(self) -> Admission | None:
-        """What this device, with its newest key, may come back with; None before it was admitted."""
-        return self._renewing.admission
+        """This device's admission, once it has one."""
+        return self._own.admission
 
     def leave(self, now: float) -> list[Effect]:
-        """Leave. Where others remain, they get a proposal to remove us (RFC 9420 §12.1.3)."""
-        self._take_leave(Ended("left the meeting"), now)
+        """Leave. Where others remain, they get a proposal to remove us (RFC 9420 §12.1.3).
+
+        The last host hands over to a member first.
+        """
+        self._take_leave(LEFT, now)
+        return self._drain(now)
+
+    def end_for_all(self, now: float) -> list[Effect]:
+        """End the meeting for everybody. Raises LocalError when we may not."""
+        self._require_host()
+        if self._member.is_alone:
+            self._end(ENDED.format(self._member.own_name()))
+        else:
+            self._leaving.end_for_all(now)
+        return self._drain(now)
+
+    def hand_over(self, leaf: int, now: float) -> list[Effect]:
+        """Make a member a host too. Raises LocalError when we may not, or it cannot be one."""
+        self._require_host()
+        self._hosting.appointing.appoint(leaf)
         return self._drain(now)
 
     def close(self, now: float) -> None:
@@ -228,15 +255,6 @@ class Session:
         self._out.changed()
         return self._drain(now)
 
-    def identity_changed(self, identity: OwnIdentity, now: float) -> list[Effect]:
-        """The device has another certificate, and perhaps another key. The old key must still sign."""
-        if self._state is not State.ENDED and self._renewing.change(identity):
-            if self._state is State.ASKING:
-                self._joining.ask()
-            elif self._state is State.OFFERING:
-                self._joining.offer_anew(now)
-        return self._drain(now)
-
     # -- what comes in --------------------------------------------------------------------------
 
     def handle(self, event: CarrierEvent, now: float) -> list[Effect]:
@@ -251,7 +269,7 @@ class Session:
                 self._watch.connection(False, now)
             case Entry(sequence=sequence, data=data):
                 if not self._log.has(sequence) and is_founding_commit(data):
-                    self._others_heard = now
+                    self._joining.others_heard = now
                 if self._log.is_another(sequence, data) and self._state is State.IN_GROUP:
                     self._log.start(self._log.next_sequence)
                     self._rejoin(LOST_LOG)
@@ -288,7 +306,7 @@ class Session:
     def next_deadline(self, now: float) -> float:
         """When `tick` is to be called at the latest."""
         # What was due already waits for an event, a job's end or the log's next entry: each drains.
-        dates = (self._commits.due_at, self._voice.beacon_at, self._leave_by, self._minding.look_at)
+        dates = (self._commits.due_at, self._voice.beacon_at, self._leaving.by, self._minding.look_at)
         return min([now + TICK_S, *(at for at in dates if at is not None and at > now)])
 
     # -- on the way in --------------------------------------------------------------------------
@@ -320,9 +338,6 @@ class Session:
             self._joining.ask()
 
     def _admitted(self, admission: Admission, _now: float) -> None:
-        if admission.signature_key != self._own.key:
-            self._begin()
-            return
         self._own.admission = admission
         if self._state in (State.CONNECTING, State.ASKING):
             self._found_or_offer()
@@ -381,6 +396,7 @@ class Session:
         context, leaves = self._member.context, self._member.leaves()
         back = self._earlier.entered(context, leaves)
         self._own.invitation = context.invitation
+        self._own.admission = self._member.own_admission()
         if self._state is not State.IN_GROUP:
             self._set_state(State.IN_GROUP)
             self._out.add(Announce(True))
@@ -414,6 +430,8 @@ class Session:
                     self._end(why, is_error=True, hint=ASK_THE_HOST)
                 case lobby.Offer() if self._state is State.IN_GROUP:
                     self._commits.on_offer(message, now)
+                case lobby.Appointment() if self._state is State.IN_GROUP:
+                    self._hosting.appointing.on_appointment(message, now)
                 case lobby.WelcomeMessage() if self._state is State.OFFERING:
                     self._joining.on_welcome(message, self._joined, self._joining.offer)
                 case _:
@@ -425,7 +443,7 @@ class Session:
         if self._state is State.IN_GROUP:
             hear(data, self._member, self._watch, self._out, now)
         else:
-            self._others_heard = now
+            self._joining.others_heard = now
 
     def _pump(self, now: float) -> None:
         """Take entries in order until one needs a job."""
@@ -453,13 +471,16 @@ class Session:
             self._out.tell(gone.words)
             if gone.reason is RemoveReason.KICK:
                 self._hosting.saw_removed(gone.participant, gone.line)
+        if self._member.context.is_ended:
+            self._end(end_in_words(staged.proposals, before, self._member.context, self._assess))
+            return
         self._in_group()
-        if self._leave_by is not None and self._state is State.IN_GROUP:
-            self._close(self._farewell) if self._member.is_alone else self._voice.goodbye()
+        if self._leaving.is_going and self._state is State.IN_GROUP:
+            self._close(self._leaving.farewell) if self._member.is_alone else self._leaving.new_epoch()
 
     def _removed(self, is_kick: bool) -> None:
-        if self._leave_by is not None:
-            self._close(self._farewell)
+        if self._leaving.is_going:
+            self._close(self._leaving.farewell)
         elif is_kick:
             self._end(REMOVED, is_error=True, hint=ASK_THE_HOST)
         else:
@@ -474,8 +495,8 @@ class Session:
     def _restart(self, why: str) -> None:
         self._out.tell(f"{why}; joining anew")
         self._out.add(GroupLeft())
-        if self._leave_by is not None:
-            self._close(self._farewell)
+        if self._leaving.is_going:
+            self._close(self._leaving.farewell)
             return
         self._drop_group()
         self._set_state(State.CONNECTING)
@@ -495,23 +516,16 @@ class Session:
                 self._commits.publish_again_if_due(now)
             if self._state in (State.ASKING, State.OFFERING) and self._is_connected:
                 self._joining.repeat_if_due(now)
-                if self._own.is_host and self._is_nobody_there(now):
+                if self._own.is_host and self._joining.is_nobody_there(now):
                     # What the log holds is nobody's group: its members are gone, or it is junk.
                     while self._log.take() is not None:
                         pass
                     self._found()
-                elif self._state is State.OFFERING:
-                    self._renewing.knock_with_another(self._joining, now)
-                    if self._joining.asks_too:
-                        self._joining.also_ask()
+                elif self._state is State.OFFERING and self._joining.asks_too:
+                    self._joining.also_ask()
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
         return self._out.drain()
-
-    def _is_nobody_there(self, now: float) -> bool:
-        """Whether no group can be there to take our offer: none that refuses it, or was just founded."""
-        is_silent = self._others_heard is None or now - self._others_heard > WINDOW_S
-        return self._joining.is_unanswered and is_silent and not self._out.is_busy
 
     def _drain_in_group(self, now: float) -> None:
         going = self._minding.due(self._rules, now)
@@ -523,7 +537,6 @@ class Session:
             self._take_leave(farewell, now)
             if self._state is not State.IN_GROUP:
                 return
-        self._renewing.look()
         if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
         self._voice.beacon_if_due(now)
@@ -535,8 +548,8 @@ class Session:
         if self._watch.is_lost(now) or is_left_behind:
             self._rejoin(self._commits.why_lost or f"this room could not follow: {self._behind}")
             return
-        if self._leave_by is not None and now >= self._leave_by:
-            self._close(self._farewell)
+        if self._leaving.is_over(now):
+            self._close(self._leaving.farewell)
             return
         behind = self._watch.reason_behind(now) or ""
         if behind != self._behind:
@@ -545,21 +558,12 @@ class Session:
         if self._own.wall() >= self._own.invitation.content.not_after:
             self._end("the meeting's time is over")
 
-    # -- small things ---------------------------------------------------------------------------
-
     def _take_leave(self, farewell: Ended, now: float) -> None:
         """Let the others remove us, where there are any; then it is over, with these words."""
-        if self._leave_by is not None and self._state is State.IN_GROUP:
-            return
-        self._farewell = farewell
         if self._state is not State.IN_GROUP or self._member.is_alone:
-            self._close(self._farewell)
-            return
-        self._leave_by = now + LEAVE_WITHIN_S
-        # Nobody commits its own removal (RFC 9420 §12.2): somebody else is to lead.
-        self._out.add(Announce(False))
-        self._out.changed()
-        self._voice.goodbye()
+            self._close(farewell)
+        else:
+            self._leaving.leave(farewell, now)
 
     def _is_host(self) -> bool:
         return self._state is State.IN_GROUP and self._own.is_host
@@ -579,7 +583,6 @@ class Session:
         self._out.forget_jobs()
         self._voice.close()
         self._minding.forget()
-        self._renewing.close()
         self._behind = ""
 
     def _end(self, reason: str, *, is_error: bool = False, hint: str = "") -> None:

@@ -147,6 +147,14 @@ class MeetingRunner:
         """See Session.allow_back. Raises LocalError."""
         self._do(lambda now: self._session.allow_back(key_id, now), LocalError)
 
+    def end_for_all(self) -> None:
+        """See Session.end_for_all. Raises LocalError."""
+        self._do(lambda now: self._session.end_for_all(now), LocalError)
+
+    def hand_over(self, leaf: int) -> None:
+        """See Session.hand_over. Raises LocalError."""
+        self._do(lambda now: self._session.hand_over(leaf, now), LocalError)
+
     def compare(self, leaf: int, *, is_compared: bool) -> None:
         """See Session.compare. Raises LocalError."""
         self._do(lambda now: self._session.compare(leaf, is_compared, now), LocalError)

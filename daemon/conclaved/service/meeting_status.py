@@ -71,6 +71,9 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
             )
             for w in view.lobby
         ),
+        missing=view.missing,
+        minds=view.minds,
+        leaving_in_s=view.leaving_in_s,
         removed=tuple(RemovedStatus(r.key_id, r.name) for r in view.removed),
         notices=notices,
         news=view.news,

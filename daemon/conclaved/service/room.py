@@ -288,11 +288,12 @@ class ConclaveRoom:
 
     async def end_for_all(self) -> None:
         """See `Room`."""
-        raise _not_yet("end a meeting for all")
+        self._ask_runner(lambda runner: runner.end_for_all())
 
     async def hand_over(self, leaf: int) -> None:
         """See `Room`."""
-        raise _not_yet("hand a meeting over")
+        self._require_member(leaf)
+        self._ask_runner(lambda runner: runner.hand_over(leaf))
 
     async def list_audits(self) -> tuple[str, ...]:
         """See `Room`."""
@@ -339,8 +340,10 @@ class ConclaveRoom:
                     runner.allow_back(action.request_id)
                 case ActionKind.COMPARED | ActionKind.NOT_COMPARED:
                     runner.compare(action.leaf, is_compared=action.kind is ActionKind.COMPARED)
-                case _:
-                    log.warning("this version of the room cannot do what was pressed: %s", action.kind.value)
+                case ActionKind.HAND_OVER:
+                    runner.hand_over(action.leaf)
+                case ActionKind.END_FOR_ALL:
+                    runner.end_for_all()
         except MeetingError as error:
             log.warning("the panel asked in vain: %s", error)
             self._say_not_done(f"not done: {error}; {error.hint}" if error.hint else f"not done: {error}")
@@ -468,7 +471,3 @@ class ConclaveRoom:
 
 def _or(wanted: bool | None, before: bool) -> bool:
     return before if wanted is None else wanted
-
-
-def _not_yet(what: str) -> RoomError:
-    return RoomError(RoomErrorKind.FAILED, f"this version of the room cannot {what}")
