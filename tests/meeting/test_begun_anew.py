@@ -331,3 +331,22 @@ def test_a_service_that_kept_its_log_is_joined_again_without_a_new_epoch() -> No
     meeting.service.run(4)
     agree(host, a, b)
     assert host.view.epoch == epoch
+
+
+@pytest.mark.parametrize("is_noticed", [False, True])
+def test_a_host_founds_the_meeting_though_the_log_is_shorter_than_it_was(is_noticed: bool) -> None:
+    meeting = Meeting.invite(INVITED)
+    service = meeting.service
+    service.log.extend([b"junk"] * 3)
+    host = meeting.room(meeting.host)
+    assert host.view.state is State.OFFERING
+    del service.log[1:]
+    if is_noticed:
+        service.disconnect(host)
+        service.settle()
+        service.connect(host)
+    service.run(60)
+    assert host.is_in()
+    a = meeting.room(A)
+    service.run(4)
+    agree(host, a)

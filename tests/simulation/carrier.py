@@ -46,7 +46,7 @@ class Client(Protocol):
         """Something from the service."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Side:
     """A log, and who is shown it. There is one, unless the service forks."""
 

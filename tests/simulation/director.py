@@ -89,8 +89,8 @@ class Director:
 
     def throw_out(self, host: Device, victim: Device) -> bool:
         """A host throws somebody out."""
-        group = host.group
-        if group is None:
+        group, remaining = host.group, len(self.world.devices) - len(self.thrown_out)
+        if group is None or remaining < 3:
             return False
         leaf = next((m.leaf_index for m in group.members if m.leaf_node.signature_key == victim.key), None)
         if leaf is None:
@@ -120,7 +120,7 @@ class Director:
             device.wants_in = True
             world.acts["join"] += 1
             device.start()
-        elif len(members) > 2 and rng.random() < 0.9:
+        elif len(members) > 1 and rng.random() < 0.9:
             device = rng.choice(members)
             device.wants_in = False
             world.acts["leave"] += 1

@@ -131,6 +131,11 @@ class Committing:
         return max(min(waiting) + BATCH_S + TAKEOVER_S * self._rank(group), self._pause_until)
 
     @property
+    def is_publishing(self) -> bool:
+        """Whether a commit of ours waits for the log."""
+        return self._pending is not None
+
+    @property
     def why_lost(self) -> str:
         """Which commit this device could not open, in words, if the others have gone on without it."""
         return f"{self.unopened_by} made a commit that this room could not open" if self.unopened_by else ""
@@ -375,12 +380,14 @@ class Committing:
     def refused(self, token: int, now: float) -> None:
         """The service says that a publishing was refused: what else the log has comes first.
 
-        Of a second copy that says little: the first may stand in its place, and be on its way.
+        Of a second copy that says little: the first may stand in its place, and be on its way. Of a third
+        one it says that the log has no such place any more.
         """
         pending = self._pending
         if pending is None or pending.token != token:
             return
-        if pending.is_repeated and self._log.next_sequence <= pending.expected:
+        is_in_doubt = pending.is_repeated and not pending.is_refused
+        if is_in_doubt and self._log.next_sequence <= pending.expected:
             pending.is_refused = True
         else:
             self.discard_pending()

@@ -282,6 +282,11 @@ class Session:
             case PublishResult(token=token, accepted=False):
                 # Something else stands there: it is on its way, or is fetched now.
                 self._commits.refused(token, now)
+                if self._state is State.FOUNDING and self._member.group and not self._commits.is_publishing:
+                    # The log is not what we took it for, and perhaps shorter: read it from its beginning.
+                    self._drop_group()
+                    self._log.start(0)
+                    self._offer()
                 self._out.add(Replay(self._log.next_sequence))
             case PublishResult():
                 pass
@@ -324,6 +329,8 @@ class Session:
         if self._state is State.CONNECTING or (self._state is State.OFFERING and may_found_now):
             self._log.start(head)
             self._begin()
+        elif self._state in (State.ASKING, State.OFFERING) and head < self._log.next_sequence:
+            self._log.start(head)
         self._out.add(Announce(self._state is State.IN_GROUP))
 
     def _begin(self) -> None:
@@ -347,8 +354,11 @@ class Session:
         if is_log_empty and self._own.may_found:
             self._found()
         else:
-            self._set_state(State.OFFERING)
-            self._joining.offer()
+            self._offer()
+
+    def _offer(self) -> None:
+        self._set_state(State.OFFERING)
+        self._joining.offer()
 
     def _found(self) -> None:
         """Make a group and its first commit; the log decides whether it is *the* group."""
