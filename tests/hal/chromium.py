@@ -111,6 +111,17 @@ class Tab:
             "{attributes: true, childList: true, subtree: true, characterData: true}); look(); })"
         )
 
+    async def tap(self, selector: str) -> None:
+        """Press the mouse on the middle of what this selector finds, as a person does; scroll to it first."""
+        box = await self.evaluate(
+            f"(() => {{ const found = document.querySelector({selector!r});"
+            " found.scrollIntoView({block: 'center', behavior: 'instant'});"
+            " const box = found.getBoundingClientRect();"
+            " return {x: box.x + box.width / 2, y: box.y + box.height / 2}; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **box)
+
     async def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page; a promise is awaited."""
         result = await self.call(
