@@ -1,6 +1,7 @@
 """The documents of one meeting, to be bent one at a time: link, invitation, admissions."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import settings
@@ -83,6 +84,14 @@ def bundle_of(who: Any, *admissions: Admission, extension_types: Any = EXTENSION
         extension_types=extension_types,
         leaf_extensions=tuple(Extension(ADMISSION_EXTENSION, each.encode()) for each in admissions),
     )
+
+
+@lru_cache(maxsize=64)
+def signed(terms: MeetingContext, host: Any = None) -> MeetingContext:
+    """The terms with the word of a host, the invitation's signer if not another; once for the same terms."""
+    if host is None:
+        return terms.signed(HOST.signer, host_admission())
+    return terms.signed(host.signer, by_host(host.signer.public_key, Role.HOST))
 
 
 def context(signed: SignedInvitation = CLOSED, **changes: Any) -> MeetingContext:

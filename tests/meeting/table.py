@@ -58,9 +58,11 @@ class Table:
         agree(self.host, self.a)
         return other
 
-    def changed(self, after: MeetingContext) -> GroupContextExtensions:
-        """The proposal of these terms."""
-        return GroupContextExtensions((after.extension(),))
+    def changed(self, after: MeetingContext, by: Insider | None = None) -> GroupContextExtensions:
+        """The proposal of these terms, signed by the insider, as if it were a host, or by another."""
+        by = by or self.insider
+        signed = after.signed(by.who.signer, by.admission)
+        return GroupContextExtensions((signed.extension(),))
 
     def invitation(self, **changes: object) -> SignedInvitation:
         """The meeting's invitation with other contents, by the same signer."""

@@ -23,7 +23,19 @@ from conclaved.mls import (
     WireFormat,
 )
 from conclaved.mls.framing import FramedContent
-from tests.meeting.cast import HOST, OPEN, A, B, bundle_of, by_host, by_link, context, host_admission, leaf_of
+from tests.meeting.cast import (
+    HOST,
+    OPEN,
+    A,
+    B,
+    bundle_of,
+    by_host,
+    by_link,
+    context,
+    host_admission,
+    leaf_of,
+    signed,
+)
 from tests.meeting.insider import KICK, LEAVE, VANISHED
 from tests.meeting.simulated_service import identity
 
@@ -45,7 +57,7 @@ def message(sender: int, proposal: Proposal, data: bytes = b"") -> Authenticated
 
 
 def change(sender: int, after: MeetingContext) -> AuthenticatedContent:
-    return message(sender, GroupContextExtensions((after.extension(),)), KICK)
+    return message(sender, GroupContextExtensions((signed(after).extension(),)), KICK)
 
 
 def offer_of(who: OwnIdentity, role: Role = Role.MEMBER) -> KeyPackage:

@@ -158,6 +158,23 @@ def test_a_host_who_saw_the_kick_lets_in_everybody_else() -> None:
     assert other.view.lobby == ()
 
 
+def test_nobody_follows_a_founder_into_a_group_with_a_list_that_no_host_has_made() -> None:
+    # Whoever has the link of an open meeting may come first. It knows the host's key, from the invitation.
+    meeting = Meeting.invite(INVITED, is_open=True)
+    guest = identity("guest.example.net")
+    founder = Insider.admit(meeting, who=guest, admission=meeting.link_admission(guest))
+    listed = MeetingContext(meeting.invitation, kicked=frozenset({meeting.host.signer.public_key}))
+    founder.found(listed.signed(guest.signer, founder.admission))
+    a = meeting.room(A)
+    meeting.service.run(1)
+    founder.welcome()
+    meeting.service.run(1)
+    assert a.view.state is State.OFFERING
+    (error,) = a.bad_inputs
+    assert isinstance(error, GroupRuleError)
+    assert error.rule == "its_terms_are_a_hosts"
+
+
 # -- media keys -------------------------------------------------------------------------------------
 
 

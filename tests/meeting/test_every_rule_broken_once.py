@@ -59,9 +59,19 @@ def new_key(of: Admission | None) -> LeafChange:
     )
 
 
-def terms(table: Table, **changes: object) -> GroupContextExtensions:
-    """The meeting's present terms with changes."""
-    return table.changed(replace(table.insider.context, **changes))  # type: ignore[arg-type]
+def terms(table: Table, by: Insider | None = None, **changes: object) -> GroupContextExtensions:
+    """The meeting's present terms with changes, and with the word of whoever makes them."""
+    return table.changed(replace(table.insider.context, **changes), by)  # type: ignore[arg-type]
+
+
+def unsigned(table: Table, **changes: object) -> GroupContextExtensions:
+    after = replace(table.insider.context, **changes)  # type: ignore[arg-type]
+    return GroupContextExtensions((after.extension(),))
+
+
+def an_older_word(table: Table) -> object:
+    kicked = replace(table.insider.context, kicked=frozenset({STRANGER.signer.public_key}))
+    return kicked.signed(table.insider.who.signer, table.insider.admission).word
 
 
 def add_with(table: Table, role: Role) -> Add:
@@ -225,7 +235,7 @@ CASES = [
     Case(
         "only_hosts_change_the_terms",
         "a change of the kicked list",
-        lambda t: t.insider.commit([kicked_list(t, b"key")]),
+        lambda t: t.insider.commit([kicked_list(t, STRANGER.signer.public_key)]),
         MEMBER,
     ),
     Case(
@@ -308,6 +318,18 @@ CASES = [
         ),
         HOST,
         Table.closed_by_kick,
+    ),
+    Case(
+        "its_terms_are_a_hosts",
+        "a list on which nobody's word stands",
+        lambda t: t.insider.commit([unsigned(t, kicked=frozenset({STRANGER.signer.public_key}))]),
+        HOST,
+    ),
+    Case(
+        "its_terms_are_a_hosts",
+        "the end, with the word on other terms",
+        lambda t: t.insider.commit([unsigned(t, is_ended=True, word=an_older_word(t))]),
+        HOST,
     ),
     Case(
         "nobody_comes_in_at_the_end",
@@ -470,7 +492,7 @@ def test_one_who_is_to_be_thrown_out_cannot_end_the_epoch_first(role: Role) -> N
 def test_a_commit_that_passes_over_the_end_is_nobodys(role: Role) -> None:
     table = Table.lay(role)
     other = table.join(OTHER_HOST, Role.HOST)
-    other.propose(terms(table, is_ended=True))
+    other.propose(terms(table, other, is_ended=True))
     table.meeting.service.settle()
     table.insider.commit()
     table.refuses("ends_are_carried_out")
@@ -482,7 +504,7 @@ def test_a_commit_that_passes_over_the_end_is_nobodys(role: Role) -> None:
 def test_nothing_follows_the_end(role: Role) -> None:
     table = Table.lay(role)
     other = table.join(OTHER_HOST, Role.HOST)
-    other.commit([terms(table, is_ended=True)], enters=True)
+    other.commit([terms(table, other, is_ended=True)], enters=True)
     table.meeting.service.settle()
     assert table.insider.context.is_ended
     epochs = [len(room.keys) for room in (table.host, table.a)]

@@ -9,7 +9,7 @@ from conclaved.meeting.host_orders import orders_in_force
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.mls import AuthenticatedContent, GroupContextExtensions, Remove, WireFormat
 from conclaved.mls.framing import FramedContent, Sender, SenderType
-from tests.meeting.cast import HOST, OTHER_HOST, A, B, by_host, context, host_admission, leaf_of
+from tests.meeting.cast import HOST, OTHER_HOST, A, B, by_host, context, host_admission, leaf_of, signed
 from tests.meeting.insider import KICK, LEAVE
 
 LEAVES = {
@@ -28,7 +28,8 @@ def said(sender: int, body: object, data: bytes = b"") -> AuthenticatedContent:
 
 
 def change(sender: int, after: MeetingContext) -> AuthenticatedContent:
-    return said(sender, GroupContextExtensions((after.extension(),)))
+    word = signed(after, {0: None, 1: OTHER_HOST}.get(sender, A))
+    return said(sender, GroupContextExtensions((word.extension(),)))
 
 
 def kick(sender: int, *leaves: int) -> list[AuthenticatedContent]:
@@ -103,6 +104,6 @@ def test_an_incomplete_kick_silences_nobody() -> None:
 
 
 def test_an_end_keeps_the_list_of_the_kicked() -> None:
-    kicked = context(kicked=frozenset({b"key"}))
+    kicked = context(kicked=frozenset({B.signer.public_key[::-1]}))
     orders = orders_in_force([change(0, replace(kicked, is_ended=True))], LEAVES, kicked)
     assert orders.is_end

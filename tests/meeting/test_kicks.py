@@ -108,6 +108,7 @@ def test_a_stale_change_of_the_kicked_list_is_not_signed_again_in_a_later_epoch(
     key = other.live.leaf(a.leaf("a.example.com"))
     assert key is not None
     after = other.context.kick(frozenset({key.signature_key}), frozenset())
+    after = after.signed(other.who.signer, other.admission)
     other.commit(
         [GroupContextExtensions((after.extension(),)), Remove(a.leaf("a.example.com"))],
         authenticated_data=KICK,

@@ -23,7 +23,7 @@ from conclaved.mls import (
     UnknownProposal,
 )
 from conclaved.mls.proposal_list import ResolvedProposal
-from tests.meeting.cast import HOST, A, B, by_host, context, host_admission, invitation, leaf_of
+from tests.meeting.cast import HOST, A, B, by_host, context, host_admission, invitation, leaf_of, signed
 from tests.meeting.insider import KICK, VANISHED
 from tests.meeting.simulated_service import SUITE, agree
 from tests.meeting.table import Table
@@ -151,7 +151,7 @@ def test_after_the_end_no_commit_is_anything() -> None:
 
 
 def test_a_host_ends_the_meeting_for_all() -> None:
-    end = context(is_ended=True)
+    end = signed(context(is_ended=True))
     item = ResolvedProposal(GroupContextExtensions((end.extension(),)), 0, False, b"")
     assert check(Effect(proposals=(item,), extensions=(end.extension(),))) == end
 

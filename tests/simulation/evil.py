@@ -63,7 +63,7 @@ def _propose(insider: Insider, proposal: Proposal, data: bytes) -> bool:
     session, now = insider.session, insider.world.loop.now
     if session is None or live_group(insider) is None:
         return False
-    session._voice.propose(proposal, data)
+    session._voice.propose(lambda: proposal, data)
     insider.perform(session.tick(now))
     return True
 
@@ -136,6 +136,10 @@ def changes_the_meeting(world: "World", insider: Insider) -> bool:
             replace(context, is_link_closed=not context.is_link_closed),
         )
     )
+    session = insider.session
+    if session is not None and session.admission is not None and rng.random() < 0.8:
+        own = insider.paper.identity(is_fast=world.is_fast).signer
+        changed = changed.signed(own, session.admission)
     proposal = GroupContextExtensions((changed.extension(),))
     if rng.random() < 0.5:
         return _propose(insider, proposal, b"")

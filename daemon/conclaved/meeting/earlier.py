@@ -34,7 +34,8 @@ class Earlier:
         """
         try:
             if self.terms is not None:
-                check_tree(self.terms, leaves.values())
+                known = replace(self.terms, kicked=self.terms.kicked | self.carried)
+                check_tree(known, leaves.values())
         except GroupRuleError as error:
             return f"the meeting was begun anew with somebody whom a host had thrown out: {error}"
         return None
@@ -44,8 +45,18 @@ class Earlier:
         if self.terms is not None:
             self.carried |= self.terms.kicked
 
+    def to_found(self, *, is_host: bool) -> MeetingContext | None:
+        """The terms for a group of our own, or None where there were none before.
+
+        A host puts on its list whom an earlier one had, and signs it anew. Who is no host has only what
+        a host has signed.
+        """
+        if self.terms is None or not is_host or not self.carried:
+            return self.terms
+        return replace(self.terms, kicked=self.terms.kicked | self.carried, word=None)
+
     def entered(self, context: MeetingContext, leaves: Mapping[int, LeafNode]) -> tuple[int, ...]:
         """An epoch of the present group has these terms. Returns the leaves of those thrown out before."""
         self.carried -= context.kicked
-        self.terms = replace(context, kicked=context.kicked | self.carried)
+        self.terms = context
         return tuple(index for index, leaf in leaves.items() if line_of(leaf) & self.carried)

@@ -57,7 +57,7 @@ class Hosting:
         self._admissions: dict[tuple[bytes, Role], Admission] = {}
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
-        self.removing = Removing(member, voice.propose)
+        self.removing = Removing(own, member, voice.propose)
         self.appointing = Appointing(out, own, member, commits, broke, limits)
 
     def __repr__(self) -> str:

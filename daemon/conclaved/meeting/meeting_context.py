@@ -6,24 +6,44 @@
         uint8 is_link_closed;
         opaque link_guests<V><V>;             keys that the link admitted before it was closed
         uint8 is_ended;                       a host has ended the meeting for all
+        optional<HostsWord> word;             on all above, unless it is an invitation and no more
     } MeetingContext;
 
+    struct {
+        opaque admission<V>;                  the host's own, back to the invitation
+        opaque signature<V>;                  by its key, over the label and all above
+    } HostsWord;
+
 It changes only by a host's GroupContextExtensions proposal (RFC 9420 §12.1.7), and then only
-the kicked list, the link, the invitation's serial and, once, the end: `rules` says so.
+the kicked list, the link, the invitation's serial and, once, the end: `rules` says so. A joiner
+has not seen the change, and a founder makes none; so the host signs what it decides, and whoever is
+no host can found a meeting with nothing on its list but what a host once put there.
 """
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from conclaved.meeting.errors import GroupRuleError, InvitationError
+from conclaved.meeting.admission import KEY_BYTES, Admission, AdmissionSigner, check, line, verify
+from conclaved.meeting.capabilities import Capability, may
+from conclaved.meeting.errors import AdmissionError, GroupRuleError, InvitationError
 from conclaved.meeting.invitation import SignedInvitation
 from conclaved.mls import Extension
-from conclaved.mls.codec import Reader, decode_whole, opaque, uint8, vector
+from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8, vector
 from conclaved.mls.errors import DecodeError
 
 MEETING_EXTENSION = 0xF0C1
 """GroupContext extension type, from the private range (RFC 9420 §17.3)."""
+TERMS_LABEL = b"Conclave 1.0 Terms"
 MAX_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class HostsWord:
+    """A host's signature on the terms."""
+
+    admission: Admission
+    """The host's own."""
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +55,39 @@ class MeetingContext:
     is_link_closed: bool = False
     link_guests: frozenset[bytes] = frozenset()
     is_ended: bool = False
+    word: HostsWord | None = None
 
-    def extension(self) -> Extension:
-        """The extension, with its keys in order so that equal contents have equal bytes."""
-        data = (
+    def content(self) -> bytes:
+        """What a host signs: everything but the signature, with the keys in order."""
+        return (
             opaque(self.invitation.token.encode())
             + vector(opaque(key) for key in sorted(self.kicked))
             + uint8(self.is_link_closed)
             + vector(opaque(key) for key in sorted(self.link_guests))
             + uint8(self.is_ended)
         )
-        return Extension(MEETING_EXTENSION, data)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is the invitation and no more: what anybody who may found a meeting begins with."""
+        return not (self.kicked or self.is_link_closed or self.link_guests or self.is_ended)
+
+    def signed(self, host: AdmissionSigner, admission: Admission) -> "MeetingContext":
+        """These terms with the word of a host, whose own admission this is. Slow with a key in a TPM."""
+        signature = host.sign(opaque(TERMS_LABEL) + self.content())
+        return replace(self, word=HostsWord(admission, signature))
+
+    def check_word(self) -> None:
+        """Raise AdmissionError unless these are plain terms, or a host of the meeting has signed them."""
+        if not self.is_plain:
+            _check_word(self)
+
+    def extension(self) -> Extension:
+        """The extension; equal contents have equal bytes."""
+        word = None
+        if self.word is not None:
+            word = opaque(self.word.admission.encode()) + opaque(self.word.signature)
+        return Extension(MEETING_EXTENSION, self.content() + optional(word))
 
     @classmethod
     def of(cls, extensions: tuple[Extension, ...]) -> "MeetingContext":
@@ -58,16 +100,14 @@ class MeetingContext:
         if len(found) != 1 or len(extensions) != 1:
             raise GroupRuleError("the group is not that of a meeting", rule="DESIGN §4 Invitation")
         try:
-            token, kicked, is_closed, guests, is_ended = decode_whole(found[0].data, _read)
+            token, kicked, is_closed, guests, is_ended, word = decode_whole(found[0].data, _read)
             invitation = SignedInvitation.verify(token.decode("ascii"))
-        except (DecodeError, UnicodeDecodeError, InvitationError) as error:
-            raise GroupRuleError(
-                "the group's invitation is malformed", rule="DESIGN §4 Invitation"
-            ) from error
-        context = cls(
-            invitation, frozenset(kicked), bool(is_closed), frozenset(guests), is_ended=bool(is_ended)
-        )
-        if context.extension().data != found[0].data or max(len(kicked), len(guests)) > MAX_KEYS:
+        except (DecodeError, UnicodeDecodeError, InvitationError, AdmissionError) as error:
+            raise GroupRuleError("the group's terms are malformed", rule="DESIGN §4 Invitation") from error
+        context = cls(invitation, frozenset(kicked), bool(is_closed), frozenset(guests), bool(is_ended), word)
+        is_too_much = max(len(kicked), len(guests)) > MAX_KEYS
+        is_no_key = any(len(key) != KEY_BYTES for key in (*kicked, *guests))
+        if context.extension().data != found[0].data or is_too_much or is_no_key:
             raise GroupRuleError("the group's meeting is not in its one form", rule="DESIGN §4 Invitation")
         return context
 
@@ -77,7 +117,7 @@ class MeetingContext:
         An open meeting closes its link with it and keeps by key the guests who are in
         (`link_admitted`): a kicked one would only need a new key otherwise.
         """
-        closed = replace(self, kicked=self.kicked | keys)
+        closed = replace(self, kicked=self.kicked | keys, word=None)
         if self.invitation.content.is_open:
             closed = replace(closed, is_link_closed=True, link_guests=link_admitted - keys)
         return closed
@@ -88,11 +128,25 @@ def _parse(extensions: tuple[Extension, ...]) -> MeetingContext:
     return MeetingContext._of(extensions)
 
 
-def _read(reader: Reader) -> tuple[bytes, tuple[bytes, ...], int, tuple[bytes, ...], int]:
+@lru_cache(maxsize=64)
+def _check_word(context: MeetingContext) -> None:
+    word = context.word
+    if word is None:
+        raise AdmissionError("no host stands behind the meeting's terms", rule="DESIGN §4 Group rules")
+    check(word.admission, word.admission.signature_key, context.invitation)
+    if not may(word.admission.role, Capability.BAN) or line(word.admission) & context.kicked:
+        raise AdmissionError("the meeting's terms are not by a host", rule="DESIGN §4 Group rules")
+    verify(word.admission.signature_key, word.signature, opaque(TERMS_LABEL) + context.content())
+
+
+def _read(
+    reader: Reader,
+) -> tuple[bytes, tuple[bytes, ...], int, tuple[bytes, ...], int, HostsWord | None]:
     return (
         reader.opaque(),
         reader.vector(Reader.opaque),
         reader.uint8(),
         reader.vector(Reader.opaque),
         reader.uint8(),
+        reader.optional(lambda inner: HostsWord(Admission.decode(inner.opaque()), inner.opaque())),
     )

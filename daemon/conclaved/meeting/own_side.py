@@ -118,11 +118,16 @@ class OwnSide:
     def found_job(
         self, context: MeetingContext, group_id: bytes
     ) -> Callable[[], tuple[Group, PendingCommit]]:
-        """A group with this device alone in it, and its first commit (RFC 9420 §11)."""
-        signer, chain = self.identity.signer, self.identity.chain
+        """A group with this device alone in it, and its first commit (RFC 9420 §11).
+
+        Terms that no host has signed are signed by this device, which has to be one.
+        """
+        signer, chain, admission = self.identity.signer, self.identity.chain, self.own_admission()
         lifetime, extensions = self._lifetime(), self._leaf_extensions()
 
         def run() -> tuple[Group, PendingCommit]:
+            is_unsigned = not context.is_plain and context.word is None
+            terms = context.signed(signer, admission) if is_unsigned else context
             group = Group.create(
                 SUITE,
                 group_id,
@@ -131,7 +136,7 @@ class OwnSide:
                 lifetime=lifetime,
                 extension_types=EXTENSION_TYPES,
                 leaf_extensions=extensions,
-                extensions=(context.extension(),),
+                extensions=(terms.extension(),),
                 auth=AcceptAny(),
             )
             return group, group.commit()

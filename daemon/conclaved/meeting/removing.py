@@ -8,17 +8,19 @@ for it: whoever came in under a name that nobody vouches for does not keep its t
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from conclaved.identity import Assurance, Verdict
 from conclaved.meeting.admission import IssuerType, origin
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.membership import Membership
+from conclaved.meeting.own_side import OwnSide
 from conclaved.meeting.roster import Participant
 from conclaved.meeting.rules import RemoveReason, admission_of, line_of
 from conclaved.mls import GroupContextExtensions, Proposal, Remove
 
-Propose = Callable[[Proposal, bytes], None]
-"""(proposal, authenticated data): signs a proposal and publishes it."""
+Propose = Callable[[Callable[[], Proposal], bytes], None]
+"""(how to make a proposal, authenticated data): makes it, signs it and publishes it."""
 
 _KEPT_OUT = {
     Assurance.VERIFIED: frozenset(Assurance),
@@ -51,7 +53,8 @@ class _Gone:
 class Removing:
     """Used by `Hosting`. Nothing here is proposed before this device is a host."""
 
-    def __init__(self, member: Membership, propose: Propose) -> None:
+    def __init__(self, own: OwnSide, member: Membership, propose: Propose) -> None:
+        self._own = own
         self._member = member
         self._propose = propose
         self._gone: dict[bytes, _Gone] = {}
@@ -177,9 +180,10 @@ class Removing:
         if self._to_kick:
             after = after.kick(frozenset(self._to_kick), by_link)
         reason = bytes([RemoveReason.KICK])
-        self._propose(GroupContextExtensions((after.extension(),)), reason)
+        signer, own = self._own.identity.signer, self._own.own_admission()
+        self._propose(lambda: GroupContextExtensions((after.signed(signer, own).extension(),)), reason)
         for index in sorted({leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}):
-            self._propose(Remove(index), reason)
+            self._propose(partial(Remove, index), reason)
 
 
 def _key_id(key: bytes) -> str:

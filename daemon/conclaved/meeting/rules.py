@@ -249,6 +249,11 @@ def a_closed_link_stays_closed(change: EpochChange) -> str | None:
     return terms_rules.a_closed_link_stays_closed(change.before, change.after)
 
 
+def its_terms_are_a_hosts(change: EpochChange) -> str | None:
+    """Prevents: a list of kicked keys on which no host's signature stands, which no joiner would accept."""
+    return terms_rules.its_terms_are_a_hosts(change.before, change.after)
+
+
 def nobody_comes_in_at_the_end(change: EpochChange) -> str | None:
     """Prevents: somebody welcomed into a meeting that is over, who takes the one that is left for it."""
     return "an end that lets somebody in" if change.after.is_ended and change.effect.added else None
@@ -328,6 +333,7 @@ GROUP_RULES: tuple[GroupRule, ...] = (
     it_stays_the_same_meeting,
     its_terms_stay,
     a_closed_link_stays_closed,
+    its_terms_are_a_hosts,
     nobody_comes_in_at_the_end,
     every_leaf_is_admitted,
     nobody_kicked_is_in,

@@ -365,14 +365,14 @@ class Session:
         self._set_state(State.FOUNDING)
         self._joining.close()
         # What a host has decided holds in the next group too: the service can lose a log at will.
-        context = self._earlier.terms or MeetingContext(self._own.invitation)
+        context = self._earlier.to_found(is_host=self._own.is_host) or MeetingContext(self._own.invitation)
 
         def made(result: tuple[Group, PendingCommit], now: float) -> None:
             if self._state is not State.FOUNDING:
                 discard(result)
                 return
             group, commit = result
-            self._member.found(group, context)
+            self._member.found(group, MeetingContext.of(group.extensions))
             self._commits.publish(commit, now)
 
         job = self._own.found_job(context, self._out.random(GROUP_ID_BYTES))

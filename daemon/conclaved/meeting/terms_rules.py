@@ -7,6 +7,7 @@ how it is broken, or None.
 from collections.abc import Callable
 
 from conclaved.meeting.capabilities import Capability
+from conclaved.meeting.errors import AdmissionError
 from conclaved.meeting.invitation import Invitation
 from conclaved.meeting.meeting_context import MeetingContext
 
@@ -45,12 +46,28 @@ def a_closed_link_stays_closed(before: MeetingContext, after: MeetingContext) ->
     return None if after.link_guests <= before.link_guests else "a closed link admits nobody new"
 
 
+def its_terms_are_a_hosts(before: MeetingContext, after: MeetingContext) -> str | None:
+    """Prevents: a founder who is no host keeping out whom it likes, the hosts first, by a list of its own.
+
+    Who comes later has not seen who changed what: so it is a host's signature that a list stands on, and
+    not on whoever made the group.
+    """
+    if before == after:
+        return None
+    try:
+        after.check_word()
+    except AdmissionError as error:
+        return str(error)
+    return None
+
+
 TermsRule = Callable[[MeetingContext, MeetingContext], str | None]
 
 TERMS_RULES: tuple[TermsRule, ...] = (
     it_stays_the_same_meeting,
     its_terms_stay,
     a_closed_link_stays_closed,
+    its_terms_are_a_hosts,
 )
 
 

@@ -258,6 +258,10 @@ def check_joined(context: MeetingContext, leaves: Iterable[LeafNode]) -> None:
     """What a joiner demands of the group that a Welcome leads into. Raises GroupRuleError."""
     if context.is_ended:
         raise GroupRuleError("the meeting has been ended", rule="nobody_comes_in_at_the_end")
+    try:
+        context.check_word()
+    except AdmissionError as error:
+        raise GroupRuleError(str(error), rule="its_terms_are_a_hosts") from error
     check_tree(context, leaves)
 
 

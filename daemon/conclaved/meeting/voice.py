@@ -67,10 +67,13 @@ class Voice:
             self._commits.publish_proposal,
         )
 
-    def propose(self, proposal: Proposal, authenticated_data: bytes) -> None:
-        """Propose to the group. Not said again in a later epoch: it may undo what that epoch has done."""
+    def propose(self, make: Callable[[], Proposal], authenticated_data: bytes) -> None:
+        """Propose to the group what `make` returns, which may be slow itself.
+
+        Not said again in a later epoch: it may undo what that epoch has done.
+        """
         self._sign(
-            lambda group: group.sign_proposal(proposal, authenticated_data),
+            lambda group: group.sign_proposal(make(), authenticated_data),
             self._commits.publish_proposal,
             anew=False,
         )
