@@ -6,6 +6,7 @@ and any message in it may be lost.
 
 from collections.abc import Callable
 
+from conclaved.identity import Signer
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import IssuerType, origin
 from conclaved.meeting.alive import WINDOW_S
@@ -44,9 +45,12 @@ class Joining:
         self._request: bytes | None = None
         self._repeat_at = 0.0
         self._times_said = 0
-        self._offered_at = 0.0
         self.others_heard: float | None = None
         """When others were last heard to be in a group, or to found one."""
+        self._signer: Signer | None = None
+        """Of the offer: this device's key may be another one meanwhile."""
+        self.offered_at = 0.0
+        """When the present offer was made (monotonic seconds)."""
 
     def __repr__(self) -> str:
         return f"Joining({self._bundle!r})"
@@ -71,22 +75,27 @@ class Joining:
 
     def offer(self) -> None:
         """Offer a fresh KeyPackage."""
+        signer = self._own.identity.signer
 
         def made(bundle: KeyPackageBundle, now: float) -> None:
             times_said = 0 if self._bundle is None else self._times_said
             self.close()
-            self._bundle = bundle
-            self._offered_at = now
+            self._bundle, self._signer = bundle, signer
+            self.offered_at = now
             self._repeat(lobby.Offer(bundle.key_package.encode()), now)
             self._times_said = times_said
 
         self._out.job(self._own.key_package_job(), made, self._broke)
 
+    def offer_anew(self, now: float) -> None:
+        """Replace the offer by a fresh one, under whichever key is this device's now."""
+        self.offered_at = now
+        self.offer()
+
     def repeat_if_due(self, now: float) -> None:
         """Say it again; an offer that grows old, anew."""
-        if self._bundle is not None and now - self._offered_at > OFFER_ANEW_S:
-            self._offered_at = now
-            self.offer()
+        if self._bundle is not None and now - self.offered_at > OFFER_ANEW_S:
+            self.offer_anew(now)
         if self._message is not None and now >= self._repeat_at:
             self._repeat_at = now + REPEAT_S
             self._out.add(SendLobby(self._message))
@@ -104,14 +113,15 @@ class Joining:
         can make a Welcome for it, and would keep us out if the honest one came too late. Raises
         errors of MLS and of the meeting.
         """
-        bundle = self._bundle
+        bundle, signer = self._bundle, self._signer
         if (
             bundle is None
+            or signer is None
             or self._out.is_busy
             or not is_welcome_for(message.welcome, bundle.key_package, SUITE)
         ):
             return
-        signer, wall, token = self._own.identity.signer, self._own.wall(), self._own.invitation.token
+        wall, token = self._own.wall(), self._own.invitation.token
 
         def run() -> tuple[Group, MeetingContext]:
             attempt = KeyPackageBundle(bundle.key_package, bundle.init_key, bundle.leaf_key)
@@ -145,7 +155,7 @@ class Joining:
         """Stop repeating, and erase the private keys."""
         if self._bundle is not None:
             self._bundle.close()
-        self._bundle = self._message = self._request = None
+        self._bundle = self._signer = self._message = self._request = None
         self._times_said = 0
 
     @property

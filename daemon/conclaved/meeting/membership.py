@@ -10,14 +10,15 @@ from dataclasses import replace
 from conclaved.identity import check_successor
 from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.alive import Watch, beacons
+from conclaved.meeting.capabilities import may_send
 from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
 from conclaved.meeting.invitation import SignedInvitation
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
-from conclaved.meeting.rules import admission_of, is_host
 from conclaved.meeting.security_code import CodeEpoch, security_code
+from conclaved.meeting.tree_rules import admission_of, is_host
 from conclaved.mls import Group, LeafNode, StagedCommit
 from conclaved.sframe import EXPORTER_LABEL, EpochKeys
 from conclaved.sframe import CipherSuite as SframeSuite
@@ -152,13 +153,14 @@ class Membership:
                 self._wall(),
                 code_reason or ", ".join((*self._who_joined(added_keys), *changes)),
             )
+        senders_of_media = {index for index, leaf in leaves.items() if may_send(admission_of(leaf).role)}
         base_key = bytearray(group.export(EXPORTER_LABEL, b"", SFRAME_SUITE.parameters.nk))
         keys = EpochKeys(
             epoch=group.epoch,
             base_key=base_key,
             leaf_count=group.leaf_count,
             own_leaf=group.own_leaf_index,
-            members=frozenset(leaves),
+            members=frozenset(senders_of_media | {group.own_leaf_index}),
             removed=removed,
         )
         for index, old, new in updated:
@@ -213,13 +215,17 @@ class Membership:
     def _follow(self, change: tuple[int, LeafNode, LeafNode]) -> str:
         """What a leaf's change means for its name, in words; empty if its certificate is the same."""
         _, old, new = change
+        is_new_key = old.signature_key != new.signature_key
+        if is_new_key and old.signature_key in self._distrusted:
+            # A member whose name nobody believes cannot shake that off by another key.
+            self._distrusted[new.signature_key] = self._distrusted[old.signature_key]
         if old.credential == new.credential:
             return ""
         before = self._assess(chain_of(old.credential), old.signature_key)
         after = self._assess(chain_of(new.credential), new.signature_key)
         objection = check_successor(before, after)
         if objection is None:
-            return f"{shown_name(after)} renewed its certificate"
+            return f"{shown_name(after)} renewed its certificate{' and key' if is_new_key else ''}"
         self._distrusted[new.signature_key] = objection
         return f"{shown_name(before)} changed its certificate: {objection}"
 

@@ -39,6 +39,11 @@ class OwnIdentity:
     chain: tuple[bytes, ...] = field(repr=False)
     """DER, leaf first."""
 
+    @property
+    def key(self) -> bytes:
+        """The signature key, 65 bytes."""
+        return self.signer.public_key
+
 
 @dataclass(slots=True)
 class OwnSide:

@@ -24,8 +24,8 @@ when its signature is there, and only if its epoch is still the present one.
 
 The parts: `own_side` speaks for this device, `joining` gets it in, `membership` is the group,
 `committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
-`leaving` gets it out, `alive.Watch` notices when the service hides something, `minding` when an own
-rule is broken; `outbox` is what they all write to.
+`renewing` changes this device's certificate and key, `leaving` gets it out, `alive.Watch` notices when
+the service hides something, `minding` when an own rule is broken; `outbox` is what they all write to.
 """
 
 from collections.abc import Callable
@@ -65,10 +65,12 @@ from conclaved.meeting.membership import Membership, leaves_of
 from conclaved.meeting.minding import Minding
 from conclaved.meeting.outbox import Outbox, discard
 from conclaved.meeting.own_rules import HINT, OwnRules
-from conclaved.meeting.own_side import GROUP_ID_BYTES, SUITE, OwnIdentity, OwnSide
+from conclaved.meeting.own_side import GROUP_ID_BYTES, OwnIdentity, OwnSide
+from conclaved.meeting.renewing import Renewing
 from conclaved.meeting.roster import Assess, roster
 from conclaved.meeting.rules import RemoveReason
 from conclaved.meeting.view import MeetingView, State
+from conclaved.meeting.viewing import view_of
 from conclaved.meeting.voice import Voice
 from conclaved.meeting.welcoming import is_founding_commit
 from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, StagedCommit
@@ -123,6 +125,7 @@ class Session:
         self._earlier = Earlier()
         self._is_connected = False
         self._minding = Minding(self._out, self._own, self._member)
+        self._renewing = Renewing(self._out, self._own, self._member, self._commits, assess)
         self._behind = ""
 
     def __repr__(self) -> str:
@@ -132,39 +135,13 @@ class Session:
 
     def view(self) -> MeetingView:
         """What panel and D-Bus show."""
-        content, member = self._own.invitation.content, self._member
-        is_in = self._state is State.IN_GROUP
-        has_code = is_in and not member.is_alone
-        return MeetingView(
-            state=self._state,
-            meeting_id=content.meeting_id,
-            title=content.title,
-            level=content.level.value,
-            service=content.service,
-            epoch=member.group.epoch if is_in and member.group else 0,
-            suite=SUITE.name,
-            code_epoch=member.code.epoch,
-            code_time=member.code.time if has_code else 0,
-            code_reason=member.code.reason if has_code else "",
-            security_code=member.code.code if has_code else "",
-            participants=member.participants() if is_in else (),
-            lobby=self._hosting.waiting() if self._is_host() else (),
-            removed=self._hosting.removing.removed() if self._is_host() else (),
-            missing=member.missing(self._own.invitation) if is_in else (),
-            is_host=self._is_host(),
-            is_leaving=self._leaving.is_going,
-            behind=self._behind,
-            minds=self._minding.reason,
-            leaving_in_s=self._minding.leaving_in_s,
-            is_kept_waiting=self._joining.is_kept_waiting,
-            news=self._out.news,
-            alarms=self._out.alarms,
-        )
+        parts = (self._own, self._member, self._joining, self._hosting, self._minding, self._out)
+        return view_of(self._state, *parts, is_leaving=self._leaving.is_going, behind=self._behind)
 
     @property
     def admission(self) -> Admission | None:
-        """This device's admission, once it has one."""
-        return self._own.admission
+        """What this device, with its newest key, may come back with; None before it was admitted."""
+        return self._renewing.admission
 
     def leave(self, now: float) -> list[Effect]:
         """Leave. Where others remain, they get a proposal to remove us (RFC 9420 §12.1.3).
@@ -253,6 +230,15 @@ class Session:
         if self._is_host():
             self._hosting.judge_again(now)
         self._out.changed()
+        return self._drain(now)
+
+    def identity_changed(self, identity: OwnIdentity, now: float) -> list[Effect]:
+        """The device has another certificate, and perhaps another key. The old key must still sign."""
+        if self._state is not State.ENDED and self._renewing.change(identity):
+            if self._state is State.ASKING:
+                self._joining.ask()
+            elif self._state is State.OFFERING:
+                self._joining.offer_anew(now)
         return self._drain(now)
 
     # -- what comes in --------------------------------------------------------------------------
@@ -345,6 +331,9 @@ class Session:
             self._joining.ask()
 
     def _admitted(self, admission: Admission, _now: float) -> None:
+        if admission.signature_key != self._own.key:
+            self._begin()
+            return
         self._own.admission = admission
         if self._state in (State.CONNECTING, State.ASKING):
             self._found_or_offer()
@@ -531,8 +520,10 @@ class Session:
                     while self._log.take() is not None:
                         pass
                     self._found()
-                elif self._state is State.OFFERING and self._joining.asks_too:
-                    self._joining.also_ask()
+                elif self._state is State.OFFERING:
+                    self._renewing.knock_with_another(self._joining, now)
+                    if self._joining.asks_too:
+                        self._joining.also_ask()
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
         return self._out.drain()
@@ -547,6 +538,7 @@ class Session:
             self._take_leave(farewell, now)
             if self._state is not State.IN_GROUP:
                 return
+        self._renewing.look()
         if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
         self._voice.beacon_if_due(now)
@@ -593,6 +585,7 @@ class Session:
         self._out.forget_jobs()
         self._voice.close()
         self._minding.forget()
+        self._renewing.close()
         self._behind = ""
 
     def _end(self, reason: str, *, is_error: bool = False, hint: str = "") -> None:

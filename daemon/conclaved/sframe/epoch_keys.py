@@ -18,7 +18,7 @@ class EpochKeys:
     own_leaf: int
     """Our leaf index in this epoch."""
     members: frozenset[int]
-    """Leaf indices that hold a member in this epoch, our own included."""
+    """Leaf indices of the members that may send in this epoch, and our own: frames of no other are opened."""
     removed: frozenset[int] = frozenset()
     """Leaf indices that the commit removed. One may be in `members` too: the same commit gave the
     leaf to somebody else, or back to its owner, who is a new sender with new keys either way."""

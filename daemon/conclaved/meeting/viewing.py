@@ -1,0 +1,53 @@
+"""From the parts of a session to the one value that panel and D-Bus show."""
+
+from conclaved.meeting.hosting import Hosting
+from conclaved.meeting.joining import Joining
+from conclaved.meeting.membership import Membership
+from conclaved.meeting.minding import Minding
+from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.own_side import SUITE, OwnSide
+from conclaved.meeting.view import MeetingView, State
+
+
+def view_of(
+    state: State,
+    own: OwnSide,
+    member: Membership,
+    joining: Joining,
+    hosting: Hosting,
+    minding: Minding,
+    out: Outbox,
+    *,
+    is_leaving: bool,
+    behind: str,
+) -> MeetingView:
+    """The view: of the group only while this device is in it, of the lobby only for hosts."""
+    content = own.invitation.content
+    is_in = state is State.IN_GROUP
+    is_host = is_in and own.is_host
+    has_code = is_in and not member.is_alone
+    return MeetingView(
+        state=state,
+        meeting_id=content.meeting_id,
+        title=content.title,
+        level=content.level.value,
+        service=content.service,
+        epoch=member.group.epoch if is_in and member.group else 0,
+        suite=SUITE.name,
+        code_epoch=member.code.epoch,
+        code_time=member.code.time if has_code else 0,
+        code_reason=member.code.reason if has_code else "",
+        security_code=member.code.code if has_code else "",
+        participants=member.participants() if is_in else (),
+        lobby=hosting.waiting() if is_host else (),
+        removed=hosting.removing.removed() if is_host else (),
+        missing=member.missing(own.invitation) if is_in else (),
+        is_host=is_host,
+        is_leaving=is_leaving,
+        behind=behind,
+        minds=minding.reason,
+        leaving_in_s=minding.leaving_in_s,
+        is_kept_waiting=joining.is_kept_waiting,
+        news=out.news,
+        alarms=out.alarms,
+    )
