@@ -125,7 +125,8 @@ def removed() -> None:
 def allow_back(who: str) -> None:
     """Let somebody who was removed ask to join again.
 
-    It does not let them in: they ask, and wait in the lobby.
+    It does not bring them back by itself: when they ask, whoever is invited and verified comes in at once,
+    and everybody else waits in the lobby.
 
     \b
     Examples:
