@@ -42,6 +42,7 @@ async def _play(folder: Path, *, once: bool) -> None:
         await story.one_leaves(rooms, code, tell)
         guest = await story.guest_comes(it, rooms[:-1], link, code, tell)
         await story.media([*rooms[:-1], guest], tell)
+        await story.guest_goes(rooms[:-1], guest, link, tell)
         await story.relay_saw(it, [room.name for room in (*rooms, guest)], tell)
         if once:
             tell("all of it held")

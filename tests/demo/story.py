@@ -1,4 +1,4 @@
-"""The story of the demo: three rooms enroll, meet and encrypt; one leaves; a guest is let in.
+"""The story of the demo: three rooms enroll, meet and encrypt; one leaves; a guest is let in, and removed.
 
 Every step waits until the rooms themselves report that it holds, and raises StageError when it
 does not.
@@ -28,6 +28,8 @@ START_CODE = b"\0\0\0\1"
 SEQUENCE_PARAMETER_SET = 7
 MIN_NEEDLE_BYTES = 16
 CAMERA_TIMEOUT_S = 30
+
+REMOVED = "a host removed this room from the meeting"
 
 Tell = Callable[[str], None]
 
@@ -137,6 +139,29 @@ async def guest_comes(it: Stage, rooms: list[RoomProcess], link: str, code: str,
     return guest
 
 
+async def guest_goes(rooms: list[RoomProcess], guest: RoomProcess, link: str, tell: Tell) -> None:
+    """The host removes the guest: new keys for the others, and a return that is refused."""
+    host = rooms[0]
+    before = await host.panel()
+    await host.ctl("meeting", "kick", guest.name)
+    after_code = await same_code(rooms, members=len(rooms), after_epoch=before["epoch"])
+    if after_code != before["security_code"]:
+        raise StageError("the code changed although somebody only went")
+    await until(partial(_has_left, guest), f"{guest.name} to be out")
+    after = (await host.panel())["epoch"]
+    tell(f"removed    {guest.name} by {host.name}: epoch {before['epoch']} -> {after}, new keys, same code")
+    try:
+        await guest.ctl("meeting", "join", link, "--wait-admitted")
+    except StageError as error:
+        if REMOVED not in str(error):
+            raise
+    else:
+        raise StageError(f"{guest.name} is in again, whom a host removed")
+    if (await host.panel())["lobby"]:
+        raise StageError(f"{host.name} is asked about somebody whom it removed")
+    tell(f"refused    {guest.name} asks again, and is told: {REMOVED}")
+
+
 async def relay_saw(it: Stage, names: Iterable[str], tell: Tell) -> None:
     """Look through everything that the hub saw for what it must not have seen.
 
@@ -211,6 +236,10 @@ async def _trust(it: Stage, room: RoomProcess) -> None:
         await room.ctl(
             "trust", "add", str(it.folder / f"{name}-root.pem"), "--label", f"{name} CA", "--kind", kind
         )
+
+
+async def _has_left(room: RoomProcess) -> bool:
+    return bool((await room.panel())["state"] == "left")
 
 
 async def _lobby(host: RoomProcess) -> dict[str, Any] | None:

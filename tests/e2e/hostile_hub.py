@@ -5,8 +5,8 @@
 On each line of its standard input it takes a command in JSON, and does what a provider can do that
 has no key of any meeting. A client is told by its place in the order in which they came, from 0.
 
-    {"do": "hide", "from": 1}       from now on that client gets no entry of the log, and no message
-                                    and no media of the others
+    {"do": "hide", "from": 1}       with the next entry of the log that client gets no entry any more,
+                                    and no message and no media of the others
     {"do": "show"}                  nothing is hidden any more; what was hidden can be asked for
     {"do": "flood", "per_s": 10000, "seconds": 5}
                                     that many junk lobby messages a second for each client
@@ -45,11 +45,9 @@ class HostileHub(hub.Hub):
     def __init__(self) -> None:
         super().__init__()
         self._order: list[int] = []
+        self._hides_next_from: int | None = None
         self._hidden_from: int | None = None
         self._last_packet: dict[int, tuple[int, float]] = {}
-
-    def _client(self, place: int) -> int:
-        return self._order[place]
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext, *, media_host: str = "") -> int:
         """See Hub.start."""
@@ -69,6 +67,9 @@ class HostileHub(hub.Hub):
         await super()._attend(connection, address)
 
     def _on_message(self, meeting: hub._Meeting, client: hub._Client, message: wire.Message) -> None:
+        if isinstance(message, wire.PublishEntry) and self._hides_next_from not in (None, client.number):
+            self._hidden_from, self._hides_next_from = self._hides_next_from, None
+            say(hidden=meeting.head, at=time.monotonic())
         hidden = self._hidden_from
         if hidden is None or hidden not in meeting.clients:
             super()._on_message(meeting, client, message)
@@ -82,12 +83,10 @@ class HostileHub(hub.Hub):
                 super()._on_message(meeting, client, message)
             finally:
                 meeting.clients[hidden] = deaf
-            if isinstance(message, wire.PublishEntry):
-                say(hidden=meeting.head - 1, at=time.monotonic())
 
     def hide(self, place: int) -> None:
-        """From now on this client is told nothing."""
-        self._hidden_from = self._client(place)
+        """From the next entry on this client is told nothing."""
+        self._hides_next_from = self._order[place]
 
     def show(self) -> None:
         """The log is served again."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conclave_provisioning.cli.client import RoomClient
 from tests.demo.stage import BIN, Part, RoomProcess, Stage, until
 from tests.pebble import Pebble
 
@@ -59,16 +58,6 @@ async def enrolled(it: Stage, part: Part, *, ca: Pebble | None = None) -> RoomPr
 async def trust(room: RoomProcess, file: object, label: str, kind: str) -> None:
     """Add an anchor."""
     await room.ctl("trust", "add", str(file), "--label", label, "--kind", kind)
-
-
-async def kick(host: RoomProcess, name: str) -> None:
-    """Throw out the participant of that name, over D-Bus."""
-    (leaf,) = [p["leaf"] for p in (await host.panel())["participants"] if p["name"] == name]
-    client = await RoomClient.open(host.bus.address)
-    try:
-        await client.act("Meeting", "Kick", "x", leaf)
-    finally:
-        await client.close()
 
 
 async def until_panel(room: RoomProcess, what: str, **wanted: object) -> dict[str, Any]:
