@@ -66,7 +66,7 @@ async def test_the_rooms_record_is_shown_with_who_signed_it(room: FakeRoom, cli:
     signer, meeting, _, *lines = (await cli("meeting", "audit")).out.splitlines()
     assert signer == "signed by room.example.com"
     assert meeting == f"meeting Weekly ({'00' * 16}) at wss://hub.example.com"
-    assert [line.split()[3] for line in lines] == ["joined", "joined", "code_epoch"]
+    assert [line.split()[3] for line in lines] == ["joined", "joined", "new"]
     assert "joined ana@example.org not verified guest 1" in " ".join(lines[1].split())
     assert "abababababababab" in lines[2]
     assert room.done == [("audit", "")]
@@ -157,6 +157,13 @@ def test_a_record_by_whom_no_anchor_vouches_for_is_not_believed(
     assert error["message"] == (
         "the record says that it is by room.example.com, and none of the given authorities vouches for that"
     )
+
+
+def test_a_record_that_has_lost_its_beginning_says_so(
+    tmp_path: Path, anchor: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert verify(signed(entries=ENTRIES[1:]), tmp_path, "--anchor", anchor) == 0
+    assert "! entries before number 2 are not kept: there were too many" in capfd.readouterr().out
 
 
 def test_one_of_several_anchors_is_enough(tmp_path: Path, anchor: str) -> None:

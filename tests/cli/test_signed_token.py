@@ -111,7 +111,7 @@ def test_what_is_no_token_of_this_type_is_not_genuine(token: str) -> None:
     assert caught.value.message.startswith("the record ")
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"a": 1, "a": 2}', b"[" * 100_000])
+@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"a": 1, "a": 2}', b'{"a": NaN}', b"[" * 100_000])
 def test_a_payload_that_is_no_object_is_not_genuine(payload: bytes) -> None:
     with pytest.raises(CommandError) as caught:
         read_object(payload, "the record")

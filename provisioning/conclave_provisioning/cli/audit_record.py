@@ -27,6 +27,7 @@ class Entry:
     """One thing that happened. What a record leaves out is empty here."""
 
     seq: int
+    """Counts from 1 in the meeting; of a record that was too long, the beginning is missing."""
     time: int
     """Seconds since 1970, by the room's clock."""
     event: str
@@ -56,6 +57,11 @@ class AuditRecord:
     def time(self) -> int:
         """When the last entry was made: seconds since 1970."""
         return max((entry.time for entry in self.entries), default=0)
+
+    @property
+    def missing(self) -> int:
+        """How many entries at the beginning are not kept."""
+        return max(self.entries[0].seq - 1, 0) if self.entries else 0
 
     @property
     def claimed_signer(self) -> str:

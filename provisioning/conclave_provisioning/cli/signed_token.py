@@ -65,7 +65,7 @@ def read_token(text: str, *, typ: str, what: str) -> SignedToken:
 def read_object(payload: bytes, what: str) -> dict[str, object]:
     """Read a payload that is one JSON object. Raises CommandError(NOT_GENUINE)."""
     try:
-        found = json.loads(payload.decode(), object_pairs_hook=_once_each)
+        found = json.loads(payload.decode(), object_pairs_hook=_once_each, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise _refusal(what, "does not hold what it should") from error
     if not isinstance(found, dict):
@@ -110,6 +110,11 @@ def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         raise ValueError("a member stands twice")
     return members
+
+
+def _no_number(name: str) -> None:
+    # NaN and its like are no JSON, and would come out again as none.
+    raise ValueError(f"{name} is no number")
 
 
 def _octets(text: str, what: str) -> bytes:

@@ -1,7 +1,7 @@
 """`conclavectl meeting audit`: the signed record of a meeting, and the check of one on another machine."""
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -14,7 +14,19 @@ from conclave_provisioning.cli.invocation import done, run, run_alone, shared_op
 from conclave_provisioning.cli.model import as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
 
+if TYPE_CHECKING:
+    from conclave_provisioning.cli.audit_record import AuditRecord
+
 SHORT_FINGERPRINT = 16
+# Where the record's own word is not one that people use.
+WORDS = {
+    "present": "was in before",
+    "host": "became host",
+    "code_epoch": "new code",
+    "terms": "terms changed",
+    "policy": "own rules",
+    "behind": "fell behind",
+}
 
 
 @click.command(short_help="Show, save or check the signed record of a meeting.")
@@ -152,12 +164,16 @@ def _verify(file: BinaryIO, anchor_files: tuple[BinaryIO, ...]) -> None:
     run_alone(action)
 
 
-def _print(record: Any, output: Output) -> None:
+def _print(record: "AuditRecord", output: Output) -> None:
     output.line(f"meeting {record.title} ({record.meeting}) at {record.service}")
+    if record.missing:
+        output.line(
+            ("! ", "yellow"), f"entries before number {record.missing + 1} are not kept: there were too many"
+        )
     rows = [
         (
             moment(entry.time),
-            entry.event,
+            WORDS.get(entry.event, entry.event),
             entry.name,
             (assurance_words(entry.assurance), ASSURANCE_STYLES.get(entry.assurance, "red"))
             if entry.assurance
