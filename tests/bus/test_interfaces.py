@@ -156,12 +156,13 @@ async def test_moving_counters_are_not_signalled(room: FakeRoom, peer: Peer) -> 
 
 async def test_verbs_reach_the_room_with_typed_arguments(room: FakeRoom, peer: Peer) -> None:
     options = {"directory_url": Variant("s", "https://ca/dir"), "challenge": Variant("s", "dns-01")}
+    options["new_key"] = Variant("b", True)
     await peer.call(NAME + ".Identity", "Enroll", "sa{sv}", "room.example.com", options)
     domains = {"domains": Variant("as", ["example.com"])}
     await peer.call(NAME + ".Trust", "AddAnchor", "sssa{sv}", "PEM", "office", "verified", domains)
     await peer.call(NAME + ".Hardware", "Mute", "bb", True, False)
     assert room.done == [
-        ("enroll", EnrollmentRequest("room.example.com", "https://ca/dir", "dns-01")),
+        ("enroll", EnrollmentRequest("room.example.com", "https://ca/dir", "dns-01", is_new_key=True)),
         ("add_anchor", "PEM", "office", "verified", ("example.com",)),
         ("mute", True, False),
     ]

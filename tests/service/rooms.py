@@ -11,7 +11,7 @@ from conclave_hal.panel import PanelView
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
 from conclaved.identity import BelievedClock, KeyStore, TrustFile
-from conclaved.service.config import Config
+from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.policy_file import PolicyFile
 from conclaved.service.room import ConclaveRoom
@@ -87,6 +87,7 @@ async def running_room(
         join_countdown_s=countdown_s,
         service_ca=service_ca,
         conference_service=conference_service,
+        acme=AcmeConfig(agree_terms=True),
     )
     for directory in (config.state_directory, config.runtime_directory, config.token_directory):
         directory.mkdir(parents=True, exist_ok=True)

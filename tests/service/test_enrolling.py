@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from conclave_provisioning.enrollment import Certificate, Enrollment
 from conclaved.bus.room import EnrollmentRequest, RoomError, RoomErrorKind
-from conclaved.identity import KeyStore
+from conclaved.identity import KeyStore, Signer
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.enrolling import Enrolling
 from tests.pebble import free_ports
@@ -31,7 +32,12 @@ class Enrollee:
             acme=AcmeConfig(directory_url=directory_url, agree_terms=True),
         )
         config.token_directory.mkdir(parents=True)
-        self.it = Enrolling(config, self.keys, self.news.set)
+        self.renewals = 0
+        self.it = Enrolling(config, self.keys, self.news.set, self.renewed)
+
+    async def renewed(self) -> None:
+        assert self.it.chain == self.keys.chain()
+        self.renewals += 1
 
     async def ended(self) -> None:
         async with asyncio.timeout(DEADLINE_S):
@@ -78,6 +84,7 @@ async def test_a_ca_that_is_not_there_fails_with_a_hint_and_the_old_certificate_
     assert (status.domain, status.certificates) == ("old.example.com", chain)
     assert status.not_after > 0
     assert status.hint
+    assert enrollee.renewals == 0
     assert enrollee.it.chain == chain
     assert enrollee.it.domain == "old.example.com"
 
@@ -103,6 +110,37 @@ async def test_one_enrollment_at_a_time(tmp_path: Path) -> None:
     assert caught.value.kind is RoomErrorKind.BUSY
     assert enrollee.it.status().domain == "room.example.com"
     await enrollee.it.close()
+
+
+@pytest.mark.parametrize("is_new_key", [False, True])
+async def test_a_new_certificate_is_in_force_when_it_is_told_of_and_for_a_new_key_where_one_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_new_key: bool
+) -> None:
+    enrollee = Enrollee(tmp_path, is_enrolled=True)
+    before, key = enrollee.it.chain, enrollee.keys.signer().public_key
+
+    async def enroll(enrollment: Enrollment, domain: str, signer: Signer, **_: object) -> Certificate:
+        chain = tuple(PUBLIC_CA.issue(signer.certificate_public_key, dns=[domain]))
+        return Certificate(domain, chain, 0, 1)
+
+    monkeypatch.setattr(Enrollment, "enroll", enroll)
+    enrollee.it.start(EnrollmentRequest("new.example.com", is_new_key=is_new_key))
+    await enrollee.ended()
+    assert enrollee.it.status().state == "enrolled"
+    assert enrollee.renewals == 1
+    assert enrollee.it.domain == "new.example.com"
+    assert enrollee.it.chain != before
+    assert (enrollee.keys.signer().public_key != key) is is_new_key
+
+
+async def test_earlier_keys_are_erased_and_the_present_one_stays(tmp_path: Path) -> None:
+    enrollee = Enrollee(tmp_path, is_enrolled=True)
+    signer = enrollee.keys.next_signer()
+    enrollee.keys.install_chain(PUBLIC_CA.issue(signer.certificate_public_key, dns=["new.example.com"]))
+    assert len(list((tmp_path / "identity").glob("*.key"))) == 2
+    await enrollee.it.forget_old_keys()
+    assert len(list((tmp_path / "identity").glob("*.key"))) == 1
+    assert enrollee.keys.signer().public_key == signer.public_key
 
 
 async def test_a_fault_of_the_device_is_shown_as_a_failure_and_not_as_the_old_success(

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from conclave_hal.panel import ActionKind, PanelAction
-from conclaved.bus.room import MeetingRequest, RoomError, RoomErrorKind
+from conclave_provisioning.enrollment import Certificate, Enrollment
+from conclaved.bus.room import EnrollmentRequest, MeetingRequest, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
+from conclaved.identity import Signer
 from tests.conference.hubs import listening, make_tls
-from tests.service.rooms import DEADLINE_S, TestRoom, running_room
+from tests.service.rooms import DEADLINE_S, PUBLIC_CA, TestRoom, running_room
 
 HOST, GUEST = "host.example.com", "guest.example.com"
 
@@ -156,6 +158,32 @@ async def test_a_host_ends_the_meeting_from_its_panel_and_no_room_comes_back_to_
         assert not room.resume_file.exists()
         (notice,) = (await room.panel()).notices
         assert notice == f"{HOST} ended the meeting for all"
+
+
+@pytest.mark.parametrize("is_new_key", [False, True])
+async def test_a_room_that_enrolls_in_mid_meeting_goes_on_with_its_new_certificate(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, is_new_key: bool
+) -> None:
+    async def enroll(enrollment: Enrollment, domain: str, signer: Signer, **_: object) -> Certificate:
+        chain = tuple(PUBLIC_CA.issue(signer.certificate_public_key, dns=[domain]))
+        return Certificate(domain, chain, 0, 1)
+
+    monkeypatch.setattr(Enrollment, "enroll", enroll)
+    code_epoch, resumption = pair.host.room.meeting().code_epoch, pair.guest.resume_file.read_bytes()
+    await pair.guest.room.enroll(
+        EnrollmentRequest(GUEST, "https://ca.example/dir", "http-01", is_new_key=is_new_key)
+    )
+    await pair.until(lambda room: room.room.meeting().code_epoch > code_epoch)
+    for room in (pair.host, pair.guest):
+        status = room.room.meeting()
+        assert f"{GUEST} renewed its certificate" in status.code_reason
+        assert [(p.name, p.assurance) for p in status.participants] == [
+            (HOST, "verified"),
+            (GUEST, "verified"),
+        ]
+        assert status.lock == "locked"
+    # What it takes to come back is that of the key that the room has now.
+    assert (pair.guest.resume_file.read_bytes() != resumption) is is_new_key
 
 
 async def test_a_last_host_that_leaves_hands_over(pair: Pair) -> None:

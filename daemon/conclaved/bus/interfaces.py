@@ -87,6 +87,7 @@ async def _enroll(room: Room, domain: str, given: dict[str, Any]) -> None:
         domain=domain,
         directory_url=options.take("directory_url", str, ""),
         challenge=options.take("challenge", str, ""),
+        is_new_key=options.take("new_key", bool, False),
     )
     options.finish()
     await room.enroll(request)

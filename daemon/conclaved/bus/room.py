@@ -276,6 +276,8 @@ class EnrollmentRequest:
     """Empty: as configured."""
     challenge: str = ""
     """`http-01`, `dns-01`, or empty: as configured."""
+    is_new_key: bool = False
+    """Whether the certificate is to be for a new key; a meeting follows it from the old one."""
 
 
 class Room(Protocol):

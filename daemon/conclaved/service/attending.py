@@ -71,6 +71,8 @@ class _Entry:
     link: Link = field(repr=False)
     token: str = field(repr=False)
     """The signed invitation."""
+    identity: OwnIdentity
+    """Under which the session was made."""
     session: Session
     carrier: HubClient
     title: str
@@ -159,6 +161,11 @@ class Attending:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def identity_changed(self, identity: OwnIdentity) -> None:
+        """The device has another certificate, perhaps for another key: a meeting goes on with it."""
+        if self.runner is not None:
+            self.runner.identity_changed(identity)
+
     @property
     def is_busy(self) -> bool:
         """Whether there is a meeting, or one is being joined or put away."""
@@ -215,11 +222,14 @@ class Attending:
         reason = LEFT
         try:
             entry = await enter()
+            identity = await self._part.identity()
             self.runner = MeetingRunner(
                 entry.session, entry.carrier, self._make_media, changed=partial(self._on_meeting, entry)
             )
-            # The policy may have changed while the panel counted down, or the way back was sought.
+            # Both may have changed while the panel counted down, or the way back was sought.
             self.runner.rules_changed(self._part.rules())
+            if identity.chain != entry.identity.chain:
+                self.runner.identity_changed(identity)
             ended = await self.runner.run()
             reason = _why(ended)
             log.info("meeting ended: %s", ended.reason)
@@ -268,7 +278,14 @@ class Attending:
         content = invitation.content
         carrier = HubClient(link.service, link.secret.address, tls, limits=self._config.carrier_limits)
         return _Entry(
-            link, invitation.token, session, carrier, content.title, content.level.value, content.not_after
+            link=link,
+            token=invitation.token,
+            identity=identity,
+            session=session,
+            carrier=carrier,
+            title=content.title,
+            level=content.level.value,
+            not_after=content.not_after,
         )
 
     def _wall(self) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from cryptography import x509
@@ -29,10 +29,18 @@ log = logging.getLogger(__name__)
 class Enrolling:
     """Owns the key store and at most one enrollment."""
 
-    def __init__(self, config: Config, keys: KeyStore, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        keys: KeyStore,
+        changed: Callable[[], None],
+        renewed: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`changed` is called when `status()` is new, `renewed` when a new certificate is in force."""
         self._config = config
         self._keys = keys
         self._changed = changed
+        self._renewed = renewed
         self._task: asyncio.Task[None] | None = None
         self._step = ""
         self._domain = ""
@@ -104,8 +112,15 @@ class Enrolling:
                 RoomErrorKind.INVALID_ARGUMENT, "an unknown challenge", hint="use http-01 or dns-01"
             ) from error
         self._domain, self._error, self._step = domain, None, ""
-        self._task = asyncio.create_task(self._run(enrollment, domain))
+        self._task = asyncio.create_task(self._run(enrollment, domain, request))
         self._changed()
+
+    async def forget_old_keys(self) -> None:
+        """Erase the keys before the present one. One that cannot be erased is tried at the next start."""
+        try:
+            await asyncio.to_thread(self._keys.forget_old_keys)
+        except IdentityError as error:
+            log.warning("an earlier key of this device is still on its disk: %s", error)
 
     async def close(self) -> None:
         """End a running enrollment; its order stays on the disk and is taken up by the next."""
@@ -113,16 +128,19 @@ class Enrolling:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, enrollment: Enrollment, domain: str) -> None:
+    async def _run(self, enrollment: Enrollment, domain: str, request: EnrollmentRequest) -> None:
         def tell(progress: Progress) -> None:
             self._step = progress.text
             self._changed()
 
         try:
-            signer = await asyncio.to_thread(self._keys.signer)
+            take_signer = self._keys.next_signer if request.is_new_key else self._keys.signer
+            signer = await asyncio.to_thread(take_signer)
             certificate = await enrollment.enroll(domain, signer, progress=tell)
             await asyncio.to_thread(self._keys.install_chain, certificate.chain)
             enrollment.confirm()
+            self._reload()
+            await self._renewed()
         except (EnrollmentError, IdentityError) as error:
             log.warning("enrollment of %s failed: %s", domain, error)
             self._error = error

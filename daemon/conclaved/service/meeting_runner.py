@@ -18,7 +18,7 @@ from typing import Protocol
 from conclaved.conference.base import Carrier
 from conclaved.conference.errors import ConferenceError
 from conclaved.media import MediaError
-from conclaved.meeting import Admission, LocalError, MeetingView, OwnRules, Session, State
+from conclaved.meeting import Admission, LocalError, MeetingView, OwnIdentity, OwnRules, Session, State
 from conclaved.meeting.events import (
     Announce,
     BadInput,
@@ -166,6 +166,10 @@ class MeetingRunner:
     def rules_changed(self, rules: OwnRules) -> None:
         """See Session.rules_changed."""
         self._do(lambda now: self._session.rules_changed(rules, now))
+
+    def identity_changed(self, identity: OwnIdentity) -> None:
+        """See Session.identity_changed."""
+        self._do(lambda now: self._session.identity_changed(identity, now))
 
     def media_heard(self, leaf: int, epoch: int) -> None:
         """The media engine authenticated a frame."""

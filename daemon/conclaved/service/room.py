@@ -88,7 +88,9 @@ class ConclaveRoom:
         self._panel_wake = asyncio.Event()
         self._not_done = ""
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
-        self._enrolling = Enrolling(config, keys, lambda: self._changed(Topic.IDENTITY))
+        self._enrolling = Enrolling(
+            config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
+        )
         self._assess = Verdicts(self._judge, wall=clock.now)
         part = Part(self._own_identity, self._assess, lambda: self._policy, clock)
         self._attending = Attending(
@@ -374,6 +376,8 @@ class ConclaveRoom:
 
         A meeting that the daemon was in when it ended unasked is come back to.
         """
+        # No meeting of this process needs an earlier key: one is come back to with the present one.
+        await self._enrolling.forget_old_keys()
         self._attending.come_back()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -421,6 +425,10 @@ class ConclaveRoom:
                 hint="conclavectl identity enroll DOMAIN",
             )
         return OwnIdentity(await asyncio.to_thread(self._keys.signer), self._enrolling.chain)
+
+    async def _identity_renewed(self) -> None:
+        """A new certificate is in force: the meeting goes on with it."""
+        self._attending.identity_changed(await self._own_identity())
 
     def _now(self) -> int:
         now = self._clock.now()

@@ -40,6 +40,11 @@ def identity() -> None:
     help="How the CA checks the domain.",
 )
 @click.option(
+    "--new-key",
+    is_flag=True,
+    help="For a new key; a meeting follows it from the old one. Default: for the present key.",
+)
+@click.option(
     "--no-wait", is_flag=True, help="Start it and return; follow it with: conclavectl identity show."
 )
 @click.option(
@@ -51,11 +56,13 @@ def identity() -> None:
     help="Seconds to wait.",
 )
 @shared_options
-def enroll(domain: str, directory: str, challenge: str | None, no_wait: bool, timeout_s: float) -> None:
+def enroll(
+    domain: str, directory: str, challenge: str | None, new_key: bool, no_wait: bool, timeout_s: float
+) -> None:
     """Get a certificate for DOMAIN from an ACME CA.
 
     The key is made on the device and never leaves it. Say it again at any time: a new certificate
-    replaces the old.
+    replaces the old, and a meeting that the room is in goes on with it.
 
     \b
     Examples:
@@ -64,8 +71,10 @@ def enroll(domain: str, directory: str, challenge: str | None, no_wait: bool, ti
 
     JSON: identity, as in `identity show`.
     """
-    options = {"directory_url": directory, "challenge": challenge or ""}
-    chosen: dict[str, str | bool | int | tuple[str, ...]] = {k: v for k, v in options.items() if v}
+    texts = {"directory_url": directory, "challenge": challenge or ""}
+    chosen: dict[str, str | bool | int | tuple[str, ...]] = {k: v for k, v in texts.items() if v}
+    if new_key:
+        chosen["new_key"] = True
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
