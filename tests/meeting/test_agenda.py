@@ -7,7 +7,8 @@ import pytest
 from conclaved.identity import SoftwareSigner
 from conclaved.meeting import OwnIdentity, Role
 from conclaved.meeting.admission import issue
-from conclaved.meeting.agenda import MAX_OFFERS, MAX_PROPOSALS_OF_ONE, Agenda, Plan
+from conclaved.meeting.agenda import Agenda, Plan
+from conclaved.meeting.limits import DEFAULT_LIMITS
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.mls import (
     Add,
@@ -305,18 +306,18 @@ def test_a_message_that_is_no_proposal_is_not_taken() -> None:
 
 
 def test_a_members_flood_keeps_nobody_elses_proposal_out() -> None:
-    made = agenda(*(message(1, Remove(1000 + i)) for i in range(MAX_PROPOSALS_OF_ONE + 50)))
-    assert len(made.proposals) == MAX_PROPOSALS_OF_ONE
+    made = agenda(*(message(1, Remove(1000 + i)) for i in range(DEFAULT_LIMITS.proposals_of_one + 50)))
+    assert len(made.proposals) == DEFAULT_LIMITS.proposals_of_one
     made.propose(message(2, Remove(2), LEAVE), 2.0)
     assert made.plan(LEAVES, context(), 0)
 
 
 def test_offers_are_bounded() -> None:
     made, offer = agenda(), offer_of(C)
-    for _ in range(MAX_OFFERS + 5):
+    for _ in range(DEFAULT_LIMITS.offers + 5):
         key = SoftwareSigner.generate().public_key
         made.offer(replace(offer, leaf_node=replace(offer.leaf_node, signature_key=key)), 1.0)
-    assert repr(made) == f"Agenda({MAX_OFFERS} offers, 0 proposals)"
+    assert repr(made) == f"Agenda({DEFAULT_LIMITS.offers} offers, 0 proposals)"
 
 
 # -- when a commit fails for a reason that could not be seen --------------------------------------

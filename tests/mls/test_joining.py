@@ -20,11 +20,16 @@ from conclaved.mls import (
     PreSharedKeyID,
     Proposal,
     RemoteError,
+    Remove,
     SoftwareSigner,
+    WireFormat,
+    WrongEpoch,
     commit_creation,
+    joining,
 )
 from conclaved.mls.crypto import Crypto, Signer
 from conclaved.mls.group_info import GroupInfo
+from conclaved.mls.ratchet_tree import RatchetTree
 from conclaved.mls.welcome import Welcome
 from tests.mls.cast import NOW, PRIVATE_USE, SUITE, Circle, Person, received
 
@@ -35,6 +40,9 @@ def circle() -> Circle:
     circle.commit("bob")
     circle.commit("dave")
     return circle
+
+
+PUBLIC = WireFormat.PUBLIC_MESSAGE
 
 
 def invited(circle: Circle, person: Person, **options: object) -> tuple[bytes, KeyPackageBundle, Group]:
@@ -211,3 +219,48 @@ def test_the_tree_may_come_apart_from_the_welcome(monkeypatch: pytest.MonkeyPatc
     group = join(pending.welcome, bundle, erin, ratchet_tree=trees[0])
     assert group.epoch_authenticator == pending.merge().epoch_authenticator
     assert group.ratchet_tree == trees[0]
+
+
+def test_a_caller_may_refuse_a_group_before_its_leaves_are_verified(
+    circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erin = Person("erin")
+    welcome, bundle, alice = invited(circle, erin)
+    seen: list[tuple[tuple[Extension, ...], int, int]] = []
+
+    def refuse(extensions: tuple[Extension, ...], tree: RatchetTree, signer: int) -> None:
+        seen.append((extensions, tree.n_members, signer))
+        raise ZeroDivisionError
+
+    def checked(*_: object) -> None:
+        raise AssertionError("the leaves were verified")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(joining, "check_joined_tree", checked)
+        with pytest.raises(ZeroDivisionError):
+            join(welcome, bundle, erin, inspect=refuse)
+    assert seen == [(alice.extensions, 5, 0)]
+    assert join(welcome, bundle, erin).members == alice.members
+
+
+def test_a_group_wider_than_wanted_is_refused(circle: Circle) -> None:
+    erin = Person("erin")
+    welcome, bundle, alice = invited(circle, erin)
+    with pytest.raises(RemoteError, match="more than 4 leaves"):
+        join(welcome, bundle, erin, max_leaves=4)
+    assert join(welcome, bundle, erin, max_leaves=8).members == alice.members
+
+
+def test_a_message_says_whom_it_claims_to_be_from(circle: Circle) -> None:
+    dave, alice = circle["dave"], circle["alice"]
+    message = dave.protect(dave.sign_application(b"hello"))
+    assert alice.claimed_sender(message) == dave.own_leaf_index
+    # To ask uses up nothing.
+    assert alice.unprotect(message).sender == dave.own_leaf_index
+    with pytest.raises(RemoteError):
+        alice.claimed_sender(dave.protect_public(dave.sign_proposal(Remove(0), wire_format=PUBLIC)))
+    with pytest.raises(RemoteError):
+        alice.claimed_sender(b"nonsense")
+    circle.commit("bob")
+    with pytest.raises(WrongEpoch):
+        circle["alice"].claimed_sender(message)

@@ -1,6 +1,7 @@
 """The tree as a value: what a change shares, counts and encodes; and its hashes."""
 
 import random
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -112,6 +113,27 @@ def test_a_malformed_tree_is_refused(what: str) -> None:
     }[what]
     with pytest.raises(DecodeError):
         RatchetTree.decode(vector(nodes))
+
+
+def test_a_million_blank_leaves_are_refused_before_they_take_memory() -> None:
+    data = vector([b"\x00" * 2_000_000, b"\x01\x01" + a_leaf().encode()])
+    tracemalloc.start()
+    try:
+        with pytest.raises(DecodeError) as caught:
+            RatchetTree.decode(data, max_leaves=8192)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "more than 8192 leaves" in str(caught.value)
+    assert peak < len(data) + 1_000_000
+
+
+def test_a_tree_of_exactly_as_many_leaves_as_wanted_is_read() -> None:
+    leaf = b"\x01\x01" + a_leaf().encode()
+    data = vector([leaf, *[b"\x00"] * 5, leaf])
+    assert RatchetTree.decode(data, max_leaves=4).n_leaves == 4
+    with pytest.raises(DecodeError):
+        RatchetTree.decode(data, max_leaves=3)
 
 
 def grown() -> RatchetTree:

@@ -14,6 +14,7 @@ import contextlib
 from dataclasses import dataclass
 
 from conclaved.meeting.errors import GroupRuleError
+from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
 from conclaved.meeting.rules import (
     RemoveReason,
@@ -34,10 +35,7 @@ from conclaved.mls import (
     Update,
 )
 
-MAX_OFFERS = 1024
 MAX_REFUSED = 1024
-MAX_PROPOSALS_OF_ONE = 256
-"""In an epoch, of one member: nobody's flood keeps another's proposal out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,9 @@ class Plan:
 class Agenda:
     """Offers and proposals. `since` is when the oldest of them came (monotonic seconds)."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._max_offers = limits.offers
+        self._max_proposals_of_one = limits.proposals_of_one
         self._offers: dict[bytes, KeyPackage] = {}
         self._proposals: list[AuthenticatedContent] = []
         self._set_aside: list[AuthenticatedContent] = []
@@ -86,12 +86,26 @@ class Agenda:
         """The proposals of this epoch, in log order."""
         return tuple(self._proposals)
 
+    def has(self, key_package: KeyPackage) -> bool:
+        """Whether this very KeyPackage waits already, or was found to spoil commits."""
+        waits = self._offers.get(key_package.leaf_node.signature_key) == key_package
+        return waits or key_package.encode() in self._refused
+
+    def clear(self) -> None:
+        """Forget everything: the group is given up."""
+        self.next_epoch(frozenset(), 0.0)
+        self._offers.clear()
+        self._suspects.clear()
+        self._suspected_updates.clear()
+        self._refused.clear()
+        self.since = None
+
     def offer(self, key_package: KeyPackage, now: float) -> bool:
         """Take a checked KeyPackage; a newer one of the same key replaces it. True when it is new."""
         key = key_package.leaf_node.signature_key
         if self._offers.get(key) == key_package or key_package.encode() in self._refused:
             return False
-        if key not in self._offers and len(self._offers) >= MAX_OFFERS:
+        if key not in self._offers and len(self._offers) >= self._max_offers:
             return False
         self._offers[key] = key_package
         self._stamp(now)
@@ -106,7 +120,7 @@ class Agenda:
         """Take a proposal that was opened and verified; all members take the same ones, in log order."""
         if isinstance(content.body, bytes | Commit) or content in self._proposals:
             return
-        if sum(1 for each in self._proposals if each.sender == content.sender) < MAX_PROPOSALS_OF_ONE:
+        if sum(1 for each in self._proposals if each.sender == content.sender) < self._max_proposals_of_one:
             self._proposals.append(content)
             self._stamp(now)
 

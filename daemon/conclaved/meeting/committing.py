@@ -15,21 +15,22 @@ from conclaved.meeting import lobby
 from conclaved.meeting.agenda import Agenda, Plan
 from conclaved.meeting.errors import MeetingError, RemoteError
 from conclaved.meeting.events import SendLobby
-from conclaved.meeting.limits import Buckets, Limits
+from conclaved.meeting.limits import Bucket, Buckets, Limits
 from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import Membership, leaves_of
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_leaf import OwnLeaf
 from conclaved.meeting.own_side import SUITE
-from conclaved.meeting.rules import RemoveReason, check_commit, check_tree
-from conclaved.meeting.welcoming import read_offer
+from conclaved.meeting.rules import RemoveReason, check_admitted, check_commit, check_tree
+from conclaved.meeting.welcoming import check_offer
 from conclaved.mls import (
     Add,
     AuthenticatedContent,
     Commit,
     ContentType,
     Group,
+    KeyPackage,
     LeafChange,
     LeafNode,
     MlsError,
@@ -51,6 +52,8 @@ PUBLISH_AGAIN_S = 5.0
 REFUSED_PAUSE_S = 0.3
 UNOPENED_PAUSE_S = 3.0
 """Within this time the others' beacons show whether they took a commit that this device could not open."""
+REPEAT_WELCOME_S = 1.5
+"""A Welcome that may have been lost is said again, once in this time; honest offers come every two."""
 MAX_WELCOMES = 256
 MAX_SEEN = 8192
 
@@ -100,13 +103,15 @@ class Committing:
         self._member = member
         self._wall = wall
         self._outcome = outcome
-        self._agenda = Agenda()
+        self._agenda = Agenda(limits)
         self._own_leaf = OwnLeaf(out, self.publish_proposal)
         self._pending: _Pending | None = None
         self._own_proposals: dict[bytes, AuthenticatedContent] = {}
         self._welcomes: dict[bytes, bytes] = {}
         self._seen: dict[bytes, None] = {}
         self._came_in: dict[bytes, None] = {}
+        self._offers = Bucket(limits.offers_per_s)
+        self._repeats: Buckets[bytes] = Buckets(1 / REPEAT_WELCOME_S, 1)
         self._rejoins: Buckets[bytes] = Buckets(1 / limits.rejoin_every_s, limits.rejoins_at_once)
         self._pause_until = 0.0
         self.unopened_by = ""
@@ -192,9 +197,13 @@ class Committing:
             self._out.bad_input(error)
             return
         if isinstance(content.body, Commit):
-            self._stage(group, content, data)
+            self._stage(group, content, content.body, data)
         elif isinstance(content.body, bytes):
             self._out.bad_input(RemoteError("an application message in the log", rule="DESIGN §4 Meeting"))
+        elif isinstance(content.body, Add):
+            # Who wants to come in offers itself in the lobby. One Add that was proposed could be referred to
+            # by any number of bad commits, and has two signatures to verify each time.
+            self._out.bad_input(RemoteError("an Add that was proposed", rule="DESIGN §4 Admission"))
         else:
             self._agenda.propose(content, now)
 
@@ -216,11 +225,14 @@ class Committing:
                 "is playing two sides; compare the security code"
             )
 
-    def _stage(self, group: Group, content: AuthenticatedContent, data: bytes) -> None:
+    def _stage(self, group: Group, content: AuthenticatedContent, body: Commit, data: bytes) -> None:
+        added = tuple(item.key_package.leaf_node for item in body.proposals if isinstance(item, Add))
         context, before = self._member.context, self._member.leaves()
         proposals = self._agenda.proposals
 
         def run() -> tuple[StagedCommit, MeetingContext]:
+            # Whom nobody admitted costs one signature here, and not two for each that comes along.
+            check_admitted(context, added)
             # Without a time: what a commit adds was looked at when it was offered, and a group rule
             # that depends on each member's clock would split the group (RFC 9420 §7.3).
             staged = group.stage(content, proposals, now=None)
@@ -310,14 +322,17 @@ class Committing:
         An offer that was taken before is answered by its Welcome, which may have been lost, and
         never taken twice: the service could replay it to throw its owner out.
         """
-        key_package = read_offer(offer.key_package, SUITE, self._wall())
+        key_package = KeyPackage.decode(offer.key_package)
         reference = key_package.reference(SUITE)
         if reference in self._welcomes:
-            self._out.add(SendLobby(self._welcomes[reference]))
-        elif reference not in self._seen:
+            # It is as long as the group is large, and the service may repeat an offer without end.
+            if self._repeats.take(reference, now):
+                self._out.add(SendLobby(self._welcomes[reference]))
+        elif reference not in self._seen and not self._agenda.has(key_package) and self._offers.take(now):
             check_tree(self._member.context, (key_package.leaf_node,))
             if self._rejoins.is_empty(key_package.leaf_node.signature_key, now):
                 raise RemoteError("a member comes back too often", rule="DESIGN §4 Rejoin")
+            check_offer(key_package, SUITE, self._wall())
             self._agenda.offer(key_package, now)
 
     def publish_proposal(self, group: Group, content: AuthenticatedContent) -> None:
@@ -406,7 +421,7 @@ class Committing:
     def close(self) -> None:
         """Drop everything."""
         self.discard_pending()
-        self._agenda = Agenda()
+        self._agenda.clear()
         self._own_proposals.clear()
         self._welcomes.clear()
         self._came_in.clear()

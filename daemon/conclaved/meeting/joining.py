@@ -4,26 +4,35 @@ A request or an offer is repeated every two seconds until it is answered: the lo
 and any message in it may be lost.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable
 
 from conclaved.identity import Signer
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import IssuerType, origin
+from conclaved.meeting.admission import IssuerType, check, origin
 from conclaved.meeting.alive import WINDOW_S
-from conclaved.meeting.errors import GroupRuleError, MeetingError
-from conclaved.meeting.events import SendLobby
+from conclaved.meeting.errors import GroupRuleError, RemoteError
+from conclaved.meeting.events import Ended, SendLobby
+from conclaved.meeting.limits import Bucket, Limits
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import SUITE, OwnSide
 from conclaved.meeting.rules import check_joined
 from conclaved.meeting.welcoming import is_welcome_for
-from conclaved.mls import AcceptAny, GoneError, Group, KeyPackageBundle
+from conclaved.mls import AcceptAny, Extension, GoneError, Group, KeyPackageBundle
+from conclaved.mls.ratchet_tree import RatchetTree
 
 REPEAT_S = 2.0
 OFFER_ANEW_S = 30.0
 """An offer that was not answered by then is replaced by a fresh one: it may have been used up by a
 commit whose Welcome nobody has any more, and nobody takes it twice."""
 UNANSWERED_AFTER = 10
+MOST_EXAMINED = 3
+"""Welcomes for one offer that one member's key has signed."""
+MOST_FAILED = 256
+ASK_THE_HOST = "ask the host, then join again"
+REMOVED = "a host removed this room from the meeting"
 KEPT_WAITING_AFTER = 2
 """A request that was repeated so often waits for a person."""
 
@@ -34,7 +43,9 @@ Joined = Callable[[Group, MeetingContext, int, float], None]
 class Joining:
     """Owns the KeyPackage's private keys until a Welcome takes them."""
 
-    def __init__(self, out: Outbox, own: OwnSide, broke: Callable[[Exception, float], None]) -> None:
+    def __init__(
+        self, out: Outbox, own: OwnSide, broke: Callable[[Exception, float], None], limits: Limits
+    ) -> None:
         """`broke` is told when this device cannot sign."""
         self._out = out
         self._own = own
@@ -45,6 +56,13 @@ class Joining:
         self._request: bytes | None = None
         self._repeat_at = 0.0
         self._times_said = 0
+        self._answers = Bucket(limits.answers_per_s)
+        self._welcomes = Bucket(limits.welcomes_per_s)
+        self._max_leaves = limits.leaves
+        self._failed: set[bytes] = set()
+        """SHA-256 of Welcomes for the present offer that led nowhere."""
+        self._examined: Counter[bytes] = Counter()
+        """How many Welcomes for it each member's key has signed that were looked at in full."""
         self.others_heard: float | None = None
         """When others were last heard to be in a group, or to found one."""
         self._signer: Signer | None = None
@@ -105,45 +123,86 @@ class Joining:
             if self._times_said == KEPT_WAITING_AFTER:
                 self._out.changed()
 
-    def on_welcome(self, message: lobby.WelcomeMessage, joined: Joined, again: Callable[[], None]) -> None:
+    def on_answer(
+        self, answer: lobby.Grant | lobby.Denial, admitted: Callable[[], None], now: float
+    ) -> Ended | None:
+        """Take a host's answer to our request: an admission, after which `admitted` is called, or the end.
+
+        Raises errors of the meeting.
+        """
+        if answer.request_id != self.request_id:
+            return None
+        is_grant = isinstance(answer, lobby.Grant)
+        # A host that only waits for its group to answer must not become a guest.
+        if (is_grant and self._bundle is not None and self._own.is_host) or not self._answers.take(now):
+            return None
+        if isinstance(answer, lobby.Denial):
+            lobby.check_denial(answer, self._own.invitation, self._own.key)
+            why = REMOVED if answer.is_removed else "a host did not let this room in"
+            return Ended(why, is_error=True, hint=ASK_THE_HOST)
+        check(answer.admission, self._own.key, self._own.invitation)
+        self._own.admission = answer.admission
+        admitted()
+        return None
+
+    def on_welcome(
+        self, message: lobby.WelcomeMessage, joined: Joined, again: Callable[[], None], now: float
+    ) -> None:
         """Join by a Welcome, if it is ours; `again` is called if our offer is used up.
 
         The group is refused if it carries another invitation than ours, or if anybody in it has
         no valid admission: a joiner believes nobody. The offer outlives that: whoever has the link
         can make a Welcome for it, and would keep us out if the honest one came too late. Raises
         errors of MLS and of the meeting.
+
+        Admissions are looked at before the signatures of a tree that may be large; who has one, and so
+        gets that far, gets it a few times for each of our offers.
         """
-        bundle, signer = self._bundle, self._signer
-        if (
-            bundle is None
-            or signer is None
-            or self._out.is_busy
-            or not is_welcome_for(message.welcome, bundle.key_package, SUITE)
-        ):
+        bundle, digest = self._bundle, hashlib.sha256(message.welcome).digest()
+        signer = self._signer
+        if bundle is None or signer is None or self._out.is_busy or digest in self._failed:
+            return
+        if not is_welcome_for(message.welcome, bundle.key_package, SUITE) or not self._welcomes.take(now):
             return
         wall, token = self._own.wall(), self._own.invitation.token
+        examined, examines = Counter(self._examined), list[bytes]()
+
+        def inspect(extensions: tuple[Extension, ...], tree: RatchetTree, committer: int) -> None:
+            leaves = dict(tree.leaves())
+            key = leaves[committer].signature_key
+            if examined[key] >= MOST_EXAMINED:
+                raise RemoteError("a member sends one Welcome after the other", rule="DESIGN §4 Admission")
+            context = MeetingContext.of(extensions)
+            if context.invitation.token != token:
+                raise GroupRuleError(
+                    "the Welcome leads into another meeting than the invitation's",
+                    rule="DESIGN §4 Invitation",
+                )
+            check_joined(context, (leaves[committer],))
+            examines.append(key)
+            check_joined(context, leaves.values())
 
         def run() -> tuple[Group, MeetingContext]:
             attempt = KeyPackageBundle(bundle.key_package, bundle.init_key, bundle.leaf_key)
-            group = Group.join(message.welcome, attempt, signer, auth=AcceptAny(), now=wall)
-            try:
-                context = MeetingContext.of(group.extensions)
-                if context.invitation.token != token:
-                    raise GroupRuleError(
-                        "the Welcome leads into another meeting than the invitation's",
-                        rule="DESIGN §4 Invitation",
-                    )
-                check_joined(context, (member.leaf_node for member in group.members))
-            except MeetingError:
-                group.close()
-                raise
-            return group, context
+            group = Group.join(
+                message.welcome,
+                attempt,
+                signer,
+                auth=AcceptAny(),
+                now=wall,
+                inspect=inspect,
+                max_leaves=self._max_leaves,
+            )
+            return group, MeetingContext.of(group.extensions)
 
         def done(result: tuple[Group, MeetingContext], now: float) -> None:
             self.close()
             joined(*result, message.next_sequence, now)
 
         def failed(error: Exception, _now: float) -> None:
+            self._examined.update(examines)
+            if len(self._failed) < MOST_FAILED:
+                self._failed.add(digest)
             self._out.bad_input(error)
             if isinstance(error, GoneError) and self._bundle is bundle:
                 self.close()
@@ -156,6 +215,8 @@ class Joining:
         if self._bundle is not None:
             self._bundle.close()
         self._bundle = self._signer = self._message = self._request = None
+        self._failed.clear()
+        self._examined.clear()
         self._times_said = 0
 
     @property

@@ -21,7 +21,7 @@ class Limits:
     """What a session takes from others. Rates are a second's; sizes are counts unless they say bytes."""
 
     lobby_per_s: int = 500
-    """Lobby messages opened."""
+    """Lobby messages opened; one of more than 16 KiB counts for each 16 KiB that it begins."""
     requests_per_s: int = 20
     """Requests to be let in that a host's device examines: a signature and a certificate chain each."""
     denials_per_s: int = 1
@@ -76,11 +76,11 @@ class Bucket:
         self._at = now if self._at is None else max(now, self._at)
         return self._left < 1
 
-    def take(self, now: float) -> bool:
-        """Take one. False, and nothing is taken, when there is none."""
-        if self.is_empty(now):
+    def take(self, now: float, count: int = 1) -> bool:
+        """Take some. False, and nothing is taken, when there are not so many."""
+        if self.is_empty(now) or self._left < min(count, self._burst):
             return False
-        self._left -= 1
+        self._left -= min(count, self._burst)
         return True
 
     def __repr__(self) -> str:

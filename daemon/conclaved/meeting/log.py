@@ -7,6 +7,8 @@ remembered by its hash, and asked for again after each new connection.
 
 import hashlib
 
+from conclaved.meeting.limits import DEFAULT_LIMITS, Bucket, Limits
+
 MAX_WAITING_ENTRIES = 4096
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 ASK_AGAIN_S = 1.0
@@ -19,11 +21,17 @@ a replay begins with the missing one."""
 DOUBT_S = 3.0
 """How long the gap counts after that: if it is still there, it shows again by then."""
 
+PAUSE_S = 0.1
+"""How long reading waits when the limits of its pace are reached."""
+
 
 class Log:
     """Entries come in any order, repeated or not; `take` hands each out once, in sequence."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._pace = Bucket(limits.entries_per_s)
+        self.paced_until: float | None = None
+        """When to read on, after more than the limits let through; None where nothing waits for that."""
         self._waiting: dict[int, bytes] = {}
         self._waiting_bytes = 0
         self.next_sequence = 0
@@ -130,6 +138,21 @@ class Log:
     def _forget(self) -> None:
         self._waiting.clear()
         self._waiting_bytes = 0
+
+    def take_paced(self, now: float) -> bytes | None:
+        """The next entry if it has come, and as fast as the limits let it: the others wait, none is lost."""
+        self.paced_until = None
+        if self.next_sequence not in self._waiting:
+            return None
+        if not self._pace.take(now):
+            self.paced_until = now + PAUSE_S
+            return None
+        return self.take()
+
+    def take_all(self) -> None:
+        """Leave behind whatever has come and lacks nothing before it."""
+        while self.take() is not None:
+            pass
 
     def take(self) -> bytes | None:
         """The next entry, or None while it has not come."""

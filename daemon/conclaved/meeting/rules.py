@@ -23,6 +23,7 @@ from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.tree_rules import (
     Members,
     admission_of,
+    check_admitted,
     check_joined,
     check_newcomer,
     check_replacement,
@@ -49,6 +50,7 @@ __all__ = [
     "EpochChange",
     "RemoveReason",
     "admission_of",
+    "check_admitted",
     "check_commit",
     "check_joined",
     "check_newcomer",

@@ -31,7 +31,7 @@ the service hides something, `minding` when an own rule is broken; `outbox` is w
 from collections.abc import Callable
 
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, check
+from conclaved.meeting.admission import Admission
 from conclaved.meeting.alive import Watch
 from conclaved.meeting.committing import Committing, Outcome
 from conclaved.meeting.departures import ENDED, departures, end_in_words
@@ -52,10 +52,10 @@ from conclaved.meeting.events import (
     PublishResult,
     Replay,
 )
-from conclaved.meeting.hearing import hear
+from conclaved.meeting.hearing import Hearing
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.invitation import SignedInvitation
-from conclaved.meeting.joining import Joining
+from conclaved.meeting.joining import ASK_THE_HOST, REMOVED, Joining
 from conclaved.meeting.leaving import LEFT, Leaving
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.link import LinkSecret
@@ -76,10 +76,8 @@ from conclaved.meeting.welcoming import is_founding_commit
 from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, StagedCommit
 
 LOST_LOG = "the conference service lost the meeting's log"
-ASK_THE_HOST = "ask the host, then join again"
-REMOVED = "a host removed this room from the meeting"
-TICK_S = 0.5
-"""The grain of everything that has no exact date."""
+ON_THE_WAY_IN = (State.ASKING, State.OFFERING)
+TICK_S = 0.5  # The grain of everything that has no exact date.
 
 
 class Session:
@@ -110,18 +108,19 @@ class Session:
         self._assess = assess
         self._rules = rules
         self._state = State.CONNECTING
-        self._log = Log()
+        self._log = Log(limits)
         self._watch = Watch(now)
         self._out = out = Outbox(link.sealer(), random)
         self._own = own = OwnSide(invitation, identity, link.link_key(), wall)
-        self._own.take_admission(admission)
+        own.take_admission(admission)
         self._member = member = Membership(self._out, self._watch, assess, wall)
-        self._joining = Joining(self._out, self._own, self._broke)
+        self._joining = Joining(out, own, self._broke, limits)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
         self._hosting = Hosting(out, own, member, self._commits, self._voice, assess, self._broke, limits)
         self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)
+        self._hearing = Hearing(member, self._watch, out, limits)
         self._earlier = Earlier()
         self._is_connected = False
         self._minding = Minding(self._out, self._own, self._member)
@@ -297,7 +296,8 @@ class Session:
     def next_deadline(self, now: float) -> float:
         """When `tick` is to be called at the latest."""
         # What was due already waits for an event, a job's end or the log's next entry: each drains.
-        dates = (self._commits.due_at, self._voice.beacon_at, self._leaving.by, self._minding.look_at)
+        dates = [self._commits.due_at, self._voice.beacon_at, self._leaving.by, self._log.paced_until]
+        dates.append(self._minding.look_at)
         return min([now + TICK_S, *(at for at in dates if at is not None and at > now)])
 
     # -- on the way in --------------------------------------------------------------------------
@@ -406,33 +406,26 @@ class Session:
         elif self._earlier.carried and self._is_host():
             self._hosting.removing.carry(self._earlier.carried)
 
-    def _takes_grants(self) -> bool:
-        # A host that only waits for its group to answer must not become a guest.
-        return self._state is State.ASKING or (self._state is State.OFFERING and not self._own.is_host)
-
     # -- lobby, live, log -----------------------------------------------------------------------
 
     def _on_lobby(self, data: bytes, now: float) -> None:
         try:
-            message = lobby.unseal(data, self._out.sealer)
-            is_ours = getattr(message, "request_id", None) == self._joining.request_id
-            match message:
-                case lobby.Request() if self._is_host():
-                    self._hosting.on_request(message, now)
-                case lobby.Grant() if is_ours and self._takes_grants():
-                    check(message.admission, self._own.key, self._own.invitation)
-                    self._own.admission = message.admission
-                    self._found_or_offer()
-                case lobby.Denial() if is_ours and self._state in (State.ASKING, State.OFFERING):
-                    lobby.check_denial(message, self._own.invitation, self._own.key)
-                    why = REMOVED if message.is_removed else "a host did not let this room in"
-                    self._end(why, is_error=True, hint=ASK_THE_HOST)
-                case lobby.Offer() if self._state is State.IN_GROUP:
-                    self._commits.on_offer(message, now)
-                case lobby.Appointment() if self._state is State.IN_GROUP:
-                    self._hosting.appointing.on_appointment(message, now)
-                case lobby.WelcomeMessage() if self._state is State.OFFERING:
-                    self._joining.on_welcome(message, self._joined, self._joining.offer)
+            match self._hearing.lobby(data, now, is_in=self._state is State.IN_GROUP):
+                case lobby.Request() as request if self._is_host():
+                    self._hosting.on_request(request, now)
+                case lobby.Grant() | lobby.Denial() as answer if self._state in (
+                    State.ASKING,
+                    State.OFFERING,
+                ):
+                    ended = self._joining.on_answer(answer, self._found_or_offer, now)
+                    if ended is not None:
+                        self._close(ended)
+                case lobby.Offer() as offer if self._state is State.IN_GROUP:
+                    self._commits.on_offer(offer, now)
+                case lobby.Appointment() as appointment if self._state is State.IN_GROUP:
+                    self._hosting.appointing.on_appointment(appointment, now)
+                case lobby.WelcomeMessage() as welcome if self._state is State.OFFERING:
+                    self._joining.on_welcome(welcome, self._joined, self._joining.offer, now)
                 case _:
                     pass
         except (RemoteError, MlsError) as error:
@@ -440,16 +433,14 @@ class Session:
 
     def _on_live(self, data: bytes, now: float) -> None:
         if self._state is State.IN_GROUP:
-            hear(data, self._member, self._watch, self._out, now)
+            self._hearing.live(data, now)
         else:
             self._joining.others_heard = now
 
     def _pump(self, now: float) -> None:
         """Take entries in order until one needs a job."""
         while not self._out.is_busy and self._state in (State.IN_GROUP, State.FOUNDING):
-            if self._member.group is None:
-                return
-            data = self._log.take()
+            data = self._log.take_paced(now) if self._member.group is not None else None
             if data is None:
                 return
             if self._commits.is_own(data):
@@ -513,12 +504,11 @@ class Session:
             self._out.expire(now)
             if self._is_connected:
                 self._commits.publish_again_if_due(now)
-            if self._state in (State.ASKING, State.OFFERING) and self._is_connected:
+            if self._state in ON_THE_WAY_IN and self._is_connected:
                 self._joining.repeat_if_due(now)
                 if self._own.is_host and self._joining.is_nobody_there(now):
                     # What the log holds is nobody's group: its members are gone, or it is junk.
-                    while self._log.take() is not None:
-                        pass
+                    self._log.take_all()
                     self._found()
                 elif self._state is State.OFFERING:
                     self._renewing.knock_with_another(self._joining, now)

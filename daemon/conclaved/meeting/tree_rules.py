@@ -254,6 +254,15 @@ def check_tree(context: MeetingContext, leaves: Iterable[LeafNode]) -> None:
     _enforce(one_leaf_for_a_line(leaves), one_leaf_for_a_line.__name__)
 
 
+def check_admitted(context: MeetingContext, leaves: Iterable[LeafNode]) -> None:
+    """Look at admissions alone, one after the other: what can be seen before anything else is verified.
+
+    Raises GroupRuleError at the first that does not hold.
+    """
+    for leaf in leaves:
+        _enforce(every_leaf_is_admitted(context, leaf), every_leaf_is_admitted.__name__)
+
+
 def check_joined(context: MeetingContext, leaves: Iterable[LeafNode]) -> None:
     """What a joiner demands of the group that a Welcome leads into. Raises GroupRuleError."""
     if context.is_ended:

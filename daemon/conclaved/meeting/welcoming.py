@@ -13,16 +13,14 @@ OFFER_LIFETIME_S = 600
 """How old an offer may be. Its owner makes a new one long before that."""
 
 
-def read_offer(data: bytes, suite: CipherSuite, wall: int) -> KeyPackage:
-    """Parse and validate a KeyPackage (RFC 9420 §10.1). `wall` is seconds since 1970.
+def check_offer(key_package: KeyPackage, suite: CipherSuite, wall: int) -> None:
+    """Validate a KeyPackage that was offered (RFC 9420 §10.1). `wall` is seconds since 1970.
 
     One bad package would spoil the commit of all who wait, so it is looked at alone, here. An old
     one is refused: the service could keep it, and throw its owner out with it later (a key that
     is in the group already counts as one that lost its state). Raises RemoteError, the MLS
     room's or the meeting's.
     """
-    key_package = KeyPackage.decode(data)
-    check_key_package(Judge(crypto_for(suite), b"", AcceptAny(), wall), key_package)
     lifetime = key_package.leaf_node.lifetime
     made_at = 0 if lifetime is None else lifetime.not_before + CLOCK_SLACK_S
     if abs(wall - made_at) > OFFER_LIFETIME_S:
@@ -30,7 +28,7 @@ def read_offer(data: bytes, suite: CipherSuite, wall: int) -> KeyPackage:
             "an offer is more than ten minutes old: the service repeats it, or a clock is wrong",
             rule="DESIGN §4 Rejoin",
         )
-    return key_package
+    check_key_package(Judge(crypto_for(suite), b"", AcceptAny(), wall), key_package)
 
 
 def is_application_message(data: bytes) -> bool:

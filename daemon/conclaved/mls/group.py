@@ -35,7 +35,7 @@ from conclaved.mls.framing import (
     content_type_of,
 )
 from conclaved.mls.group_context import GroupContext
-from conclaved.mls.joining import found_group, join_group
+from conclaved.mls.joining import Inspect, found_group, join_group
 from conclaved.mls.key_package import KeyPackageBundle
 from conclaved.mls.key_schedule import export
 from conclaved.mls.leaf_node import LeafChange, LeafNode, LeafNodeSource, Lifetime
@@ -52,7 +52,7 @@ from conclaved.mls.message_protection import (
 from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import PreSharedKey, Proposal, ReInit, Update
 from conclaved.mls.psk import PreSharedKeyID, ResumptionPskUsage
-from conclaved.mls.ratchet_tree import check_in_tree
+from conclaved.mls.ratchet_tree import MAX_LEAVES, check_in_tree
 from conclaved.mls.staged_commit import Member, PendingCommit, StagedCommit, members_of
 
 _PAD_TO = 64
@@ -113,17 +113,34 @@ class Group:
         auth: AuthenticationService,
         now: int | None = None,
         continues: "Group | None" = None,
+        inspect: Inspect | None = None,
+        max_leaves: int = MAX_LEAVES,
     ) -> "Group":
         """Join by a Welcome, an encoded MLSMessage (RFC 9420 §12.4.3.1); consumes the bundle on success.
 
         `continues` is the old group where the new one is its reinitialisation or a subgroup of it. That
-        no other group has this group id, and who is in it, is for the caller to check.
+        no other group has this group id, and who is in it, is for the caller to check. `inspect` may refuse
+        the group by an error of its own, before a signature of every leaf in it is verified; a tree of more
+        than `max_leaves` is refused before it takes memory.
 
         Every leaf is verified before there is a group. Raises RemoteError for a Welcome or tree that
         breaks a rule, MissingPsk, LocalError without a tree, GoneError for a used bundle.
         """
         lineage = None if continues is None else continues.lineage
-        return cls(*join_group(welcome, bundle, signer, ratchet_tree, psks, auth, now, lineage))
+        return cls(
+            *join_group(
+                welcome,
+                bundle,
+                signer,
+                ratchet_tree,
+                psks,
+                auth,
+                now,
+                lineage,
+                inspect=inspect,
+                max_leaves=max_leaves,
+            )
+        )
 
     @classmethod
     def join_externally(
@@ -321,6 +338,18 @@ class Group:
         self._check_own(content)
         key, context = self._secrets.keys.get("membership_key"), self._state.context.encode()
         return MlsMessage(protect_public(self._state.crypto, key, content, context)).encode()
+
+    def claimed_sender(self, message: bytes) -> int:
+        """The leaf that a PrivateMessage of this epoch says it is from: cheap, and proven by nothing.
+
+        For a caller that counts messages before it opens them. Raises as `unprotect` does.
+        """
+        content = MlsMessage.decode(message).content
+        if not isinstance(content, PrivateMessage):
+            raise RemoteError("no PrivateMessage", rule="RFC 9420 §6")
+        self._check_belongs(content.group_id, content.epoch)
+        secret = self._secrets.keys.get("sender_data_secret")
+        return open_sender_data(self._state.crypto, secret, content).leaf_index
 
     def unprotect(self, message: bytes, *, allow_outsiders: bool = False) -> AuthenticatedContent:
         """Decrypt and verify a message of this epoch, an encoded MLSMessage of either kind.

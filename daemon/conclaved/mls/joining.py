@@ -1,6 +1,6 @@
 """Founding a group, and joining one by a Welcome (RFC 9420 §11, §12.4.3.1)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from conclaved.mls.credential import AuthenticationService, Credential
 from conclaved.mls.crypto import CipherSuite, Crypto, Signer, crypto_for, suite_from_wire
@@ -16,7 +16,7 @@ from conclaved.mls.lineage import Lineage, check_ties
 from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import GroupContextExtensions
 from conclaved.mls.psk import look_up, psk_secret, resumption_psk_key
-from conclaved.mls.ratchet_tree import RatchetTree, check_in_tree
+from conclaved.mls.ratchet_tree import MAX_LEAVES, RatchetTree, check_in_tree
 from conclaved.mls.transcript_hash import (
     check_confirmation_tag,
     confirmation_tag,
@@ -73,14 +73,18 @@ def _read_welcome(data: bytes) -> Welcome:
     return content
 
 
-def tree_of(info: GroupInfo, ratchet_tree: bytes | None) -> RatchetTree:
+Inspect = Callable[[tuple[Extension, ...], RatchetTree, int], None]
+"""(GroupContext extensions, tree, who signed the GroupInfo): raises what it likes if that is not wanted."""
+
+
+def tree_of(info: GroupInfo, ratchet_tree: bytes | None, *, max_leaves: int = MAX_LEAVES) -> RatchetTree:
     """The tree of a GroupInfo, from its extension or handed in; LocalError without one."""
     data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
     if data is None:
         data = ratchet_tree
     if data is None:
         raise LocalError("the Welcome carries no ratchet tree, and none was handed in")
-    return RatchetTree.decode(data)
+    return RatchetTree.decode(data, max_leaves=max_leaves)
 
 
 def _own_leaf(tree: RatchetTree, package: KeyPackage) -> int:
@@ -100,6 +104,9 @@ def join_group(
     auth: AuthenticationService,
     now: int | None,
     lineage: Lineage | None = None,
+    *,
+    inspect: Inspect | None = None,
+    max_leaves: int = MAX_LEAVES,
 ) -> tuple[GroupState, EpochSecrets]:
     """Join by an encoded MLSMessage with a Welcome. The bundle is consumed only on success.
 
@@ -122,8 +129,10 @@ def join_group(
     if context.cipher_suite != suite:
         raise RemoteError("the GroupInfo is of another cipher suite", rule=_RULE)
     check_ties(opened.psks, lineage, context)
-    tree = tree_of(info, ratchet_tree)
+    tree = tree_of(info, ratchet_tree, max_leaves=max_leaves)
     info.verify(crypto, check_in_tree(tree, info.signer, _RULE).signature_key)
+    if inspect is not None:
+        inspect(context.extensions, tree, info.signer)
     own = _own_leaf(tree, package)
     if own == info.signer:
         raise RemoteError("this client signed the GroupInfo itself", rule=_RULE)

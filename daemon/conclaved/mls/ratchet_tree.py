@@ -15,6 +15,9 @@ from conclaved.mls.errors import DecodeError, LocalError, RemoteError
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.tree_math import subtree_node
 
+MAX_LEAVES = 1 << 16
+"""Of a tree that is read, unless the caller says something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParentNode:
@@ -349,9 +352,22 @@ class RatchetTree:
         return vector(nodes)
 
     @classmethod
-    def decode(cls, data: bytes) -> "RatchetTree":
-        """A tree from a ratchet_tree extension's data; DecodeError if it is none."""
-        nodes = decode_whole(data, lambda reader: reader.vector(lambda r: r.optional(_read_node)))
+    def decode(cls, data: bytes, *, max_leaves: int = MAX_LEAVES) -> "RatchetTree":
+        """A tree from a ratchet_tree extension's data; DecodeError if it is none.
+
+        One that is wider than `max_leaves`, blank ones included, is refused before it takes memory: a
+        blank node is a single byte on the wire.
+        """
+        most, count = 2 * max_leaves - 1, 0
+
+        def read_node(reader: Reader) -> Node | None:
+            nonlocal count
+            count += 1
+            if count > most:
+                raise DecodeError(f"a tree of more than {max_leaves} leaves", rule="RFC 9420 §12.4.3.3")
+            return reader.optional(_read_node)
+
+        nodes = decode_whole(data, lambda reader: reader.vector(read_node))
         if not nodes or nodes[-1] is None:
             raise DecodeError("the tree does not end with a node", rule="RFC 9420 §12.4.3.3")
         for index, node in enumerate(nodes):
