@@ -7,6 +7,7 @@ import pytest
 from conclaved.identity import SoftwareSigner
 from conclaved.meeting import Level, LocalError, OwnIdentity, Role, State, lobby
 from conclaved.meeting.admission import succeed
+from conclaved.meeting.events import Effect, Lobby, SendLobby
 from conclaved.meeting.hosting import DENIAL_EVERY_S
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import (
@@ -21,6 +22,7 @@ from tests.meeting.simulated_service import (
 )
 
 A, B = identity("a.example.com"), identity("b.example.com")
+OTHER_HOST = identity("other-host.example.com")
 GUEST = "guest.provider.example"
 REMOVED = "a host removed this room from the meeting"
 
@@ -224,6 +226,59 @@ def test_a_kick_lists_all_keys_that_a_member_has_had() -> None:
     meeting.service.run(3)
     assert host.session._member.context.kicked == frozenset()
     agree(host, a, back)
+
+
+def test_who_had_several_keys_let_in_comes_back_with_none_of_them() -> None:
+    meeting, host, a = host_and_a()
+    spare = meeting.room(identity("b.example.com"), connect=False)
+    # It is let in and does not come, for now.
+    meeting.service.upstream = lambda client, effect: client is not spare or not is_offer(meeting, effect)
+    meeting.service.connect(spare)
+    meeting.service.run(1)
+    assert spare.view.state is State.OFFERING
+    b = meeting.room(B)
+    meeting.service.run(3)
+    agree(host, a, b)
+    host.kick("b.example.com")
+    meeting.service.run(3)
+    assert b.has_ended()
+    meeting.service.upstream = lambda client, effect: True
+    meeting.service.run(6)
+    assert not spare.is_in()
+    assert host.names() == {"host.example.com", "a.example.com"}
+    assert len(host.view.removed) == 1
+    host.allow_back("b.example.com")
+    meeting.service.run(3)
+    assert host.session._member.context.kicked == frozenset()
+
+
+def test_another_host_takes_back_what_it_gave_one_that_is_thrown_out() -> None:
+    meeting, host, a = host_and_a()
+    other = meeting.room(OTHER_HOST, admission=meeting.admission(OTHER_HOST, Role.HOST))
+    meeting.service.run(3)
+    # The first host is out of reach for a moment: it is the other one that lets the spare key in.
+    spare = meeting.room(identity("b.example.com"), connect=False)
+    meeting.service.filter = lambda room, event: [] if room is host and isinstance(event, Lobby) else [event]
+    meeting.service.upstream = lambda client, effect: client is not spare or not is_offer(meeting, effect)
+    meeting.service.connect(spare)
+    meeting.service.run(1)
+    assert spare.view.state is State.OFFERING
+    meeting.service.filter = lambda room, event: [event]
+    b = meeting.room(B)
+    meeting.service.run(3)
+    host.kick("b.example.com")
+    meeting.service.run(3)
+    assert b.has_ended()
+    meeting.service.upstream = lambda client, effect: True
+    meeting.service.run(6)
+    assert not spare.is_in()
+    agree(host, a, other)
+
+
+def is_offer(meeting: Meeting, effect: Effect) -> bool:
+    if not isinstance(effect, SendLobby):
+        return False
+    return isinstance(lobby.unseal(effect.data, meeting.link.sealer()), lobby.Offer)
 
 
 def identity_chain(who: OwnIdentity) -> tuple[bytes, ...]:

@@ -93,7 +93,7 @@ class Hosting:
             self._own.invitation.content, verdict, is_kicked=not self.removing.knows_all()
         )
         if role is not None:
-            self._grant(request, role)
+            self._grant(request, role, verdict)
         elif self._desk.arrive(request, verdict, now):
             self._out.changed()
 
@@ -112,7 +112,7 @@ class Hosting:
             )
         # Who is named as a service end can be in as nothing else.
         is_service_end = role_of(self._own.invitation.content, waiting.name) is Role.SERVICE_END
-        self._grant(request, Role.SERVICE_END if is_service_end else Role.GUEST)
+        self._grant(request, Role.SERVICE_END if is_service_end else Role.GUEST, waiting.verdict)
 
     def deny(self, name_or_id: str) -> None:
         """Turn away one who waits. Raises LocalError."""
@@ -158,8 +158,9 @@ class Hosting:
 
         self._sign_for(request, deny, signed)
 
-    def _grant(self, request: lobby.Request, role: Role) -> None:
+    def _grant(self, request: lobby.Request, role: Role, verdict: Verdict) -> None:
         known = (request.signature_key, role)
+        self.removing.let_in(request.signature_key, verdict)
 
         def signed(admission: Admission, _now: float) -> None:
             while len(self._admissions) >= MAX_ADMISSIONS:

@@ -1,8 +1,9 @@
 """Who is thrown out, who may come back, and when all have to go: a host's changes of the group's terms.
 
 What is listed are keys; people have names. A host's device remembers the name behind each key that it
-saw thrown out, and knows its bearer again under a new key. A name counts only as far as somebody vouched
-for it: whoever came in under a name that nobody vouches for does not keep its true bearer out.
+saw thrown out, and knows its bearer again under a new key. It remembers too under which names it let
+keys in: who had several let in before comes back with none of them. A name counts only as far as somebody
+vouched for it: whoever came in under a name that nobody vouches for does not keep its true bearer out.
 """
 
 import hashlib
@@ -21,6 +22,8 @@ from conclaved.mls import GroupContextExtensions, Proposal, Remove
 
 Propose = Callable[[Callable[[], Proposal], bytes], None]
 """(how to make a proposal, authenticated data): makes it, signs it and publishes it."""
+
+MAX_LET_IN = 4096
 
 _KEPT_OUT = {
     Assurance.VERIFIED: frozenset(Assurance),
@@ -59,6 +62,7 @@ class Removing:
         self._propose = propose
         self._gone: dict[bytes, _Gone] = {}
         """By each key of the line."""
+        self._let_in: dict[bytes, Verdict] = {}
         self._to_kick: dict[bytes, None] = {}
         self._to_forgive: set[bytes] = set()
         self._proposed_in: int | None = None
@@ -93,10 +97,26 @@ class Removing:
         """
         return self._out() <= self._gone.keys()
 
+    def let_in(self, signature_key: bytes, verdict: Verdict) -> None:
+        """This device has admitted a key, of one whom it judged so."""
+        self._let_in.pop(signature_key, None)
+        while len(self._let_in) >= MAX_LET_IN:
+            del self._let_in[next(iter(self._let_in))]
+        self._let_in[signature_key] = verdict
+
     def saw(self, participant: Participant, line: frozenset[bytes]) -> None:
-        """A member was thrown out; `line` are the keys that it has had."""
+        """A member was thrown out; `line` are the keys that it has had.
+
+        Its other keys that this device has admitted, and that nobody in the group has, go on the list too.
+        """
         gone = _Gone(participant.signature_key, line, participant.name, participant.assurance)
-        self._gone |= dict.fromkeys(line, gone)
+        in_use = frozenset[bytes]().union(*map(line_of, self._member.leaves().values()))
+        spare = {key for key, verdict in self._let_in.items() if gone.keeps_out(verdict)} - in_use - line
+        gone = replace(gone, line=line | spare)
+        self._gone |= dict.fromkeys(gone.line, gone)
+        if not spare <= self._member.context.kicked | self._to_kick.keys():
+            self._to_kick |= dict.fromkeys(sorted(spare))
+            self._proposed_in = self._proposed_in or -1
 
     def _out(self) -> frozenset[bytes]:
         return (self._member.context.kicked | self._to_kick.keys()) - self._to_forgive
