@@ -12,6 +12,7 @@ from conclaved.meeting import (
     GroupRuleError,
     Level,
     LocalError,
+    OwnIdentity,
     RemoteError,
     Role,
     SignedInvitation,
@@ -28,6 +29,7 @@ from tests.meeting.insider import KICK, LEAVE, VANISHED, Insider
 from tests.meeting.simulated_service import (
     PROVIDER_CA,
     UNKNOWN_CA,
+    WALL,
     Meeting,
     Room,
     SimulatedService,
@@ -141,6 +143,25 @@ def test_a_member_that_founds_a_locked_meeting_of_its_own_gets_nobody_into_it() 
     assert b.ended is not None
     assert "no host" in b.ended.reason
     assert b.keys == []
+
+
+def test_nobody_takes_an_unverified_certificate_into_a_locked_meeting_for_an_admitted_key() -> None:
+    # All would have to leave: one who was let in once could empty any locked meeting.
+    meeting, (host, a), _ = meeting_with(A, level=Level.LOCKED)
+    admitted = identity("b.example.com")
+    chain = UNKNOWN_CA.issue(
+        admitted.signer.certificate_public_key,
+        dns=["b.example.com"],
+        not_before=WALL - 60,
+        not_after=WALL + 86400,
+    )
+    other = OwnIdentity(admitted.signer, tuple(chain))
+    insider = Insider.admit(meeting, who=other, admission=meeting.admission(admitted))
+    insider.offer()
+    meeting.service.run(8)
+    assert not insider.is_in()
+    agree(host, a)
+    assert any("unverified" in str(error) for error in host.bad_inputs)
 
 
 def test_a_locked_room_leaves_when_a_host_lets_in_one_who_is_not_verified() -> None:

@@ -55,6 +55,7 @@ UNOPENED_PAUSE_S = 3.0
 REPEAT_WELCOME_S = 1.5
 """A Welcome that may have been lost is said again, once in this time; honest offers come every two."""
 MAX_WELCOMES = 256
+LEVELS = "DESIGN §4 Levels"
 MAX_SEEN = 8192
 
 
@@ -333,6 +334,9 @@ class Committing:
             if self._rejoins.is_empty(key_package.leaf_node.signature_key, now):
                 raise RemoteError("a member comes back too often", rule="DESIGN §4 Rejoin")
             check_offer(key_package, SUITE, self._wall())
+            if not self._member.may_be_here(key_package.leaf_node):
+                # With another certificate than it was let in with. Whoever cares would have to leave.
+                raise RemoteError("an unverified one offers to join a locked meeting", rule=LEVELS)
             self._agenda.offer(key_package, now)
 
     def publish_proposal(self, group: Group, content: AuthenticatedContent) -> None:

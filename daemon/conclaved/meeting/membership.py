@@ -7,13 +7,13 @@ code change there together (DESIGN §3).
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from conclaved.identity import check_successor
+from conclaved.identity import Assurance, check_successor
 from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.alive import Watch, beacons
 from conclaved.meeting.capabilities import may_send
 from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
-from conclaved.meeting.invitation import SignedInvitation
+from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
@@ -97,6 +97,17 @@ class Membership:
         """Whom the invitation names and who is not in."""
         signer_name = self._assess(invitation.chain, invitation.signer_key).name
         return missing(invitation.content, self.participants(), signer_name)
+
+    def may_be_here(self, leaf: LeafNode) -> bool:
+        """Whether the meeting's level lets one with this certificate come in, or it is in already.
+
+        As far as this device can tell.
+        """
+        is_in = any(leaf.signature_key == each.signature_key for each in self._leaves.values())
+        if is_in or self.context.invitation.content.level is not Level.LOCKED:
+            return True
+        verdict = self._assess(chain_of(leaf.credential), leaf.signature_key)
+        return verdict.assurance is Assurance.VERIFIED
 
     def name_of(self, leaf: int) -> str:
         """The shown name of a member."""
