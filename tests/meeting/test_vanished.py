@@ -197,3 +197,20 @@ def test_the_service_hides_nothing_from_a_leaver_that_would_keep_it() -> None:
     meeting.service.run(1)
     assert a.ended is not None
     assert not a.ended.is_error
+
+
+def test_who_is_taken_to_have_vanished_again_and_again_comes_back_each_time() -> None:
+    # It is not its doing: a member could keep another out otherwise.
+    meeting, host, a, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(1)
+    for _ in range(12):
+        leaf = next(m.leaf_index for m in insider.live.members if m.leaf_node.signature_key == key_of(a))
+        insider.commit([Remove(leaf)], authenticated_data=VANISHED, enters=True)
+        meeting.service.run(1.5)
+        agree(host, a, b)
+    assert "a.example.com" in host.names()
+
+
+def key_of(room: Room) -> bytes:
+    return next(p.signature_key for p in room.view.participants if p.is_self)

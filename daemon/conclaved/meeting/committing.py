@@ -55,6 +55,7 @@ UNOPENED_PAUSE_S = 3.0
 REPEAT_WELCOME_S = 1.5
 """A Welcome that may have been lost is said again, once in this time; honest offers come every two."""
 MAX_WELCOMES = 256
+VANISHED = bytes([RemoveReason.VANISHED])
 LEVELS = "DESIGN §4 Levels"
 MAX_SEEN = 8192
 
@@ -111,6 +112,7 @@ class Committing:
         self._welcomes: dict[bytes, bytes] = {}
         self._seen: dict[bytes, None] = {}
         self._came_in: dict[bytes, None] = {}
+        self._taken_for_gone: dict[bytes, bool] = {}
         self._offers = Bucket(limits.offers_per_s)
         self._repeats: Buckets[bytes] = Buckets(1 / REPEAT_WELCOME_S, 1)
         self._rejoins: Buckets[bytes] = Buckets(1 / limits.rejoin_every_s, limits.rejoins_at_once)
@@ -288,10 +290,18 @@ class Committing:
         )
         for digest in (hashlib.sha256(data).digest(), *references):
             _keep(self._seen, digest, None, MAX_SEEN)
+        keys_before = {leaf.signature_key for leaf in before.values()}
         for key in added_keys:
-            if key in self._came_in or any(leaf.signature_key == key for leaf in before.values()):
+            is_own_doing = self._taken_for_gone.pop(key, False) is False
+            if key in keys_before or (key in self._came_in and is_own_doing):
                 self._rejoins.take(key, now)
             _keep(self._came_in, key, None, MAX_SEEN)
+        for item in staged.proposals:
+            if isinstance(item.proposal, Remove) and item.authenticated_data == VANISHED:
+                key = before[item.proposal.removed].signature_key
+                if key not in added_keys:
+                    # Others say that it has gone. It may come back as often as they say so.
+                    _keep(self._taken_for_gone, key, True, MAX_SEEN)
         removed = frozenset(index for index, _ in staged.removed)
         group = commit.merge()
         self._member.enter(
@@ -429,6 +439,7 @@ class Committing:
         self._own_proposals.clear()
         self._welcomes.clear()
         self._came_in.clear()
+        self._taken_for_gone.clear()
         self._rejoins.clear()
         self.unopened_by = ""
 
