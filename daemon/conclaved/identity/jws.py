@@ -38,11 +38,13 @@ class JwsContent:
     """The leaf's P-256 point, 65 bytes, under which the signature is right."""
 
 
-def sign(payload: bytes, signer: Signer, chain: Sequence[bytes], *, typ: str) -> str:
+def sign(
+    payload: bytes, signer: Signer, chain: Sequence[bytes], *, typ: str, max_bytes: int = MAX_TOKEN_BYTES
+) -> str:
     """A compact JWS over ``payload`` by ``signer``, with its ``chain`` (DER, leaf first) in the header.
 
     ``typ`` says what kind of statement this is, so that one kind is never taken for another. Raises
-    `LocalIdentityError` if the chain is not the signer's or the token would pass 64 KiB.
+    `LocalIdentityError` if the chain is not the signer's or the token would pass ``max_bytes`` (64 KiB).
     """
     if not chain or len(chain) > MAX_CERTIFICATES:
         raise LocalIdentityError(f"a token carries 1 to {MAX_CERTIFICATES} certificates, not {len(chain)}")
@@ -57,18 +59,18 @@ def sign(payload: bytes, signer: Signer, chain: Sequence[bytes], *, typ: str) ->
     r, s = decode_dss_signature(signer.sign(signing_input.encode("ascii")))
     raw = r.to_bytes(_COORDINATE_BYTES, "big") + s.to_bytes(_COORDINATE_BYTES, "big")
     token = f"{signing_input}.{_encode(raw)}"
-    if len(token) > MAX_TOKEN_BYTES:
-        raise LocalIdentityError(f"the token has {len(token)} bytes, more than {MAX_TOKEN_BYTES}")
+    if len(token) > max_bytes:
+        raise LocalIdentityError(f"the token has {len(token)} bytes, more than {max_bytes}")
     return token
 
 
-def verify(token: str, *, typ: str) -> JwsContent:
+def verify(token: str, *, typ: str, max_bytes: int = MAX_TOKEN_BYTES) -> JwsContent:
     """Checks a token's form and its signature under its own leaf certificate (RFC 7515 §5.2).
 
-    Raises `JwsError` for anything that `sign` with this ``typ`` would not have made.
+    Raises `JwsError` for anything that `sign` with this ``typ`` and ``max_bytes`` would not have made.
     """
-    if len(token) > MAX_TOKEN_BYTES:
-        raise JwsError(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
+    if len(token) > max_bytes:
+        raise JwsError(f"the token is longer than {max_bytes} bytes")
     parts = token.split(".")
     if len(parts) != 3:
         raise JwsError("a token has three parts, separated by dots")

@@ -6,6 +6,7 @@
 """
 
 from conclaved.meeting.admission import Admission, Role
+from conclaved.meeting.audit import Record
 from conclaved.meeting.capabilities import ROLE_CAPABILITIES, Capability
 from conclaved.meeting.errors import (
     AdmissionError,
@@ -45,6 +46,7 @@ __all__ = [
     "OwnIdentity",
     "OwnRules",
     "Participant",
+    "Record",
     "RemoteError",
     "Role",
     "SealError",

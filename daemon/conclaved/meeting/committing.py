@@ -309,6 +309,7 @@ class Committing:
             after,
             now,
             added_keys=added_keys,
+            proposals=staged.proposals,
             removed=removed,
             updated=staged.updated,
             is_code_epoch=is_code_epoch,

@@ -25,27 +25,47 @@ class Departure:
     reason: RemoveReason
     line: frozenset[bytes]
     """The keys that it has had."""
+    by: str
+    """The name of the one who proposed it."""
+    is_back: bool
+    """The same commit let it in again."""
 
     @property
     def words(self) -> str:
         """For people."""
-        return f"{self.participant.name} {_WORDS[self.reason]}"
+        return f"{self.participant.name} {'came back' if self.is_back else _WORDS[self.reason]}"
 
 
 def departures(
     proposals: Iterable[CommittedProposal],
     before: Mapping[int, LeafNode],
+    added: Iterable[LeafNode],
     context: MeetingContext,
     assess: Assess,
 ) -> tuple[Departure, ...]:
-    """Whom the Removes of a commit that passed the group rules removed. `before` are the leaves before it."""
+    """Whom the Removes of a commit that passed the group rules removed.
+
+    `before` are the leaves before it, by index; `added` those that it let in.
+    """
     gone = []
+    back = frozenset[bytes]().union(*map(line_of, added))
+
+    def seen(index: int, leaf: LeafNode) -> Participant:
+        return roster([(index, leaf)], context, assess, own_leaf=-1)[0]
+
     for item in proposals:
         if isinstance(item.proposal, Remove):
             index, leaf = item.proposal.removed, before[item.proposal.removed]
-            participant = roster([(index, leaf)], context, assess, own_leaf=-1)[0]
-            reason = RemoveReason(item.authenticated_data[0])
-            gone.append(Departure(participant, reason, line_of(leaf)))
+            by = None if item.sender is None else before.get(item.sender)
+            gone.append(
+                Departure(
+                    participant=seen(index, leaf),
+                    reason=RemoveReason(item.authenticated_data[0]),
+                    line=line_of(leaf),
+                    by="somebody" if by is None else seen(index, by).name,
+                    is_back=not back.isdisjoint(line_of(leaf)),
+                )
+            )
     return tuple(gone)
 
 

@@ -97,10 +97,10 @@ class Hosting:
         elif self._desk.arrive(request, verdict, now):
             self._out.changed()
 
-    def admit(self, name_or_id: str) -> None:
+    def admit(self, name_or_id: str) -> Waiting:
         """Let in one who waits, as a guest or, if the invitation names it so, as a service end.
 
-        Raises LocalError.
+        Returns who it is. Raises LocalError.
         """
         waiting = self._desk.find(name_or_id)
         request = waiting.request
@@ -113,10 +113,13 @@ class Hosting:
         # Who is named as a service end can be in as nothing else.
         is_service_end = role_of(self._own.invitation.content, waiting.name) is Role.SERVICE_END
         self._grant(request, Role.SERVICE_END if is_service_end else Role.GUEST, waiting.verdict)
+        return waiting
 
-    def deny(self, name_or_id: str) -> None:
-        """Turn away one who waits. Raises LocalError."""
-        self._deny(self._desk.find(name_or_id).request, is_removed=False)
+    def deny(self, name_or_id: str) -> Waiting:
+        """Turn away one who waits. Returns who it is. Raises LocalError."""
+        waiting = self._desk.find(name_or_id)
+        self._deny(waiting.request, is_removed=False)
+        return waiting
 
     def saw_removed(self, participant: Participant, line: frozenset[bytes]) -> None:
         """A member was thrown out by whichever host; `line` are the keys that it has had."""

@@ -10,15 +10,19 @@ from dataclasses import replace
 from conclaved.identity import Assurance, check_successor
 from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.alive import Watch, beacons
+from conclaved.meeting.audit import Event
 from conclaved.meeting.capabilities import may_send
+from conclaved.meeting.departures import Departure, departures
 from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
 from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.recorder import Recorder
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
+from conclaved.meeting.rules import CommittedProposal
 from conclaved.meeting.security_code import CodeEpoch, security_code
-from conclaved.meeting.tree_rules import admission_of, is_host
+from conclaved.meeting.tree_rules import admission_of, is_host, line_of
 from conclaved.mls import Group, LeafNode, StagedCommit
 from conclaved.sframe import EXPORTER_LABEL, EpochKeys
 from conclaved.sframe import CipherSuite as SframeSuite
@@ -31,9 +35,12 @@ GRACE_S = 10.0
 class Membership:
     """Owns the groups, and closes each exactly once."""
 
-    def __init__(self, out: Outbox, watch: Watch, assess: Assess, wall: Callable[[], int]) -> None:
+    def __init__(
+        self, out: Outbox, watch: Watch, recorder: Recorder, assess: Assess, wall: Callable[[], int]
+    ) -> None:
         """`wall` gives seconds since 1970."""
         self._out = out
+        self._recorder = recorder
         self._watch = watch
         self._assess = assess
         self._wall = wall
@@ -45,6 +52,8 @@ class Membership:
         self._hosts: frozenset[int] = frozenset()
         self.group: Group | None = None
         self.code = CodeEpoch()
+        self.departed: tuple[Departure, ...] = ()
+        """Whom the commit removed that led to the present epoch."""
 
     def __repr__(self) -> str:
         return f"Membership({self.group!r}, {len(self._past)} past)"
@@ -135,6 +144,7 @@ class Membership:
         now: float,
         *,
         added_keys: frozenset[bytes],
+        proposals: Sequence[CommittedProposal] = (),
         removed: frozenset[int] = frozenset(),
         updated: Sequence[tuple[int, LeafNode, LeafNode]] = (),
         is_code_epoch: bool,
@@ -142,28 +152,35 @@ class Membership:
     ) -> None:
         """Take `group` as the present epoch; the one before is kept, retired, for the grace.
 
+        `proposals` are those of the commit that leads to it; none where a Welcome does.
         `updated` are the leaves that changed (index, old, new): a certificate that is no successor of
         the one before is not believed (RFC 9420 §5.3.1), though its leaf stays in the group.
         """
         is_new_here = self.group is None
         if self.group is not None:
             self._past.append((now + GRACE_S, self.group))
+        before, context_before = self._leaves, self._context or context
         self._take(group, context)
         self._heard = frozenset()
         leaves = self._leaves
-        changes = [change for change in map(self._follow, updated) if change]
+        changes = [(index, words) for index, words in map(self._follow, updated) if words]
         keys_in = {leaf.signature_key for leaf in leaves.values()} - added_keys
         self._distrusted = {key: why for key, why in self._distrusted.items() if key in keys_in}
         senders = beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}
         self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()
         if is_code_epoch:
-            self.code = CodeEpoch(
-                security_code(group.epoch_authenticator),
-                group.epoch,
-                self._wall(),
-                code_reason or ", ".join((*self._who_joined(added_keys), *changes)),
-            )
+            words = (*self._who_joined(added_keys), *(words for _, words in changes))
+            code = security_code(group.epoch_authenticator)
+            self.code = CodeEpoch(code, group.epoch, self._wall(), code_reason or ", ".join(words))
+        came = [leaf for leaf in leaves.values() if leaf.signature_key in added_keys]
+        self.departed = departures(proposals, before, came, context, self._assess)
+        for gone in self.departed:
+            self._out.tell(gone.words)
+        new_hosts = [index for index, old, new in updated if is_host(new) and not is_host(old)]
+        for index in new_hosts:
+            self._out.tell(f"{self.name_of(index)} is a host now")
+        self._write_down(context_before, added_keys, changes, new_hosts, is_code_epoch=is_code_epoch)
         senders_of_media = {index for index, leaf in leaves.items() if may_send(admission_of(leaf).role)}
         base_key = bytearray(group.export(EXPORTER_LABEL, b"", SFRAME_SUITE.parameters.nk))
         keys = EpochKeys(
@@ -174,9 +191,6 @@ class Membership:
             members=frozenset(senders_of_media | {group.own_leaf_index}),
             removed=removed,
         )
-        for index, old, new in updated:
-            if is_host(new) and not is_host(old):
-                self._out.tell(f"{self.name_of(index)} is a host now")
         self._out.add(NewEpoch(keys))
         self._out.changed()
 
@@ -223,22 +237,56 @@ class Membership:
         self._leaves = leaves_of(group)
         self._hosts = frozenset(index for index, leaf in self._leaves.items() if is_host(leaf))
 
-    def _follow(self, change: tuple[int, LeafNode, LeafNode]) -> str:
+    def _write_down(
+        self,
+        context_before: MeetingContext,
+        added_keys: frozenset[bytes],
+        changes: Sequence[tuple[int, str]],
+        new_hosts: Sequence[int],
+        *,
+        is_code_epoch: bool,
+    ) -> None:
+        """The epoch into the record."""
+        group, context = self.group, self._context
+        if group is None or context is None:
+            return
+        epoch, participants = group.epoch, {p.leaf: p for p in self.participants()}
+        for gone in self.departed:
+            self._recorder.gone(gone, epoch)
+        back = frozenset[bytes]().union(*(gone.line for gone in self.departed if gone.is_back))
+        came = {
+            participant.signature_key: not back.isdisjoint(line_of(self._leaves[index]))
+            for index, participant in participants.items()
+            if participant.signature_key in added_keys
+        }
+        self._recorder.entered(epoch, participants.values(), came)
+        for index, words in changes:
+            is_doubted = participants[index].signature_key in self._distrusted
+            self._recorder.note_of(
+                participants[index], Event.DOUBTED if is_doubted else Event.RENEWED, words, epoch=epoch
+            )
+        for index in new_hosts:
+            self._recorder.note_of(participants[index], Event.HOST, epoch=epoch)
+        self._recorder.terms(context_before, context, epoch)
+        if is_code_epoch:
+            self._recorder.code(group, self.code.reason)
+
+    def _follow(self, change: tuple[int, LeafNode, LeafNode]) -> tuple[int, str]:
         """What a leaf's change means for its name, in words; empty if its certificate is the same."""
-        _, old, new = change
+        index, old, new = change
         is_new_key = old.signature_key != new.signature_key
         if is_new_key and old.signature_key in self._distrusted:
             # A member whose name nobody believes cannot shake that off by another key.
             self._distrusted[new.signature_key] = self._distrusted[old.signature_key]
         if old.credential == new.credential:
-            return ""
+            return index, ""
         before = self._assess(chain_of(old.credential), old.signature_key)
         after = self._assess(chain_of(new.credential), new.signature_key)
         objection = check_successor(before, after)
         if objection is None:
-            return f"{shown_name(after)} renewed its certificate{' and key' if is_new_key else ''}"
+            return index, f"{shown_name(after)} renewed its certificate{' and key' if is_new_key else ''}"
         self._distrusted[new.signature_key] = objection
-        return f"{shown_name(before)} changed its certificate: {objection}"
+        return index, f"{shown_name(before)} changed its certificate: {objection}"
 
     def _who_joined(self, added_keys: frozenset[bytes]) -> tuple[str, ...]:
         joined = [p for p in self.participants() if p.signature_key in added_keys]

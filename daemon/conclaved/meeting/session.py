@@ -9,6 +9,7 @@
     OFFERING   --- a Welcome into the meeting we were invited to ---------------> IN_GROUP
     OFFERING   --- the service forgot the log, and we may found ----------------> FOUNDING
     OFFERING   --- nobody is there to take the offer, and we are a host --------> FOUNDING
+    OFFERING   --- a Welcome into a locked meeting that no host is in ----------> OFFERING
     IN_GROUP   --- the service lost the log, or we cannot follow it ------------> CONNECTING
     IN_GROUP   --- we leave and the others have removed us, or five seconds ----> ENDED
     IN_GROUP   --- a host has ended the meeting for all ------------------------> ENDED
@@ -22,7 +23,7 @@ Heavy work on the group is one job at a time, and entries wait for it. Signing f
 grants, proposals and beacons are jobs too, and touch no ratchet: a message is protected here,
 when its signature is there, and only if its epoch is still the present one.
 
-The parts: `own_side` speaks for this device, `joining` gets it in, `membership` is the group,
+The parts: `own_side` speaks for this device, `entering` gets it in, `membership` is the group,
 `committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
 `renewing` changes this device's certificate and key, `leaving` gets it out, `alive.Watch` notices when
 the service hides something, `minding` when an own rule is broken; `outbox` is what they all write to.
@@ -33,9 +34,11 @@ from collections.abc import Callable
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission
 from conclaved.meeting.alive import Watch
+from conclaved.meeting.audit import Event, Record
 from conclaved.meeting.committing import Committing, Outcome
-from conclaved.meeting.departures import ENDED, departures, end_in_words
-from conclaved.meeting.earlier import Earlier
+from conclaved.meeting.course import Course
+from conclaved.meeting.departures import ENDED, end_in_words
+from conclaved.meeting.entering import Entering
 from conclaved.meeting.errors import LocalError, RemoteError
 from conclaved.meeting.events import (
     Announce,
@@ -60,20 +63,20 @@ from conclaved.meeting.leaving import LEFT, Leaving
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.link import LinkSecret
 from conclaved.meeting.log import Log
-from conclaved.meeting.meeting_context import MeetingContext
-from conclaved.meeting.membership import Membership, leaves_of
+from conclaved.meeting.membership import Membership
 from conclaved.meeting.minding import Minding
-from conclaved.meeting.outbox import Outbox, discard
+from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_rules import HINT, OwnRules
-from conclaved.meeting.own_side import GROUP_ID_BYTES, OwnIdentity, OwnSide
+from conclaved.meeting.own_side import OwnIdentity, OwnSide
+from conclaved.meeting.recorder import Recorder
 from conclaved.meeting.renewing import Renewing
-from conclaved.meeting.roster import Assess, roster
+from conclaved.meeting.roster import Assess
 from conclaved.meeting.rules import RemoveReason
 from conclaved.meeting.view import MeetingView, State
 from conclaved.meeting.viewing import view_of
 from conclaved.meeting.voice import Voice
 from conclaved.meeting.welcoming import is_founding_commit
-from conclaved.mls import Group, LeafNode, MlsError, PendingCommit, StagedCommit
+from conclaved.mls import LeafNode, MlsError, StagedCommit
 
 LOST_LOG = "the conference service lost the meeting's log"
 ON_THE_WAY_IN = (State.ASKING, State.OFFERING)
@@ -107,13 +110,15 @@ class Session:
         rules.check_invitation(invitation, assess)
         self._assess = assess
         self._rules = rules
-        self._state = State.CONNECTING
         self._log = Log(limits)
         self._watch = Watch(now)
         self._out = out = Outbox(link.sealer(), random)
+        self._course = Course(out)
         self._own = own = OwnSide(invitation, identity, link.link_key(), wall)
         own.take_admission(admission)
-        self._member = member = Membership(self._out, self._watch, assess, wall)
+        self._recorder = Recorder(own, assess, wall)
+        self._recorder.policy(rules)
+        self._member = member = Membership(out, self._watch, self._recorder, assess, wall)
         self._joining = Joining(out, own, self._broke, limits)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
@@ -121,7 +126,19 @@ class Session:
         self._hosting = Hosting(out, own, member, self._commits, self._voice, assess, self._broke, limits)
         self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)
         self._hearing = Hearing(member, self._watch, out, limits)
-        self._earlier = Earlier()
+        self._entering = Entering(
+            self._course,
+            out,
+            own,
+            self._log,
+            member,
+            self._joining,
+            assess,
+            publish=self._commits.publish,
+            in_group=self._in_group,
+            end=self._close,
+            broke=self._broke,
+        )
         self._is_connected = False
         self._minding = Minding(self._out, self._own, self._member)
         self._renewing = Renewing(self._out, self._own, self._member, self._commits, assess)
@@ -134,13 +151,19 @@ class Session:
 
     def view(self) -> MeetingView:
         """What panel and D-Bus show."""
-        parts = (self._own, self._member, self._joining, self._hosting, self._minding, self._out)
+        way_in = (self._joining, self._entering)
+        parts = (self._own, self._member, *way_in, self._hosting, self._minding, self._out)
         return view_of(self._state, *parts, is_leaving=self._leaving.is_going, behind=self._behind)
 
     @property
     def admission(self) -> Admission | None:
         """What this device, with its newest key, may come back with; None before it was admitted."""
         return self._renewing.admission
+
+    @property
+    def record(self) -> Record:
+        """What this device has seen and decided so far; it stays when the session has ended."""
+        return self._recorder.record
 
     def leave(self, now: float) -> list[Effect]:
         """Leave. Where others remain, they get a proposal to remove us (RFC 9420 §12.1.3).
@@ -176,13 +199,13 @@ class Session:
     def admit(self, name_or_id: str, now: float) -> list[Effect]:
         """Let in one who waits, as a guest. Raises LocalError when that cannot be."""
         self._require_host()
-        self._hosting.admit(name_or_id)
+        self._recorder.decided(self._hosting.admit(name_or_id), Event.ADMITTED)
         return self._drain(now)
 
     def deny(self, name_or_id: str, now: float) -> list[Effect]:
         """Turn away one who waits. Raises LocalError when nobody of that name does."""
         self._require_host()
-        self._hosting.deny(name_or_id)
+        self._recorder.decided(self._hosting.deny(name_or_id), Event.DENIED)
         return self._drain(now)
 
     def kick(self, leaf: int, now: float) -> list[Effect]:
@@ -220,6 +243,8 @@ class Session:
 
     def rules_changed(self, rules: OwnRules, now: float) -> list[Effect]:
         """The device's policy is another now."""
+        if rules != self._rules:
+            self._recorder.policy(rules)
         self._rules = rules
         return self.trust_changed(now)
 
@@ -253,6 +278,7 @@ class Session:
                 self._is_connected = False
                 self._watch.connection(False, now)
             case Entry(sequence=sequence, data=data):
+                self._entering.log_has(sequence, now)
                 if not self._log.has(sequence) and is_founding_commit(data):
                     self._joining.others_heard = now
                 if self._log.is_another(sequence, data) and self._state is State.IN_GROUP:
@@ -271,7 +297,7 @@ class Session:
                     # The log is not what we took it for, and perhaps shorter: read it from its beginning.
                     self._drop_group()
                     self._log.start(0)
-                    self._offer()
+                    self._entering.offer()
                 self._out.add(Replay(self._log.next_sequence))
             case PublishResult():
                 pass
@@ -314,97 +340,25 @@ class Session:
         may_found_now = head == 0 and self._own.may_found
         if self._state is State.CONNECTING or (self._state is State.OFFERING and may_found_now):
             self._log.start(head)
-            self._begin()
+            self._entering.begin()
         elif self._state in (State.ASKING, State.OFFERING) and head < self._log.next_sequence:
             self._log.start(head)
         self._out.add(Announce(self._state is State.IN_GROUP))
 
-    def _begin(self) -> None:
-        """Found, offer or ask."""
-        job = self._own.self_admission_job()
-        if self._own.admission is not None:
-            self._found_or_offer()
-        elif job is not None:
-            self._out.job(job, self._admitted, self._broke)
-        elif self._state is not State.ASKING:
-            self._set_state(State.ASKING)
-            self._joining.ask()
-
-    def _admitted(self, admission: Admission, _now: float) -> None:
-        if admission.signature_key != self._own.key:
-            self._begin()
-            return
-        self._own.admission = admission
-        if self._state in (State.CONNECTING, State.ASKING):
-            self._found_or_offer()
-
-    def _found_or_offer(self) -> None:
-        is_log_empty = self._log.next_sequence == 0 and self._log.is_drained
-        if is_log_empty and self._own.may_found:
-            self._found()
-        else:
-            self._offer()
-
-    def _offer(self) -> None:
-        self._set_state(State.OFFERING)
-        self._joining.offer()
-
-    def _found(self) -> None:
-        """Make a group and its first commit; the log decides whether it is *the* group."""
-        self._set_state(State.FOUNDING)
-        self._joining.close()
-        # What a host has decided holds in the next group too: the service can lose a log at will.
-        context = self._earlier.to_found(is_host=self._own.is_host) or MeetingContext(self._own.invitation)
-
-        def made(result: tuple[Group, PendingCommit], now: float) -> None:
-            if self._state is not State.FOUNDING:
-                discard(result)
-                return
-            group, commit = result
-            self._member.found(group, MeetingContext.of(group.extensions))
-            self._commits.publish(commit, now)
-
-        job = self._own.found_job(context, self._out.random(GROUP_ID_BYTES))
-        self._out.exclusive_job(job, made, self._broke)
-
-    def _joined(self, group: Group, context: MeetingContext, next_sequence: int, now: float) -> None:
-        objection = self._objection_to(group, context)
-        if self._state is not State.OFFERING or objection:
-            group.close()
-            if objection:
-                self._end(objection, is_error=True, hint=ASK_THE_HOST)
-            return
-        self._earlier.joined()
-        self._log.skip_to(next_sequence)
-        self._out.add(Replay(self._log.ask_from))
-        keys = frozenset(member.leaf_node.signature_key for member in group.members)
-        self._member.enter(
-            group, context, now, added_keys=keys, is_code_epoch=True, code_reason="this room joined"
-        )
-        self._in_group()
-
-    def _objection_to(self, group: Group, context: MeetingContext) -> str | None:
-        """Why this device does not enter a group that it was welcomed to, or None."""
-        leaves = leaves_of(group)
-        participants = roster(leaves.items(), context, self._assess, own_leaf=group.own_leaf_index)
-        return self._earlier.objection_to(leaves) or self._rules.reason_not_to_enter(
-            self._own.invitation, participants
-        )
-
     def _in_group(self) -> None:
         context, leaves = self._member.context, self._member.leaves()
-        back = self._earlier.entered(context, leaves)
+        back = self._entering.earlier.entered(context, leaves)
         self._own.invitation = context.invitation
         self._own.admission = self._member.own_admission()
         if self._state is not State.IN_GROUP:
-            self._set_state(State.IN_GROUP)
+            self._course.set(State.IN_GROUP)
             self._out.add(Announce(True))
         self._minding.look_again()
         if back:
             why = f"{self._member.name_of(back[0])} is in the meeting, whom a host had thrown out before"
             self._end(f"{why} it was begun anew", is_error=True, hint=ASK_THE_HOST)
-        elif self._earlier.carried and self._is_host():
-            self._hosting.removing.carry(self._earlier.carried)
+        elif self._entering.earlier.carried and self._is_host():
+            self._hosting.removing.carry(self._entering.earlier.carried)
 
     # -- lobby, live, log -----------------------------------------------------------------------
 
@@ -413,11 +367,8 @@ class Session:
             match self._hearing.lobby(data, now, is_in=self._state is State.IN_GROUP):
                 case lobby.Request() as request if self._is_host():
                     self._hosting.on_request(request, now)
-                case lobby.Grant() | lobby.Denial() as answer if self._state in (
-                    State.ASKING,
-                    State.OFFERING,
-                ):
-                    ended = self._joining.on_answer(answer, self._found_or_offer, now)
+                case lobby.Grant() | lobby.Denial() as answer if self._state in ON_THE_WAY_IN:
+                    ended = self._joining.on_answer(answer, self._entering.found_or_offer, now)
                     if ended is not None:
                         self._close(ended)
                 case lobby.Offer() as offer if self._state is State.IN_GROUP:
@@ -425,7 +376,7 @@ class Session:
                 case lobby.Appointment() as appointment if self._state is State.IN_GROUP:
                     self._hosting.appointing.on_appointment(appointment, now)
                 case lobby.WelcomeMessage() as welcome if self._state is State.OFFERING:
-                    self._joining.on_welcome(welcome, self._joined, self._joining.offer, now)
+                    self._joining.on_welcome(welcome, self._entering.joined, self._joining.offer, now)
                 case _:
                     pass
         except (RemoteError, MlsError) as error:
@@ -448,8 +399,8 @@ class Session:
             elif self._state is State.FOUNDING:
                 # Somebody else founded the meeting.
                 self._drop_group()
-                self._set_state(State.CONNECTING)
-                self._found_or_offer()
+                self._course.set(State.CONNECTING)
+                self._entering.found_or_offer()
             else:
                 self._commits.on_entry(data, now)
 
@@ -457,8 +408,7 @@ class Session:
 
     def _entered(self, staged: StagedCommit, before: dict[int, LeafNode]) -> None:
         self._joining.close()
-        for gone in departures(staged.proposals, before, self._member.context, self._assess):
-            self._out.tell(gone.words)
+        for gone in self._member.departed:
             if gone.reason is RemoveReason.KICK:
                 self._hosting.saw_removed(gone.participant, gone.line)
         if self._member.context.is_ended:
@@ -480,16 +430,17 @@ class Session:
         """Our state is of no use any more: come back without the lobby, by the admission we have."""
         self._restart(why)
         if self._state is State.CONNECTING:
-            self._found_or_offer()
+            self._entering.found_or_offer()
 
     def _restart(self, why: str) -> None:
         self._out.tell(f"{why}; joining anew")
         self._out.add(GroupLeft())
+        self._recorder.left_group(why)
         if self._leaving.is_going:
             self._close(self._leaving.farewell)
             return
         self._drop_group()
-        self._set_state(State.CONNECTING)
+        self._course.set(State.CONNECTING)
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -509,13 +460,15 @@ class Session:
                 if self._own.is_host and self._joining.is_nobody_there(now):
                     # What the log holds is nobody's group: its members are gone, or it is junk.
                     self._log.take_all()
-                    self._found()
+                    self._entering.found()
                 elif self._state is State.OFFERING:
+                    self._entering.look(now)
                     self._renewing.knock_with_another(self._joining, now)
                     if self._joining.asks_too:
                         self._joining.also_ask()
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
+            self._recorder.look(self._out.alarms, self._behind, self._minding.reason)
         return self._out.drain()
 
     def _drain_in_group(self, now: float) -> None:
@@ -557,6 +510,10 @@ class Session:
         else:
             self._leaving.leave(farewell, now)
 
+    @property
+    def _state(self) -> State:
+        return self._course.state
+
     def _is_host(self) -> bool:
         return self._state is State.IN_GROUP and self._own.is_host
 
@@ -570,6 +527,7 @@ class Session:
     def _drop_group(self) -> None:
         self._commits.close()
         self._joining.close()
+        self._entering.close()
         self._member.close()
         self._hosting.close()
         self._out.forget_jobs()
@@ -583,11 +541,8 @@ class Session:
 
     def _close(self, ended: Ended) -> None:
         if self._state is not State.ENDED:
+            self._recorder.note(Event.ENDED, ended.reason)
             self._drop_group()
-            self._set_state(State.ENDED)
+            self._course.set(State.ENDED)
             self._out.add(Announce(False))
             self._out.add(ended)
-
-    def _set_state(self, state: State) -> None:
-        self._state = state
-        self._out.changed()

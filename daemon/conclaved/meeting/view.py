@@ -52,6 +52,8 @@ class MeetingView:
     """In how many seconds the device leaves for that reason, unless it has passed."""
     is_kept_waiting: bool = False
     """ASKING, and nobody has answered for some seconds: a person has to decide."""
+    waits_for: str = ""
+    """OFFERING, and why the way in is not taken though it is open; empty if nothing holds it up."""
     news: tuple[str, ...] = ()
     """What has happened in the last minute, the latest last."""
     alarms: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """From the parts of a session to the one value that panel and D-Bus show."""
 
+from conclaved.meeting.entering import Entering
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.joining import Joining
 from conclaved.meeting.membership import Membership
@@ -14,6 +15,7 @@ def view_of(
     own: OwnSide,
     member: Membership,
     joining: Joining,
+    entering: Entering,
     hosting: Hosting,
     minding: Minding,
     out: Outbox,
@@ -48,6 +50,7 @@ def view_of(
         minds=minding.reason,
         leaving_in_s=minding.leaving_in_s,
         is_kept_waiting=joining.is_kept_waiting,
+        waits_for=entering.waits_for if state is State.OFFERING else "",
         news=out.news,
         alarms=out.alarms,
     )

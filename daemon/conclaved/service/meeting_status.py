@@ -28,6 +28,7 @@ def lock_of(view: MeetingView) -> str:
 def meeting_status(view: MeetingView) -> MeetingStatus:
     """A meeting for D-Bus."""
     notices = view.alarms + ((f"not sending: {view.behind}",) if view.behind else ())
+    notices += (f"waiting: {view.waits_for}",) if view.waits_for else ()
     if len(view.participants) > 1 and not any(p.role is Role.HOST for p in view.participants):
         notices += (NO_HOST,)
     waits_for_a_person = view.state is State.ASKING and view.is_kept_waiting
