@@ -3,6 +3,7 @@
 import json
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from conclave_provisioning.cli import main
 from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.identity import SoftwareSigner, jws
+from conclaved.meeting.audit import MAX_ENTRIES, Entry, Event, Record
 from tests.bus.fake_room import AUDITS, FakeRoom
 from tests.cli.conftest import Cli
 from tests.pki import TestAuthority
@@ -21,27 +23,25 @@ SIGNER = SoftwareSigner.generate()
 NAME = "room.example.com"
 CHAIN = TestAuthority("Branch", parent=ROOT).issue(SIGNER.public_key, dns=[NAME])
 BEGAN = int(time.time()) - 60
-ENTRIES = [
-    {"seq": 1, "time": BEGAN, "event": "joined", "epoch": 0, "name": NAME, "assurance": "verified",
-     "role": "host", "cause": "it began the meeting"},
-    {"seq": 2, "time": BEGAN + 5, "event": "joined", "epoch": 1, "name": "ana@example.org",
-     "assurance": "provider", "role": "guest", "cause": "admitted by room.example.com"},
-    {"seq": 3, "time": BEGAN + 5, "event": "code_epoch", "epoch": 1, "transcript": "ab" * 32},
-]  # fmt: skip
-CONTENT: dict[str, Any] = {
-    "version": 1,
-    "meeting": "00" * 16,
-    "title": "Weekly",
-    "room": NAME,
-    "service": "wss://hub.example.com",
-    "entries": ENTRIES,
-}
+ENTRIES = (
+    Entry(1, BEGAN, Event.JOINED, 0, NAME, "verified", "host", "it began the meeting"),
+    Entry(2, BEGAN + 5, Event.JOINED, 1, "ana@example.org", "provider", "guest", f"admitted by {NAME}"),
+    Entry(3, BEGAN + 5, Event.CODE_EPOCH, 1, transcript="ab" * 32),
+)
+MADE = Record(bytes(16), "Weekly", "wss://hub.example.com", NAME, ENTRIES)
+CONTENT: dict[str, Any] = json.loads(MADE.payload())
+ENTRY = CONTENT["entries"][0]
 
 
-def signed(payload: Any = CONTENT, typ: str = "conclave-audit+jws", **changes: Any) -> str:
-    if changes:
-        payload = {**CONTENT, **changes}
-    return jws.sign(json.dumps(payload).encode(), SIGNER, CHAIN, typ=typ)
+def signed(record: Record = MADE, **changes: Any) -> str:
+    """A record as a room signs it."""
+    return replace(record, **changes).sign(SIGNER, CHAIN)
+
+
+def bent(payload: Any = CONTENT, typ: str = "conclave-audit+jws", **changes: Any) -> str:
+    """What no room would sign, signed rightly."""
+    content = {**CONTENT, **changes} if changes else payload
+    return jws.sign(json.dumps(content).encode(), SIGNER, CHAIN, typ=typ)
 
 
 RECORD = signed()
@@ -126,15 +126,15 @@ def without(field: str) -> dict[str, Any]:
         (RECORD.rpartition(".")[0], 9, "the record is not a signed token; "),
         ("", 9, "the record is not a signed token; "),
         ("é\x00", 9, "the record is not a signed token; "),
-        (signed(typ="conclave-invitation+jws"), 9, "not of type conclave-audit+jws; "),
+        (bent(typ="conclave-invitation+jws"), 9, "not of type conclave-audit+jws; "),
         (signed(room="other.example.com"), 9, "is of other.example.com, but room.example.com signed it; "),
-        (signed(version=2), 2, "of a version that this conclavectl does not know; read it with a newer"),
-        (signed(entries=[{**ENTRIES[0], "time": BEGAN - 10**8}]), 9, "that was not valid then; "),
-        (signed(without("entries")), 9, "the record does not hold what it should; "),
-        (signed(entries=[7]), 9, "the record does not hold what it should; "),
-        (signed(entries=[{**ENTRIES[0], "epoch": "1"}]), 9, "the record does not hold what it should; "),
-        (signed(entries=[{**ENTRIES[0], "time": 1e9}]), 9, "the record does not hold what it should; "),
-        (signed([]), 9, "the record does not hold what it should; "),
+        (bent(version=2), 2, "of a version that this conclavectl does not know; read it with a newer"),
+        (signed(entries=(replace(ENTRIES[0], time=BEGAN - 10**8),)), 9, "that was not valid then; "),
+        (bent(without("entries")), 9, "the record does not hold what it should; "),
+        (bent(entries=[7]), 9, "the record does not hold what it should; "),
+        (bent(entries=[{**ENTRY, "epoch": "1"}]), 9, "the record does not hold what it should; "),
+        (bent(entries=[{**ENTRY, "time": 1e9}]), 9, "the record does not hold what it should; "),
+        (bent([]), 9, "the record does not hold what it should; "),
     ],
 )
 def test_a_record_that_is_not_genuine_fails_with_one_clear_line(
@@ -166,6 +166,24 @@ def test_a_record_that_has_lost_its_beginning_says_so(
     assert "! entries before number 2 are not kept: there were too many" in capfd.readouterr().out
 
 
+def test_a_record_of_the_greatest_length_is_checked_as_well(
+    tmp_path: Path, anchor: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = tuple(replace(ENTRIES[1], seq=seq, cause="c" * 300) for seq in range(1, MAX_ENTRIES + 1))
+    assert verify(signed(entries=entries), tmp_path, "--anchor", anchor, "--json") == 0
+    assert len(json.loads(capfd.readouterr().out)["record"]["entries"]) == MAX_ENTRIES
+
+
+@pytest.mark.parametrize("event", Event)
+def test_every_kind_of_event_is_told(
+    event: Event, tmp_path: Path, anchor: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert verify(signed(entries=(replace(ENTRIES[1], event=event),)), tmp_path, "--anchor", anchor) == 0
+    line = capfd.readouterr().out.splitlines()[-1]
+    assert "_" not in line
+    assert "ana@example.org" in line
+
+
 def test_one_of_several_anchors_is_enough(tmp_path: Path, anchor: str) -> None:
     (tmp_path / "other.pem").write_text(STRANGER.root_pem)
     assert verify(RECORD, tmp_path, "--anchor", str(tmp_path / "other.pem"), "--anchor", anchor) == 0
@@ -181,8 +199,8 @@ def test_what_a_record_says_cannot_touch_the_terminal(
     tmp_path: Path, anchor: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     hostile = "evil\x1b]0;owned\x07\u202e[bold]"
-    entries = [{**ENTRIES[0], "name": hostile, "event": hostile, "cause": hostile}]
-    assert verify(signed(title=hostile, entries=entries), tmp_path, "--anchor", anchor) == 0
+    entries = [{**ENTRY, "name": hostile, "event": hostile, "cause": hostile}]
+    assert verify(bent(title=hostile, entries=entries), tmp_path, "--anchor", anchor) == 0
     assert not {"\x1b", "\x07", "\u202e"} & set(capfd.readouterr().out)
 
 
