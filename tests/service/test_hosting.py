@@ -1,10 +1,12 @@
 """Two rooms in one meeting: what the host's people and admins may do, from the panel and from outside."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from conclave_hal.panel import ActionKind, PanelAction
 from conclave_provisioning.enrollment import Certificate, Enrollment
 from conclaved.bus.room import EnrollmentRequest, MeetingRequest, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
-from conclaved.identity import Signer
+from conclaved.identity import Signer, jws
 from tests.conference.hubs import listening, make_tls
 from tests.service.rooms import DEADLINE_S, PUBLIC_CA, TestRoom, running_room
 
@@ -184,6 +186,32 @@ async def test_a_room_that_enrolls_in_mid_meeting_goes_on_with_its_new_certifica
         assert status.lock == "locked"
     # What it takes to come back is that of the key that the room has now.
     assert (pair.guest.resume_file.read_bytes() != resumption) is is_new_key
+
+
+def said_in(token: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """A record, its signature checked, and what happened to whom."""
+    record = json.loads(jws.verify(token, typ="conclave-audit+jws", max_bytes=len(token)).payload)
+    return record, [(entry["event"], entry.get("name", "")) for entry in record["entries"]]
+
+
+async def test_a_room_signs_a_record_of_its_meeting_and_keeps_it(pair: Pair) -> None:
+    host = pair.host.room
+    code, running = host.meeting().security_code, await host.audit("")
+    record, events = said_in(running)
+    assert (record["title"], record["room"]) == ("Weekly", HOST)
+    assert ("joined", GUEST) in events
+    assert code.split()[0] not in running
+    await host.end_for_all()
+    await until(pair.host, lambda: host.meeting().state == "left")
+    record, events = said_in(await host.audit(""))
+    assert events[-1][0] == "ended"
+    (name,) = await host.list_audits()
+    assert said_in(await host.audit(name)) == (record, events)
+
+
+async def test_a_record_that_is_not_there_is_not_found(pair: Pair) -> None:
+    for which in ("../policy", "20300317T174640Z-00010203"):
+        assert (await refused(pair.host.room.audit(which))).kind is RoomErrorKind.NOT_FOUND
 
 
 async def test_a_last_host_that_leaves_hands_over(pair: Pair) -> None:

@@ -26,16 +26,18 @@ from conclaved.conference.errors import ConferenceError, NotFoundError
 from conclaved.conference.hub_client import HubClient, client_context
 from conclaved.identity import BelievedClock
 from conclaved.media import MediaEngine
-from conclaved.meeting import Admission, Link, MeetingError, OwnIdentity, OwnRules, Session, State
+from conclaved.meeting import Admission, Link, MeetingError, OwnIdentity, OwnRules, Record, Session, State
 from conclaved.meeting.events import Ended
 from conclaved.meeting.membership import SFRAME_SUITE
 from conclaved.meeting.roster import Assess
 from conclaved.service import invitations
+from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles, audit_name
 from conclaved.service.config import Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.meeting_runner import FAULT, MeetingRunner
 from conclaved.service.meeting_status import meeting_status
 from conclaved.service.panel_view import LEFT
+from conclaved.service.recording import Recording
 from conclaved.service.resume_file import ResumeFile, Resumption
 from conclaved.sframe import MediaKeyring
 
@@ -99,12 +101,15 @@ class Attending:
         self._changed = changed
         self._pause = pause
         self._file = ResumeFile(config.runtime_directory / "meeting.json")
+        self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
         self._remembered: Resumption | None = None
         self._random = SystemRandom()
         self._task: asyncio.Task[None] | None = None
         self.status = IDLE
         self.runner: MeetingRunner | None = None
         self.engine: MediaEngine | None = None
+        self.recording: Recording[Record] | None = None
+        """The record of the present meeting."""
 
     # -- what is asked for ----------------------------------------------------------------------
 
@@ -230,7 +235,7 @@ class Attending:
             self.runner.rules_changed(self._part.rules())
             if identity.chain != entry.identity.chain:
                 self.runner.identity_changed(identity)
-            ended = await self.runner.run()
+            ended = await self._run(entry, self.runner)
             reason = _why(ended)
             log.info("meeting ended: %s", ended.reason)
         except RoomError as error:
@@ -241,9 +246,26 @@ class Attending:
             reason = _why(FAULT)
         finally:
             self._file.remove()
-            self.runner = self.engine = None
+            self.runner = self.engine = self.recording = None
             self._mute()
             self._show(replace(IDLE, state="left", title=self.status.title, left_reason=reason))
+
+    async def _run(self, entry: _Entry, runner: MeetingRunner) -> Ended:
+        """Run the meeting, and keep its record on disk."""
+        name = audit_name(self._wall(), entry.session.record.meeting_id)
+        self.recording = recording = Recording[Record](self._audits, name, self._sign)
+        keeping = asyncio.create_task(recording.run())
+        try:
+            return await runner.run()
+        finally:
+            keeping.cancel()
+            recording.note(runner.record)
+            await asyncio.gather(keeping, return_exceptions=True)
+            await recording.write()
+
+    async def _sign(self, record: Record) -> str:
+        identity = await self._part.identity()
+        return await asyncio.to_thread(record.sign, identity.signer, identity.chain)
 
     async def _follow(
         self, link: Link, identity: OwnIdentity, token: str, admission: Admission | None = None
@@ -336,6 +358,8 @@ class Attending:
         if runner is None:
             return
         view, ended = runner.view(), runner.ended
+        if self.recording is not None:
+            self.recording.note(runner.record)
         if view.state is not State.ENDED:
             if view.state is State.IN_GROUP and not view.is_leaving:
                 self._remember(entry, runner.admission)

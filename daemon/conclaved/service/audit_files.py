@@ -13,6 +13,8 @@ from pathlib import Path
 
 from conclaved.identity.atomic_file import write_atomically
 
+AUDIT_DIRECTORY = "audit"
+"""In the state directory."""
 KEPT = 100
 SUFFIX = ".jws"
 KEPT_BYTES = 64 * 1024 * 1024

@@ -18,7 +18,16 @@ from typing import Protocol
 from conclaved.conference.base import Carrier
 from conclaved.conference.errors import ConferenceError
 from conclaved.media import MediaError
-from conclaved.meeting import Admission, LocalError, MeetingView, OwnIdentity, OwnRules, Session, State
+from conclaved.meeting import (
+    Admission,
+    LocalError,
+    MeetingView,
+    OwnIdentity,
+    OwnRules,
+    Record,
+    Session,
+    State,
+)
 from conclaved.meeting.events import (
     Announce,
     BadInput,
@@ -98,6 +107,11 @@ class MeetingRunner:
     def admission(self) -> Admission | None:
         """This device's admission, once it has one: with it the device may come back."""
         return self._session.admission
+
+    @property
+    def record(self) -> Record:
+        """What the session has written down."""
+        return self._session.record
 
     async def run(self) -> Ended:
         """Run until the session ends, or until cancelled: then every key is dropped all the same."""

@@ -44,7 +44,7 @@ class Recording(Generic[R]):
 
     def note(self, record: R) -> None:
         """The record as it is now."""
-        if record != self._newest:
+        if record is not self._newest:
             self._newest = record
             self._grown.set()
 
@@ -58,7 +58,7 @@ class Recording(Generic[R]):
 
     async def write(self) -> None:
         """Write what is new, now. Raises nothing that a meeting would end by."""
-        if self._newest is None or self._newest == self._written:
+        if self._newest is None or self._newest is self._written:
             return
         try:
             await self.token()

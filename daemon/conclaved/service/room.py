@@ -35,6 +35,7 @@ from conclaved.identity import (
     AnchorError,
     Assurance,
     BelievedClock,
+    IdentityError,
     KeyStore,
     TrustFile,
     TrustStore,
@@ -44,6 +45,7 @@ from conclaved.identity import (
 from conclaved.meeting import Level, LocalError, MeetingError, OwnIdentity, OwnRules
 from conclaved.service import invitations
 from conclaved.service.attending import Attending, Part
+from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.config import Config
 from conclaved.service.enrolling import Enrolling
 from conclaved.service.hardware import Hardware
@@ -81,6 +83,7 @@ class ConclaveRoom:
         self._keys = keys
         self._trust_file = trust
         self._trust = trust.load()
+        self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
         self._policy_file = policy
         self._policy = policy.load()
         self._clock = clock
@@ -299,11 +302,29 @@ class ConclaveRoom:
 
     async def list_audits(self) -> tuple[str, ...]:
         """See `Room`."""
-        return ()
+        return await asyncio.to_thread(self._audits.names)
 
     async def audit(self, which: str) -> str:
         """See `Room`."""
-        raise RoomError(RoomErrorKind.NOT_FOUND, "there is no such record of a meeting")
+        recording = self._attending.recording
+        try:
+            token = None
+            if recording is not None and which in ("", recording.name):
+                token = await recording.token()
+            if token is None:
+                name = which or next(iter(await self.list_audits()), "")
+                token = await asyncio.to_thread(self._audits.read, name)
+        except (IdentityError, OSError) as error:
+            raise RoomError(
+                RoomErrorKind.FAILED, f"the record cannot be read or signed: {error}", hint="try again"
+            ) from error
+        if token is None:
+            raise RoomError(
+                RoomErrorKind.NOT_FOUND,
+                "there is no such record of a meeting",
+                hint="see: conclavectl meeting audit --list",
+            )
+        return token
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         """See `Room`."""
