@@ -6,7 +6,7 @@ from conclaved.meeting import GroupRuleError, Level, Role, State
 from conclaved.meeting.events import CarrierEvent, Effect, Entry, SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
 from tests.meeting.insider import Insider
-from tests.meeting.simulated_service import Client, Meeting, Room, agree, identity
+from tests.meeting.simulated_service import Client, Meeting, Room, SimulatedService, agree, identity
 
 A, B = identity("a.example.com"), identity("b.example.com")
 OTHER_HOST, LATE = identity("other-host.example.com"), identity("late.example.com")
@@ -367,3 +367,39 @@ def test_a_host_founds_the_meeting_though_the_log_is_shorter_than_it_was(is_noti
     a = meeting.room(A)
     service.run(4)
     agree(host, a)
+
+
+def test_members_find_together_again_when_the_service_cuts_the_log_and_tells_nobody() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    service = meeting.service
+    service.run(4)
+    del service.log[1:]
+    b = meeting.room(B)
+    service.run(70)
+    agree(host, a, b)
+    assert host.may_send()
+    assert a.may_send()
+
+
+def test_who_was_shown_a_log_of_its_own_comes_back_when_the_service_shows_it_the_others() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a, b = (meeting.room(who) for who in (meeting.host, A, B))
+    service = meeting.service
+    service.run(4)
+    agree(host, a, b)
+    apart = SimulatedService(service.clock)
+    apart.log = list(service.log)
+    service.rooms.remove(b)
+    apart.rooms.append(b)
+    b.service = apart
+    for _ in range(250):
+        service.run(0.1)
+        apart.clock.now -= 0.1
+        apart.run(0.1)
+    assert host.names() == a.names() == {"host.example.com", "a.example.com"}
+    apart.rooms.remove(b)
+    service.rooms.append(b)
+    b.service = service
+    service.run(30)
+    agree(host, a, b)

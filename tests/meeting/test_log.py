@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conclaved.meeting.log import ASK_AGAIN_S, ASK_FOR_MORE_S, DOUBT_S, MAX_WAITING_ENTRIES, Log
+from conclaved.meeting.log import ASK_AGAIN_S, ASK_FOR_MORE_S, DOUBT_S, GONE_S, MAX_WAITING_ENTRIES, Log
 from tests.meeting.cast import PATIENT
 
 
@@ -171,7 +171,7 @@ def log_of(*entries: bytes) -> Log:
 def test_after_a_new_connection_the_newest_entry_is_asked_for_again() -> None:
     log = log_of(b"0", b"1")
     assert log.ask_from == 2
-    log.reconnected()
+    log.reconnected(0.0)
     assert log.ask_from == 1
     assert not log.is_another(1, b"1")
     assert log.ask_from == 2
@@ -179,17 +179,17 @@ def test_after_a_new_connection_the_newest_entry_is_asked_for_again() -> None:
 
 def test_another_entry_in_its_place_shows_another_log() -> None:
     log = log_of(b"0", b"1")
-    log.reconnected()
+    log.reconnected(0.0)
     assert not log.is_another(0, b"x")
     assert log.is_another(1, b"x")
 
 
 def test_entries_of_another_log_that_come_before_the_answer_do_not_hide_it() -> None:
     log = log_of(b"0", b"1")
-    log.reconnected()
+    log.reconnected(0.0)
     log.arrive(2, b"of another", 1.0)
     assert drain(log) == [b"of another"]
-    log.reconnected()
+    log.reconnected(0.0)
     assert log.ask_from == 1
     assert log.is_another(1, b"x")
 
@@ -206,7 +206,7 @@ def test_who_comes_in_later_learns_the_entry_before_by_asking_for_it() -> None:
     assert log.ask_from == 4
     assert not log.is_another(4, b"4")
     assert log.ask_from == 5
-    log.reconnected()
+    log.reconnected(0.0)
     assert log.is_another(4, b"x")
 
 
@@ -217,3 +217,23 @@ def test_who_comes_in_and_has_the_entry_before_already_need_not_ask() -> None:
     log.skip_to(5)
     assert log.ask_from == 5
     assert drain(log) == [b"5"]
+
+
+def test_a_log_in_doubt_is_asked_every_second_until_its_newest_entry_is_seen_again() -> None:
+    log = log_of(b"0", b"1")
+    assert not log.asks_again(0.0)
+    log.doubt(0.0)
+    assert log.asks_again(ASK_AGAIN_S)
+    assert log.asks_again(2 * ASK_AGAIN_S)
+    assert not log.is_another(1, b"1")
+    assert not log.asks_again(3 * ASK_AGAIN_S)
+
+
+def test_a_newest_entry_that_is_asked_for_in_vain_is_gone() -> None:
+    log = log_of(b"0", b"1")
+    log.doubt(1.0)
+    log.doubt(5.0)
+    assert not log.is_gone(1.0 + GONE_S - 0.1)
+    assert log.is_gone(1.0 + GONE_S)
+    log.reconnected(16.0)
+    assert not log.is_gone(16.0 + GONE_S - 0.1)

@@ -161,12 +161,12 @@ class Director:
         world.say("MEETING", "all faults end")
         for number in list(self._running):
             self._end_fault(number)
+        world.chair.wants_in = True
         for device in world.devices:
             if isinstance(device, Insider):
                 device.is_evil = False
             if device.session is None and device.wants_in:
                 device.start()
-        world.chair.wants_in = True
         self._calm_since = world.loop.now
         world.loop.after(0.3, self._wait)
 

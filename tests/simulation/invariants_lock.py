@@ -55,7 +55,15 @@ class LockInvariants:
 
     def on_view(self, device: "Device", view: MeetingView) -> None:
         """A device shows that it is behind, or not."""
-        if self.is_quiet and device.is_honest and device.wants_in:
+        if self.is_quiet and device.is_honest and device.wants_in and not self._misses_somebody(device):
             self.judge.count(MUTED)
             if view.behind:
                 self.judge.broken(MUTED, f"{device.label} is behind: {view.behind}")
+
+    def _misses_somebody(self, device: "Device") -> bool:
+        """Whether one whose beacons it needs is not there: an offer may be taken of one who has left."""
+        if device.stay is None:
+            return True
+        epoch = self.world.truth.epochs[device.stay.transcript]
+        others = (self.world.device_of(epoch.keys[leaf]) for leaf in epoch.expected)
+        return any(other is None or not other.is_in for other in others)

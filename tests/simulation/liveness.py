@@ -24,11 +24,13 @@ def what_is_wrong(world: "World") -> str:
     if len(transcripts) > 1:
         return f"{len(transcripts)} histories among {', '.join(device.label for device in wanted)}"
     epoch = world.truth.epochs[transcripts.pop()]
-    for key in sorted(epoch.members):
+    for leaf, key in epoch.keys.items():
         who = world.device_of(key)
         if who is None:
             return "a stranger is in"
-        # One that left and whose goodbye was lost stays on the roster, unheard.
+        # One that left and whose goodbye was lost stays on the roster, unheard, unless it is to be heard.
+        if not who.is_in and leaf in epoch.expected:
+            return f"{who.label} has not been cleared away"
         if not who.wants_in and who.is_running and who.label not in world.director.thrown_out:
             return f"{who.label} is still in"
     return ""

@@ -100,6 +100,7 @@ class Watch:
         self._offline_since: float | None = None
         self._online_since = now
         self._gap_since: float | None = None
+        self._stranger_at: float | None = None
 
     def __repr__(self) -> str:
         return f"Watch(beacons={sorted(self._senders)})"
@@ -135,6 +136,14 @@ class Watch:
         if self._unknown_since is None or now - self._unknown_last > UNKNOWN_PAUSE_S:
             self._unknown_since = now
         self._unknown_last = now
+
+    def stranger(self, now: float) -> None:
+        """A live message could not be opened: junk, an old one, or of a group that has another log."""
+        self._stranger_at = now
+
+    def has_heard_strangers(self, now: float) -> bool:
+        """Whether that was lately: worth a look at the log, and no more than that."""
+        return self._stranger_at is not None and now - self._stranger_at <= UNKNOWN_PAUSE_S
 
     def connection(self, is_online: bool, now: float) -> None:
         """The carrier lost or found the service."""

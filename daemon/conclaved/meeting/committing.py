@@ -381,7 +381,8 @@ class Committing:
             return
         self._own_leaf.look(group.leaf(group.own_leaf_index), now)
         due_at = self.due_at
-        if due_at is None or not self._log.is_drained or now < self._pause_until:
+        is_log_in_order = self._log.is_drained and not self._log.is_in_doubt
+        if due_at is None or not is_log_in_order or now < self._pause_until:
             return
         if self._rank(group) and not self._member.is_alone:
             self._own_leaf.propose(group, lambda: self._member.group)

@@ -55,6 +55,7 @@ class Hearing:
         except OwnMessage:
             return
         except WrongEpoch as error:
+            self._watch.stranger(now)
             if error.epoch > group.epoch:
                 self._watch.unknown_epoch(now)
         except (MlsError, RemoteError) as error:
@@ -62,6 +63,7 @@ class Hearing:
                 # Forged; or of this epoch's number in another group, which a commit that only some have
                 # taken leads to.
                 self._watch.unknown_epoch(now)
+            self._watch.stranger(now)
             self._out.bad_input(error)
 
     def _open(self, group: Group, data: bytes, now: float) -> None:

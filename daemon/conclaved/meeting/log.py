@@ -2,7 +2,8 @@
 
 A service that has lost a log begins another one, and the others may have filled that as far as ours
 before we are back: the numbers alone do not tell the two apart. So the newest entry behind us is
-remembered by its hash, and asked for again after each new connection.
+remembered by its hash, and asked for again after each new connection, and whenever something is wrong
+that another log would explain.
 """
 
 import hashlib
@@ -15,6 +16,8 @@ ASK_AGAIN_S = 1.0
 ASK_FOR_MORE_S = 5.0
 """How often to ask for what comes next though nothing is seen to be missing: the last entry may have
 been lost, and nothing that comes after it shows that."""
+GONE_S = 15.0
+"""How long the newest entry is asked for, again and again, before it is taken to be there no more."""
 GIVE_UP_S = 10.0
 """How long entries wait for one that is missing. They are dropped then, and come again if they are real:
 a replay begins with the missing one."""
@@ -42,7 +45,8 @@ class Log:
         self._newest: tuple[int, bytes] | None = None
         """Sequence number and SHA-256 of the entry before the next one, once that has been seen."""
         self._in_question: tuple[int, bytes] | None = None
-        """What the newest entry was when the connection was lost, until it is seen again."""
+        """What the newest entry was when the log came into doubt, until it is seen again."""
+        self._doubted_at = 0.0
 
     def __repr__(self) -> str:
         return f"Log(next={self.next_sequence}, {len(self._waiting)} waiting)"
@@ -76,9 +80,24 @@ class Log:
             return self._in_question[0]
         return self.next_sequence if self._newest is not None else max(0, self.next_sequence - 1)
 
-    def reconnected(self) -> None:
+    def reconnected(self, now: float) -> None:
         """There is a new connection: the log may be another one now, until the newest entry is seen again."""
-        self._in_question = self._in_question or self._newest
+        self.doubt(now)
+        self._doubted_at = now
+
+    def doubt(self, now: float) -> None:
+        """The log may be another one than ours, or shorter, until the newest entry is seen again."""
+        if self._in_question is None:
+            self._in_question, self._doubted_at = self._newest, now
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the newest entry has to be seen again first."""
+        return self._in_question is not None
+
+    def is_gone(self, now: float) -> bool:
+        """Whether the newest entry was asked for in vain for so long that the service has it no more."""
+        return self._in_question is not None and now - self._doubted_at >= GONE_S
 
     def is_another(self, sequence: int, data: bytes) -> bool:
         """Whether an entry shows that the service has another log now than before the connection was lost."""
@@ -122,7 +141,8 @@ class Log:
             self.gap_since = self._gave_up_at = None
         if self._asked is None:
             self._asked = now
-        if now - self._asked < (ASK_AGAIN_S if is_missing else ASK_FOR_MORE_S):
+        is_urgent = is_missing or self._in_question is not None
+        if now - self._asked < (ASK_AGAIN_S if is_urgent else ASK_FOR_MORE_S):
             return False
         self._asked = now
         return True

@@ -282,8 +282,7 @@ class Session:
                 if not self._log.has(sequence) and is_founding_commit(data):
                     self._joining.others_heard = now
                 if self._log.is_another(sequence, data) and self._state is State.IN_GROUP:
-                    self._log.start(self._log.next_sequence)
-                    self._rejoin(LOST_LOG)
+                    self._lose_log()
                 elif self._log.arrive(sequence, data, now):
                     self._out.add(Replay(self._log.next_sequence))
             case Lobby(data=data):
@@ -298,7 +297,9 @@ class Session:
                     self._drop_group()
                     self._log.start(0)
                     self._entering.offer()
-                self._out.add(Replay(self._log.next_sequence))
+                elif self._state is State.IN_GROUP:
+                    self._log.doubt(now)
+                self._out.add(Replay(self._log.ask_from))
             case PublishResult():
                 pass
             case Leader(is_self=is_self):
@@ -335,7 +336,7 @@ class Session:
             if head < self._log.next_sequence:
                 self._restart(LOST_LOG)
             else:
-                self._log.reconnected()
+                self._log.reconnected(now)
                 self._out.add(Replay(self._log.ask_from))
         may_found_now = head == 0 and self._own.may_found
         if self._state is State.CONNECTING or (self._state is State.OFFERING and may_found_now):
@@ -432,6 +433,10 @@ class Session:
         if self._state is State.CONNECTING:
             self._entering.found_or_offer()
 
+    def _lose_log(self) -> None:
+        self._log.start(self._log.next_sequence)
+        self._rejoin(LOST_LOG)
+
     def _restart(self, why: str) -> None:
         self._out.tell(f"{why}; joining anew")
         self._out.add(GroupLeft())
@@ -449,6 +454,8 @@ class Session:
         if self._state is not State.ENDED:
             self._pump(now)
             if self._log.asks_again(now):
+                if self._behind or self._watch.has_heard_strangers(now):
+                    self._log.doubt(now)
                 self._out.add(Replay(self._log.ask_from))
             self._watch.gap(self._log.gap_since)
             self._member.expire(now)
@@ -492,6 +499,9 @@ class Session:
         is_left_behind = self._watch.is_in_doubt(now) and bool(self._commits.unopened_by)
         if self._watch.is_lost(now) or is_left_behind:
             self._rejoin(self._commits.why_lost or f"this room could not follow: {self._behind}")
+            return
+        if self._is_connected and self._log.is_gone(now):
+            self._lose_log()
             return
         if self._leaving.is_over(now):
             self._close(self._leaving.farewell)
