@@ -66,7 +66,7 @@ async def test_the_rooms_record_is_shown_with_who_signed_it(room: FakeRoom, cli:
     signer, meeting, _, *lines = (await cli("meeting", "audit")).out.splitlines()
     assert signer == "signed by room.example.com"
     assert meeting == f"meeting Weekly ({'00' * 16}) at wss://hub.example.com"
-    assert [line.split()[3] for line in lines] == ["joined", "joined", "new"]
+    assert [line.split()[2] for line in lines] == ["joined", "joined", "new"]
     assert "joined ana@example.org not verified guest 1" in " ".join(lines[1].split())
     assert "abababababababab" in lines[2]
     assert room.done == [("audit", "")]

@@ -1,5 +1,8 @@
 """What a host says on its command line is done when the command ends, in every room."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.demo.stage import RoomProcess, Stage, until
@@ -40,6 +43,26 @@ async def test_a_host_removes_forgives_appoints_and_ends_from_its_command_line(i
     assert (await berlin.ctl("meeting", "end", "--yes"))["title"] == "Review"
     ended = await until_left(atrium)
     assert ended == f"{berlin.name} ended the meeting for all"
+
+    # Both rooms' records, checked with nothing but the root certificate, tell one story.
+    anchor = it.folder / "public-root.pem"
+    first, second = [await checked_record(room, anchor) for room in (atrium, berlin)]
+    happened = [(entry["event"], entry.get("name")) for entry in first]
+    assert happened.index(("joined", berlin.name)) < happened.index(("removed", berlin.name))
+    shared = [
+        {entry["epoch"]: entry["transcript"] for entry in entries if entry["event"] == "code_epoch"}
+        for entries in (first, second)
+    ]
+    assert shared[0].items() >= shared[1].items() != set()
+
+
+async def checked_record(room: RoomProcess, anchor: Path) -> list[dict[str, Any]]:
+    """The entries of the record of a room's last meeting, saved and then checked."""
+    file = anchor.parent / f"{room.name}.jws"
+    await room.ctl("meeting", "audit", "--out", str(file))
+    checked = await room.ctl("meeting", "audit", "--verify", str(file), "--anchor", str(anchor))
+    assert checked["signer"]["name"] == room.name
+    return list(checked["record"]["entries"])
 
 
 async def until_left(room: RoomProcess) -> str:

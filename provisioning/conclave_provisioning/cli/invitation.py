@@ -130,10 +130,10 @@ def read_file(content: bytes, name: str, now: float) -> WayIn:
     return WayIn(link, token)
 
 
-def moment(seconds: int) -> str:
-    """A time as people read it, to the minute."""
+def moment(seconds: int, form: str = "%Y-%m-%d %H:%M UTC") -> str:
+    """A time as people read it: to the minute, if `form` says nothing else."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return datetime.fromtimestamp(seconds, UTC).strftime(form)
     except (ValueError, OverflowError, OSError):
         return f"second {seconds}"
 

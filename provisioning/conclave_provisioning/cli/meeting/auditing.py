@@ -172,17 +172,17 @@ def _print(record: "AuditRecord", output: Output) -> None:
         )
     rows = [
         (
-            moment(entry.time),
+            moment(entry.time, "%Y-%m-%d %H:%M:%S"),
             WORDS.get(entry.event, entry.event),
             entry.name,
             (assurance_words(entry.assurance), ASSURANCE_STYLES.get(entry.assurance, "red"))
             if entry.assurance
             else "",
             entry.role,
-            str(entry.epoch),
+            str(entry.epoch or ""),
             entry.transcript[:SHORT_FINGERPRINT],
             entry.cause,
         )
         for entry in record.entries
     ]
-    output.table(("time", "what", "who", "assurance", "role", "epoch", "group", "why"), rows)
+    output.table(("time (UTC)", "what", "who", "assurance", "role", "epoch", "group", "why"), rows)
