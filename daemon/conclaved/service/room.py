@@ -53,12 +53,10 @@ from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
 from conclaved.service.policy_file import PolicyFile
+from conclaved.service.pressing import Presses
 from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
-
-NOT_DONE_S = 10.0
-"""How long the panel says why a press had no effect."""
 
 
 class ConclaveRoom:
@@ -89,7 +87,7 @@ class ConclaveRoom:
         self._clock = clock
         self._subscribers: list[tuple[set[Topic], asyncio.Event]] = []
         self._panel_wake = asyncio.Event()
-        self._not_done = ""
+        self._presses = Presses(self._panel_wake.set)
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
         self._enrolling = Enrolling(
             config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
@@ -168,8 +166,8 @@ class ConclaveRoom:
     def panel(self, serial: int) -> PanelView:
         """What the panel shows now."""
         meeting = self.meeting()
-        if self._not_done:
-            meeting = replace(meeting, notices=(*meeting.notices, self._not_done))
+        if self._presses.not_done:
+            meeting = replace(meeting, notices=(*meeting.notices, self._presses.not_done))
         return panel_view(serial, self._enrolling.domain, meeting, self.hardware())
 
     async def changes(self) -> AsyncIterator[frozenset[Topic]]:
@@ -343,54 +341,9 @@ class ConclaveRoom:
                 self._hardware.camera_muted = action.kind is ActionKind.MUTE_CAMERA
             case ActionKind.MUTE_MICROPHONE | ActionKind.UNMUTE_MICROPHONE:
                 self._hardware.microphone_muted = action.kind is ActionKind.MUTE_MICROPHONE
-            case _:
-                self._decide(action)
+            case _ if self._attending.runner is not None:
+                self._presses.press(action, self._attending.runner, self.meeting())
         self._switched()
-
-    def _decide(self, action: PanelAction) -> None:
-        runner = self._attending.runner
-        if runner is None or not self._stands(action):
-            return
-        try:
-            match action.kind:
-                case ActionKind.ADMIT:
-                    runner.admit(action.request_id)
-                case ActionKind.DENY:
-                    runner.deny(action.request_id)
-                case ActionKind.KICK:
-                    runner.kick(action.leaf)
-                case ActionKind.ALLOW_BACK:
-                    runner.allow_back(action.request_id)
-                case ActionKind.COMPARED | ActionKind.NOT_COMPARED:
-                    runner.compare(action.leaf, is_compared=action.kind is ActionKind.COMPARED)
-                case ActionKind.HAND_OVER:
-                    runner.hand_over(action.leaf)
-                case ActionKind.END_FOR_ALL:
-                    runner.end_for_all()
-        except MeetingError as error:
-            log.warning("the panel asked in vain: %s", error)
-            self._say_not_done(f"not done: {error}; {error.hint}" if error.hint else f"not done: {error}")
-
-    def _say_not_done(self, notice: str) -> None:
-        """People who pressed something hear why it did not happen."""
-        self._not_done = notice
-
-        def forget() -> None:
-            if self._not_done == notice:
-                self._not_done = ""
-                self._panel_wake.set()
-
-        asyncio.get_running_loop().call_later(NOT_DONE_S, forget)
-        self._panel_wake.set()
-
-    def _stands(self, action: PanelAction) -> bool:
-        """Whether who was pressed, and the code that was compared, are still those of the meeting."""
-        meeting = self.meeting()
-        if action.leaf >= 0 and (action.leaf, action.name) not in {
-            (p.leaf, p.name) for p in meeting.participants
-        }:
-            return False
-        return action.code_epoch in (0, meeting.code_epoch)
 
     async def run(self) -> None:
         """Run hardware and panel until cancelled; a meeting is left in an orderly way then.
