@@ -30,7 +30,8 @@ function person(participant, view, press, openDetails) {
   if (participant.is_self) {
     second.append(element("span", "self", "this room"));
   } else {
-    heard.append(icon(participant.is_heard ? "heard" : "unheard"), participant.is_heard ? "heard" : "not heard");
+    heard.append(icon(participant.is_heard ? "heard" : "unheard"));
+    heard.append(element("span", "heard-word", participant.is_heard ? "heard" : "not heard"));
     second.append(heard);
     if (!participant.is_expected) second.append(element("span", "not-expected", "not expected"));
   }
