@@ -3,7 +3,9 @@
 `test_every_rule_broken_once` has a real member break each of them in a real group.
 """
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -165,3 +167,9 @@ def test_every_rule_has_a_name_of_its_own_and_says_what_it_prevents() -> None:
     names = [rule.__name__ for rule in GROUP_RULES]
     assert len(set(names)) == len(names)
     assert all("Prevents:" in str(rule.__doc__) for rule in GROUP_RULES)
+
+
+def test_the_documentation_lists_every_rule_in_the_order_of_the_code() -> None:
+    text = (Path(__file__).parents[2] / "docs/meeting.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert listed == [rule.__name__ for rule in GROUP_RULES]
