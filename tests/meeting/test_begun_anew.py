@@ -77,9 +77,8 @@ def test_nobody_follows_a_welcome_into_a_group_that_a_kicked_one_has_founded(
     kicked.welcome()
     service.run(1)
     for room in (host, a):
-        assert room.ended is not None
-        assert room.ended.is_error
-        assert "thrown out" in room.ended.reason
+        assert room.view.state is State.OFFERING
+        assert "thrown out" in room.view.waits_for
         # Nothing was ever sent or opened under its keys.
         assert room.groups[-1] == []
 

@@ -6,9 +6,10 @@ import pytest
 
 from conclaved.identity import SoftwareSigner
 from conclaved.meeting import Level, LocalError, OwnIdentity, Role, State, lobby
-from conclaved.meeting.admission import succeed
+from conclaved.meeting.admission import ADMISSION_EXTENSION, succeed
 from conclaved.meeting.events import Effect, Lobby, SendLobby
 from conclaved.meeting.hosting import DENIAL_EVERY_S
+from conclaved.mls import Extension, LeafChange, X509Credential
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import (
     PROVIDER_CA,
@@ -273,6 +274,29 @@ def test_another_host_takes_back_what_it_gave_one_that_is_thrown_out() -> None:
     meeting.service.run(6)
     assert not spare.is_in()
     agree(host, a, other)
+
+
+def test_one_that_was_made_a_host_after_it_had_changed_its_key_is_thrown_out_with_both() -> None:
+    # A host's new admission of the new key says nothing of the old one, which a host admitted too.
+    meeting, host, a = host_and_a()
+    first = meeting.admission(B)
+    member = Insider.admit(meeting, who=B, admission=first).join()
+    new = SoftwareSigner.generate()
+    chain = identity_chain(OwnIdentity(new, B.chain))
+    successor = Extension(ADMISSION_EXTENSION, succeed(B.signer, first, new.public_key).encode())
+    change = LeafChange(signer=new, credential=X509Credential(chain), extensions=(successor,))
+    member.commit(leaf=change, enters=True)
+    meeting.service.settle()
+    as_host = meeting.admission(OwnIdentity(new, chain), Role.HOST)
+    member.commit(
+        leaf=LeafChange(extensions=(Extension(ADMISSION_EXTENSION, as_host.encode()),)), enters=True
+    )
+    meeting.service.settle()
+    assert host.view.participants[2].role is Role.HOST
+    host.kick("b.example.com")
+    meeting.service.run(3)
+    assert host.session._member.context.kicked == {B.signer.public_key, new.public_key}
+    agree(host, a)
 
 
 def is_offer(meeting: Meeting, effect: Effect) -> bool:

@@ -73,6 +73,24 @@ def test_it_looks_again_after_a_while_and_not_all_the_time() -> None:
     assert a.view.epoch == epoch + 2
 
 
+def test_a_welcome_into_a_group_without_a_host_does_not_keep_out_one_that_comes_after_it() -> None:
+    # Whoever was in once can make such a group, and be the first to answer the offer.
+    meeting = Meeting.invite(NAMES, level=Level.LOCKED)
+    host, a = meeting.room(meeting.host), meeting.room(identity(NAMES[0]))
+    meeting.service.run(3)
+    agree(host, a)
+    founder = Insider.admit(meeting)
+    founder.found(MeetingContext(meeting.invitation))
+    late = meeting.room(identity(NAMES[1]))
+    assert late.view.state is State.OFFERING
+    founder.welcome()
+    meeting.service.settle()
+    assert "no host" in late.view.waits_for
+    meeting.service.run(1)
+    agree(host, a, late)
+    assert late.view.waits_for == ""
+
+
 def test_no_key_of_the_group_that_it_did_not_enter_is_left() -> None:
     meeting = Meeting.invite(NAMES, level=Level.LOCKED)
     who = identity(NAMES[0])

@@ -33,7 +33,11 @@ class Departure:
     @property
     def words(self) -> str:
         """For people."""
-        return f"{self.participant.name} {'came back' if self.is_back else _WORDS[self.reason]}"
+        if self.is_back:
+            return f"{self.participant.name} came back"
+        # Anybody may say so of anybody: people should know who did.
+        by = f", by {self.by}" if self.reason is RemoveReason.VANISHED else ""
+        return f"{self.participant.name} {_WORDS[self.reason]}{by}"
 
 
 def departures(

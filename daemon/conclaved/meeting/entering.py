@@ -10,9 +10,9 @@ from collections.abc import Callable
 from conclaved.meeting.admission import Admission
 from conclaved.meeting.course import Course
 from conclaved.meeting.earlier import Earlier
-from conclaved.meeting.events import Ended, Replay
+from conclaved.meeting.events import Replay
 from conclaved.meeting.host_orders import RemoveReason
-from conclaved.meeting.joining import ASK_THE_HOST, Joining
+from conclaved.meeting.joining import Joining
 from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import Membership, leaves_of
@@ -46,10 +46,9 @@ class Entering:
         *,
         publish: Callable[[PendingCommit, float], None],
         in_group: Callable[[], None],
-        end: Callable[[Ended], None],
         broke: Callable[[Exception, float], None],
     ) -> None:
-        """`publish` takes the founding commit; `in_group` and `end` are told how it ends."""
+        """`publish` takes the founding commit; `in_group` is told when this device is in."""
         self._course = course
         self._out = out
         self._own = own
@@ -59,7 +58,6 @@ class Entering:
         self._assess = assess
         self._publish = publish
         self._in_group = in_group
-        self._end = end
         self._broke = broke
         self._outside: Group | None = None
         """One that we said goodbye to, until that is signed."""
@@ -116,22 +114,26 @@ class Entering:
         job = self._own.found_job(context, self._out.random(GROUP_ID_BYTES))
         self._out.exclusive_job(job, made, self._broke)
 
-    def joined(self, group: Group, context: MeetingContext, next_sequence: int, now: float) -> None:
-        """A Welcome has led into this group, which keeps to the group rules."""
+    def joined(self, group: Group, context: MeetingContext, next_sequence: int, now: float) -> bool:
+        """A Welcome has led into this group, which keeps to the group rules. True if we enter it.
+
+        A refusal ends nothing: whoever was in once can make such a group, and a Welcome into it.
+        """
         if self._course.state is not State.OFFERING:
             group.close()
-            return
+            return False
         leaves = leaves_of(group)
         objection = self.earlier.objection_to(leaves)
         if objection is not None:
             group.close()
-            self._end(Ended(objection, is_error=True, hint=ASK_THE_HOST))
-            return
+            self._refuse(objection, now)
+            return False
         participants = roster(leaves.items(), context, self._assess, own_leaf=group.own_leaf_index)
         reason = OwnRules.reason_not_to_enter(self._own.invitation, participants)
         if reason is not None:
-            self._wait_outside(group, reason, now)
-            return
+            self._refuse(reason, now)
+            self._say_goodbye(group)
+            return False
         self.waits_for = ""
         self.earlier.joined()
         self._log.skip_to(next_sequence)
@@ -141,6 +143,7 @@ class Entering:
             group, context, now, added_keys=keys, is_code_epoch=True, code_reason="this room joined"
         )
         self._in_group()
+        return True
 
     def log_has(self, sequence: int, now: float) -> None:
         """An entry of the log has come: the group that we wait outside of may have a host now."""
@@ -161,13 +164,15 @@ class Entering:
             self._outside.close()
             self._outside = None
 
-    def _wait_outside(self, group: Group, reason: str, now: float) -> None:
-        """Let the group remove us again: they would wait for our sign of life, and drop their lock."""
+    def _refuse(self, reason: str, now: float) -> None:
         self._refused_at, self._look_at = now, now + LOOK_AGAIN_S
         if reason != self.waits_for:
             self.waits_for = reason
             self._out.changed()
 
+    def _say_goodbye(self, group: Group) -> None:
+        """Let the group remove us again: they would wait for our sign of life, and drop their lock."""
+        self.close()
         self._outside = group
 
         def signed(goodbye: AuthenticatedContent, _now: float) -> None:

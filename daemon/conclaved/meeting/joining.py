@@ -36,8 +36,8 @@ REMOVED = "a host removed this room from the meeting"
 KEPT_WAITING_AFTER = 2
 """A request that was repeated so often waits for a person."""
 
-Joined = Callable[[Group, MeetingContext, int, float], None]
-"""(group, context, the log's next sequence number, now)"""
+Joined = Callable[[Group, MeetingContext, int, float], bool]
+"""(group, context, the log's next sequence number, now) -> whether this device is in it now"""
 
 
 class Joining:
@@ -52,6 +52,8 @@ class Joining:
         self._broke = broke
         self.request_id = out.random(lobby.REQUEST_ID_BYTES)
         self._bundle: KeyPackageBundle | None = None
+        self._is_resting = False
+        """The offer was answered by a group that this device does not want to be in; it is not repeated."""
         self._message: bytes | None = None
         self._request: bytes | None = None
         self._repeat_at = 0.0
@@ -112,7 +114,7 @@ class Joining:
 
     def repeat_if_due(self, now: float) -> None:
         """Say it again; an offer that grows old, anew."""
-        if self._bundle is not None and now - self.offered_at > OFFER_ANEW_S:
+        if self._bundle is not None and not self._is_resting and now - self.offered_at > OFFER_ANEW_S:
             self.offer_anew(now)
         if self._message is not None and now >= self._repeat_at:
             self._repeat_at = now + REPEAT_S
@@ -151,9 +153,9 @@ class Joining:
         """Join by a Welcome, if it is ours; `again` is called if our offer is used up.
 
         The group is refused if it carries another invitation than ours, or if anybody in it has
-        no valid admission: a joiner believes nobody. The offer outlives that: whoever has the link
-        can make a Welcome for it, and would keep us out if the honest one came too late. Raises
-        errors of MLS and of the meeting.
+        no valid admission: a joiner believes nobody. The offer outlives that, and a group that this
+        device does not want to be in: whoever has the link can make a Welcome for it, and would keep
+        us out if the honest one came too late. Raises errors of MLS and of the meeting.
 
         Admissions are looked at before the signatures of a tree that may be large; who has one, and so
         gets that far, gets it a few times for each of our offers.
@@ -196,8 +198,13 @@ class Joining:
             return group, MeetingContext.of(group.extensions)
 
         def done(result: tuple[Group, MeetingContext], now: float) -> None:
-            self.close()
-            joined(*result, message.next_sequence, now)
+            if joined(*result, message.next_sequence, now):
+                self.close()
+            elif self._bundle is bundle:
+                # Whoever made it need not hear of it again; another may answer the offer yet.
+                self._message = None
+                self._is_resting = True
+                self._failed.add(digest)
 
         def failed(error: Exception, _now: float) -> None:
             self._examined.update(examines)
@@ -215,6 +222,7 @@ class Joining:
         if self._bundle is not None:
             self._bundle.close()
         self._bundle = self._signer = self._message = self._request = None
+        self._is_resting = False
         self._failed.clear()
         self._examined.clear()
         self._times_said = 0

@@ -18,7 +18,7 @@ from conclaved.meeting.membership import Membership
 from conclaved.meeting.own_side import OwnSide
 from conclaved.meeting.roster import Participant
 from conclaved.meeting.rules import RemoveReason, admission_of, line_of
-from conclaved.mls import GroupContextExtensions, Proposal, Remove
+from conclaved.mls import GroupContextExtensions, LeafNode, Proposal, Remove
 
 Propose = Callable[[Callable[[], Proposal], bytes], None]
 """(how to make a proposal, authenticated data): makes it, signs it and publishes it."""
@@ -63,6 +63,8 @@ class Removing:
         self._gone: dict[bytes, _Gone] = {}
         """By each key of the line."""
         self._let_in: dict[bytes, Verdict] = {}
+        self._former: dict[bytes, frozenset[bytes]] = {}
+        """By the key of a leaf: keys that it has had and that its admission does not tell of any more."""
         self._to_kick: dict[bytes, None] = {}
         self._to_forgive: set[bytes] = set()
         self._proposed_in: int | None = None
@@ -107,16 +109,28 @@ class Removing:
     def saw(self, participant: Participant, line: frozenset[bytes]) -> None:
         """A member was thrown out; `line` are the keys that it has had.
 
-        Its other keys that this device has admitted, and that nobody in the group has, go on the list too.
+        Its former keys, and those that this device has admitted and nobody in the group has, go on the list
+        too.
         """
         gone = _Gone(participant.signature_key, line, participant.name, participant.assurance)
         in_use = frozenset[bytes]().union(*map(line_of, self._member.leaves().values()))
-        spare = {key for key, verdict in self._let_in.items() if gone.keeps_out(verdict)} - in_use - line
+        let_in = {key for key, verdict in self._let_in.items() if gone.keeps_out(verdict)}
+        former = self._former.get(participant.signature_key, frozenset())
+        spare = (former | let_in) - in_use - line
         gone = replace(gone, line=line | spare)
         self._gone |= dict.fromkeys(gone.line, gone)
         if not spare <= self._member.context.kicked | self._to_kick.keys():
             self._to_kick |= dict.fromkeys(sorted(spare))
             self._proposed_in = self._proposed_in or -1
+
+    def followed(self, old: LeafNode, new: LeafNode) -> None:
+        """A leaf has changed. With another admission it may no longer show the keys that it had."""
+        lost = (line_of(old) | self._former.pop(old.signature_key, frozenset())) - line_of(new)
+        if lost:
+            self._former[new.signature_key] = lost
+
+    def _keys_of(self, leaf: LeafNode) -> frozenset[bytes]:
+        return line_of(leaf) | self._former.get(leaf.signature_key, frozenset())
 
     def _out(self) -> frozenset[bytes]:
         return (self._member.context.kicked | self._to_kick.keys()) - self._to_forgive
@@ -128,7 +142,7 @@ class Removing:
         leaves, group = self._member.leaves(), self._member.group
         if group is None or leaf not in leaves or leaf == group.own_leaf_index:
             raise LocalError("there is no such other member", hint="see: conclavectl meeting roster")
-        keys = line_of(leaves[leaf])
+        keys = self._keys_of(leaves[leaf])
         self.saw(next(p for p in self._member.participants() if p.leaf == leaf), keys)
         self._to_kick |= dict.fromkeys(sorted(keys))
         self._to_forgive -= keys

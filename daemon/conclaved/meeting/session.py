@@ -136,7 +136,6 @@ class Session:
             assess,
             publish=self._commits.publish,
             in_group=self._in_group,
-            end=self._close,
             broke=self._broke,
         )
         self._is_connected = False
@@ -412,6 +411,8 @@ class Session:
         for gone in self._member.departed:
             if gone.reason is RemoveReason.KICK:
                 self._hosting.saw_removed(gone.participant, gone.line)
+        for _, old, new in staged.updated:
+            self._hosting.removing.followed(old, new)
         if self._member.context.is_ended:
             self._end(end_in_words(staged.proposals, before, self._member.context, self._assess))
             return
