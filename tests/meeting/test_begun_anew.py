@@ -1,10 +1,14 @@
 """A meeting whose log is lost, or never was one: who founds it anew, and who does not come back by it."""
 
+from dataclasses import replace
+
 import pytest
 
 from conclaved.meeting import GroupRuleError, Level, Role, State
+from conclaved.meeting.alive import LOST_S
 from conclaved.meeting.events import CarrierEvent, Effect, Entry, SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
+from tests.meeting.cast import bundle_of
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import Client, Meeting, Room, SimulatedService, agree, identity
 
@@ -172,6 +176,46 @@ def test_nobody_follows_a_founder_into_a_group_with_a_list_that_no_host_has_made
     (error,) = a.bad_inputs
     assert isinstance(error, GroupRuleError)
     assert error.rule == "its_terms_are_a_hosts"
+
+
+# -- who was allowed back meanwhile -----------------------------------------------------------------
+
+
+def test_who_was_away_when_a_host_allowed_one_back_comes_in_all_the_same() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a, _, late = (meeting.room(who) for who in (meeting.host, A, B, LATE))
+    meeting.service.run(4)
+    host.kick("b.example.com")
+    meeting.service.run(2)
+    agree(host, a, late)
+    service = meeting.service
+    service.filter = lambda room, event: [] if room is late and isinstance(event, Entry) else [event]
+    host.allow_back("b.example.com")
+    back = meeting.room(B)
+    service.run(LOST_S + 2)
+    service.filter = lambda room, event: [event]
+    service.run(6)
+    agree(host, a, back, late)
+    assert len(late.groups) == 2
+
+
+def test_terms_by_one_who_was_thrown_out_allow_nobody_back() -> None:
+    meeting, host, a, _ = after_a_kick()
+    insider = Insider.admit(meeting, Role.HOST).join()
+    meeting.service.run(1)
+    own = insider.context
+    host.kick("insider.example.com")
+    meeting.service.run(2)
+    agree(host, a)
+    later = replace(own, serial=own.serial + 5, kicked=frozenset()).signed(
+        insider.who.signer, insider.admission
+    )
+    leaves = {0: bundle_of(insider.who, insider.admission).key_package.leaf_node}
+    for room in (host, a):
+        earlier = room.session._entering.earlier
+        assert earlier.objection_to(later, leaves) is not None
+        earlier.joined(later)
+        assert earlier.carried
 
 
 # -- media keys -------------------------------------------------------------------------------------

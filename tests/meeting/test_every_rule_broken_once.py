@@ -301,6 +301,19 @@ CASES = [
         HOST,
     ),
     Case(
+        "its_serial_counts_changes",
+        "a serial that leaves room for none",
+        lambda t: t.insider.commit([terms(t, serial=t.insider.context.serial + 2)]),
+        HOST,
+    ),
+    Case(
+        "its_serial_counts_changes",
+        "a serial from before",
+        lambda t: t.insider.commit([terms(t, serial=0)]),
+        HOST,
+        Table.closed_by_kick,
+    ),
+    Case(
         "a_closed_link_stays_closed",
         "a link that is open again",
         lambda t: t.insider.commit([terms(t, is_link_closed=False, link_guests=frozenset())]),

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from conclaved.meeting import AdmissionError, GroupRuleError, Role
 from conclaved.meeting.admission import issue
-from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
+from conclaved.meeting.meeting_context import MAX_SERIAL, MEETING_EXTENSION, MeetingContext
 from conclaved.mls import Extension
-from conclaved.mls.codec import opaque, optional, uint8, vector
+from conclaved.mls.codec import opaque, optional, uint8, uint32, vector
 from tests.meeting.cast import (
     CLOSED,
     MEETING_ID,
@@ -75,10 +75,11 @@ def encoded(
     is_closed: int = 0,
     guests: bytes = NOTHING,
     is_ended: int = 0,
+    serial: int = 0,
     word: bytes = optional(None),
 ) -> bytes:
     """The extension's bytes, field by field."""
-    return token + kicked + uint8(is_closed) + guests + uint8(is_ended) + word
+    return token + kicked + uint8(is_closed) + guests + uint8(is_ended) + uint32(serial) + word
 
 
 def keys(*numbers: int) -> bytes:
@@ -105,6 +106,7 @@ MALFORMED = {
 def test_the_form_is_what_these_tests_take_it_for() -> None:
     assert encoded() == context().extension().data
     assert MeetingContext.of((of(encoded(kicked=keys(1, 2))),)).kicked
+    assert MeetingContext.of((of(encoded(serial=7)),)).serial == 7
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED.keys())
@@ -141,6 +143,16 @@ def unsupported(terms: MeetingContext) -> None:
         terms.check_word()
     with pytest.raises(AdmissionError):
         MeetingContext.of((terms.extension(),)).check_word()
+
+
+def test_terms_that_a_host_has_changed_back_are_not_plain() -> None:
+    assert not context(serial=1).is_plain
+    unsupported(context(serial=1))
+
+
+def test_the_serial_grows_by_one_and_ends() -> None:
+    assert context().next_serial == 1
+    assert context(serial=MAX_SERIAL).next_serial == MAX_SERIAL
 
 
 def test_plain_terms_need_nobodys_word() -> None:

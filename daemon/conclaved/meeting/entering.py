@@ -123,7 +123,7 @@ class Entering:
             group.close()
             return False
         leaves = leaves_of(group)
-        objection = self.earlier.objection_to(leaves)
+        objection = self.earlier.objection_to(context, leaves)
         if objection is not None:
             group.close()
             self._refuse(objection, now)
@@ -135,7 +135,7 @@ class Entering:
             self._say_goodbye(group)
             return False
         self.waits_for = ""
-        self.earlier.joined()
+        self.earlier.joined(context)
         self._log.skip_to(next_sequence)
         self._out.add(Replay(self._log.ask_from))
         keys = frozenset(leaf.signature_key for leaf in leaves.values())

@@ -6,6 +6,7 @@
         uint8 is_link_closed;
         opaque link_guests<V><V>;             keys that the link admitted before it was closed
         uint8 is_ended;                       a host has ended the meeting for all
+        uint32 serial;                        how often a host has changed the above
         optional<HostsWord> word;             on all above, unless it is an invitation and no more
     } MeetingContext;
 
@@ -28,13 +29,14 @@ from conclaved.meeting.capabilities import Capability, may
 from conclaved.meeting.errors import AdmissionError, GroupRuleError, InvitationError
 from conclaved.meeting.invitation import SignedInvitation
 from conclaved.mls import Extension
-from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8, vector
+from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8, uint32, vector
 from conclaved.mls.errors import DecodeError
 
 MEETING_EXTENSION = 0xF0C1
 """GroupContext extension type, from the private range (RFC 9420 §17.3)."""
 TERMS_LABEL = b"Conclave 1.0 Terms"
 MAX_KEYS = 10_000
+MAX_SERIAL = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class MeetingContext:
     is_link_closed: bool = False
     link_guests: frozenset[bytes] = frozenset()
     is_ended: bool = False
+    serial: int = 0
+    """Which of two contexts is the later decision; see `next_serial`."""
     word: HostsWord | None = None
 
     def content(self) -> bytes:
@@ -65,12 +69,18 @@ class MeetingContext:
             + uint8(self.is_link_closed)
             + vector(opaque(key) for key in sorted(self.link_guests))
             + uint8(self.is_ended)
+            + uint32(self.serial)
         )
 
     @property
     def is_plain(self) -> bool:
         """Whether this is the invitation and no more: what anybody who may found a meeting begins with."""
-        return not (self.kicked or self.is_link_closed or self.link_guests or self.is_ended)
+        return not (self.kicked or self.is_link_closed or self.link_guests or self.is_ended or self.serial)
+
+    @property
+    def next_serial(self) -> int:
+        """The serial of terms that a host puts in the place of these. Many changes later it stays."""
+        return min(self.serial + 1, MAX_SERIAL)
 
     def signed(self, host: AdmissionSigner, admission: Admission) -> "MeetingContext":
         """These terms with the word of a host, whose own admission this is. Slow with a key in a TPM."""
@@ -100,11 +110,12 @@ class MeetingContext:
         if len(found) != 1 or len(extensions) != 1:
             raise GroupRuleError("the group is not that of a meeting", rule="DESIGN §4 Invitation")
         try:
-            token, kicked, is_closed, guests, is_ended, word = decode_whole(found[0].data, _read)
+            token, kicked, is_closed, guests, is_ended, serial, word = decode_whole(found[0].data, _read)
             invitation = SignedInvitation.verify(token.decode("ascii"))
         except (DecodeError, UnicodeDecodeError, InvitationError, AdmissionError) as error:
             raise GroupRuleError("the group's terms are malformed", rule="DESIGN §4 Invitation") from error
-        context = cls(invitation, frozenset(kicked), bool(is_closed), frozenset(guests), bool(is_ended), word)
+        keys_out, keys_in = frozenset(kicked), frozenset(guests)
+        context = cls(invitation, keys_out, bool(is_closed), keys_in, bool(is_ended), serial, word)
         is_too_much = max(len(kicked), len(guests)) > MAX_KEYS
         is_no_key = any(len(key) != KEY_BYTES for key in (*kicked, *guests))
         if context.extension().data != found[0].data or is_too_much or is_no_key:
@@ -141,12 +152,13 @@ def _check_word(context: MeetingContext) -> None:
 
 def _read(
     reader: Reader,
-) -> tuple[bytes, tuple[bytes, ...], int, tuple[bytes, ...], int, HostsWord | None]:
+) -> tuple[bytes, tuple[bytes, ...], int, tuple[bytes, ...], int, int, HostsWord | None]:
     return (
         reader.opaque(),
         reader.vector(Reader.opaque),
         reader.uint8(),
         reader.vector(Reader.opaque),
         reader.uint8(),
+        reader.uint32(),
         reader.optional(lambda inner: HostsWord(Admission.decode(inner.opaque()), inner.opaque())),
     )

@@ -210,7 +210,8 @@ class Removing:
             for leaf in leaves.values()
             if origin(admission_of(leaf)).issuer_type is IssuerType.LINK
         )
-        after = replace(context, kicked=context.kicked - self._to_forgive, is_ended=self.is_ending)
+        kicked = context.kicked - self._to_forgive
+        after = replace(context, kicked=kicked, is_ended=self.is_ending, serial=context.next_serial)
         if self._to_kick:
             after = after.kick(frozenset(self._to_kick), by_link)
         reason = bytes([RemoveReason.KICK])

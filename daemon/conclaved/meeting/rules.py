@@ -251,6 +251,11 @@ def a_closed_link_stays_closed(change: EpochChange) -> str | None:
     return terms_rules.a_closed_link_stays_closed(change.before, change.after)
 
 
+def its_serial_counts_changes(change: EpochChange) -> str | None:
+    """Prevents: terms that stand for a later decision than those that a host makes after them."""
+    return terms_rules.its_serial_counts_changes(change.before, change.after)
+
+
 def its_terms_are_a_hosts(change: EpochChange) -> str | None:
     """Prevents: a list of kicked keys on which no host's signature stands, which no joiner would accept."""
     return terms_rules.its_terms_are_a_hosts(change.before, change.after)
@@ -335,6 +340,7 @@ GROUP_RULES: tuple[GroupRule, ...] = (
     it_stays_the_same_meeting,
     its_terms_stay,
     a_closed_link_stays_closed,
+    its_serial_counts_changes,
     its_terms_are_a_hosts,
     nobody_comes_in_at_the_end,
     every_leaf_is_admitted,

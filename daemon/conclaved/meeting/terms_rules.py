@@ -46,6 +46,16 @@ def a_closed_link_stays_closed(before: MeetingContext, after: MeetingContext) ->
     return None if after.link_guests <= before.link_guests else "a closed link admits nobody new"
 
 
+def its_serial_counts_changes(before: MeetingContext, after: MeetingContext) -> str | None:
+    """Prevents: terms that stand for a later decision than those that a host makes after them.
+
+    Who was away goes by the serial, to tell that a host has allowed somebody back.
+    """
+    if before.serial <= after.serial <= before.next_serial:
+        return None
+    return "terms with another serial than the next"
+
+
 def its_terms_are_a_hosts(before: MeetingContext, after: MeetingContext) -> str | None:
     """Prevents: a founder who is no host keeping out whom it likes, the hosts first, by a list of its own.
 
@@ -67,6 +77,7 @@ TERMS_RULES: tuple[TermsRule, ...] = (
     it_stays_the_same_meeting,
     its_terms_stay,
     a_closed_link_stays_closed,
+    its_serial_counts_changes,
     its_terms_are_a_hosts,
 )
 
