@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from conclaved.mls import GoneError, RemoteError
-from conclaved.mls.crypto import crypto_for
+from conclaved.mls.crypto import Crypto, Secret, crypto_for
 from conclaved.mls.secret_tree import MAX_KEPT, MAX_SKIP, Ratchet, SecretTree
 from tests.mls.cast import SUITE
 
@@ -53,6 +53,40 @@ def test_a_generation_too_far_ahead_is_refused_and_changes_nothing() -> None:
         one.peek(MAX_SKIP + 1)
     assert one.generation == 0
     one.peek(MAX_SKIP)
+
+
+def test_forged_messages_far_ahead_cost_one_derivation_for_each_generation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    derived: list[int] = []
+    inner = Crypto.derive_tree_secret
+
+    def counted(crypto: Crypto, secret: Secret, label: str, generation: int, length: int) -> bytes:
+        derived.append(generation)
+        return inner(crypto, secret, label, generation, length)
+
+    monkeypatch.setattr(Crypto, "derive_tree_secret", counted)
+    one = ratchet()
+    one.peek(MAX_SKIP)
+    assert len(derived) == MAX_SKIP + 2
+    derived.clear()
+    for _ in range(100):
+        one.peek(MAX_SKIP)
+        one.peek(MAX_SKIP - 1)
+    assert len(derived) == 400
+    one.accept(one.peek(3))
+    one.accept(one.peek(1))
+    assert one.peek(4).key == [ratchet().peek(i).key for i in range(5)][4]
+
+
+def test_a_ratchet_that_has_moved_on_or_is_closed_holds_no_secret_of_before() -> None:
+    one = ratchet()
+    one.peek(10)
+    secrets = list(one._ahead)
+    one.accept(one.peek(4))
+    assert [any(secret) for secret in secrets] == [False] * 5 + [True] * 6
+    one.close()
+    assert not any(any(secret) for secret in (*secrets, *one._ahead))
 
 
 def test_only_so_many_late_keys_are_kept() -> None:

@@ -5,6 +5,7 @@ on. Looking at a key (`peek`) and using it up (`accept`) are two steps: a messag
 must not cost the honest one its key.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from conclaved.mls.crypto import Crypto, Secret
@@ -19,64 +20,55 @@ MAX_KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class MessageKey:
-    """Key and nonce of one generation, and how the ratchet looks once it has been used up."""
+    """Key and nonce of one generation."""
 
     generation: int
     key: bytes = field(repr=False)
     nonce: bytes = field(repr=False)
-    _next_generation: int = field(repr=False)
-    _next_secret: bytes | None = field(repr=False)
-    _skipped: dict[int, tuple[bytes, bytes]] = field(repr=False)
 
 
 class Ratchet:
-    """One sender's hash ratchet for one kind of content."""
+    """One sender's hash ratchet for one kind of content.
 
-    __slots__ = ("_crypto", "_kept", "_secret", "generation")
+    Secrets of later generations that were looked at are remembered until the ratchet has passed them: a
+    member that forges messages far ahead, without ever being verified, makes us derive each once. They
+    follow from the present secret, which is there as long as they are.
+    """
+
+    __slots__ = ("_ahead", "_crypto", "_kept", "generation")
 
     def __init__(self, crypto: Crypto, secret: Secret) -> None:
         self._crypto = crypto
-        self._secret = bytearray(secret)
-        self._kept: dict[int, tuple[bytes, bytes]] = {}
+        self._ahead: deque[bytearray] = deque([bytearray(secret)])
+        self._kept: dict[int, MessageKey] = {}
         self.generation = 0
-        """The next generation that has not been derived."""
-
-    def _key_and_nonce(self, secret: Secret, generation: int) -> tuple[bytes, bytes]:
-        crypto = self._crypto
-        return (
-            crypto.derive_tree_secret(secret, "key", generation, crypto.key_size),
-            crypto.derive_tree_secret(secret, "nonce", generation, crypto.nonce_size),
-        )
+        """The next generation that has not been used or skipped: that of the first secret in `_ahead`."""
 
     def peek(self, generation: int) -> MessageKey:
         """The key of a generation; GoneError if it was used, RemoteError if it is too far ahead."""
         if generation in self._kept:
-            return MessageKey(generation, *self._kept[generation], self.generation, None, {})
+            return self._kept[generation]
         if generation < self.generation:
             raise GoneError(f"the key of generation {generation} has been used or dropped")
         if generation - self.generation > MAX_SKIP:
             raise RemoteError(f"generation {generation} is too far ahead", rule="RFC 9420 §9.1")
-        crypto, secret, skipped = self._crypto, bytes(self._secret), {}
-        for each in range(self.generation, generation):
-            skipped[each] = self._key_and_nonce(secret, each)
-            secret = crypto.derive_tree_secret(secret, "secret", each, crypto.hash_size)
-        key, nonce = self._key_and_nonce(secret, generation)
-        following = crypto.derive_tree_secret(secret, "secret", generation, crypto.hash_size)
-        return MessageKey(generation, key, nonce, generation + 1, following, skipped)
+        return self._key(generation)
 
     def accept(self, used: MessageKey) -> None:
         """Use the key up, and keep those that were skipped on the way."""
-        if used._next_secret is None:
-            if self._kept.pop(used.generation, None) is None:
-                raise GoneError(f"the key of generation {used.generation} has been used")
+        if used.generation in self._kept:
+            del self._kept[used.generation]
             return
-        if used._next_generation <= self.generation:
+        if used.generation < self.generation:
             raise GoneError(f"the key of generation {used.generation} has been used")
-        self._secret[:] = used._next_secret
-        self.generation = used._next_generation
-        self._kept.update(used._skipped)
+        for each in range(max(self.generation, used.generation - MAX_KEPT), used.generation):
+            self._kept[each] = self._key(each)
         for oldest in sorted(self._kept)[: max(0, len(self._kept) - MAX_KEPT)]:
             del self._kept[oldest]
+        self._derive(used.generation + 1)
+        while self.generation <= used.generation:
+            _overwrite(self._ahead.popleft())
+            self.generation += 1
 
     def next(self) -> MessageKey:
         """Take the next generation for sending."""
@@ -86,8 +78,29 @@ class Ratchet:
 
     def close(self) -> None:
         """Forget everything."""
-        self._secret[:] = bytes(len(self._secret))
+        for secret in self._ahead:
+            _overwrite(secret)
         self._kept.clear()
+
+    def _derive(self, generation: int) -> None:
+        crypto = self._crypto
+        while self.generation + len(self._ahead) <= generation:
+            last = self.generation + len(self._ahead) - 1
+            derived = crypto.derive_tree_secret(self._ahead[-1], "secret", last, crypto.hash_size)
+            self._ahead.append(bytearray(derived))
+
+    def _key(self, generation: int) -> MessageKey:
+        self._derive(generation)
+        crypto, secret = self._crypto, self._ahead[generation - self.generation]
+        return MessageKey(
+            generation,
+            crypto.derive_tree_secret(secret, "key", generation, crypto.key_size),
+            crypto.derive_tree_secret(secret, "nonce", generation, crypto.nonce_size),
+        )
+
+
+def _overwrite(secret: bytearray) -> None:
+    secret[:] = bytes(len(secret))
 
 
 class SecretTree:
