@@ -1,18 +1,25 @@
 """What this device hears outside the log: in the lobby, and from the group that the others are alive."""
 
+from collections import deque
+
 from conclaved.meeting import lobby
 from conclaved.meeting.alive import Beacon, Watch
 from conclaved.meeting.errors import RemoteError
 from conclaved.meeting.limits import Bucket, Buckets, Limits
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
-from conclaved.meeting.welcoming import is_application_message
+from conclaved.meeting.rules import line_of
+from conclaved.meeting.welcoming import epoch_of_live
 from conclaved.mls import DecryptionFailed, Group, MlsError, OwnMessage, WrongEpoch
 
 UNIT_BYTES = 16 * 1024
 """A lobby message counts for one, and for another one with each of these."""
 MAX_REQUEST_BYTES = (lobby.MAX_CERTIFICATES + 1) * lobby.MAX_CERTIFICATE_BYTES
 """Nothing in the lobby but a Welcome is longer than a request can be."""
+
+EARLY_S = 1.0
+"""How long a live message of a later epoch may wait for the commit that leads there."""
+MAX_EARLY = 64
 
 
 class Hearing:
@@ -26,6 +33,7 @@ class Hearing:
         self._member = member
         self._watch = watch
         self._out = out
+        self._early: deque[tuple[float, int, bytes]] = deque(maxlen=MAX_EARLY)
         self._of_lobby = Bucket(limits.lobby_per_s)
         self._welcome_bytes = limits.welcome_bytes
         self._of_all = Bucket(limits.live_per_s)
@@ -51,7 +59,12 @@ class Hearing:
         if group is None:
             return
         try:
-            self._open(group, data, now)
+            epoch = epoch_of_live(data)
+            if epoch > group.epoch:
+                # Its sender may have been the first to read a commit that we are about to read.
+                self._early.append((now, epoch, data))
+                raise WrongEpoch(epoch, group.epoch)
+            self._open(group, epoch, data, now)
         except OwnMessage:
             return
         except WrongEpoch as error:
@@ -66,16 +79,32 @@ class Hearing:
             self._watch.stranger(now)
             self._out.bad_input(error)
 
-    def _open(self, group: Group, data: bytes, now: float) -> None:
-        if not is_application_message(data):
-            # Opened here, a commit's key would be gone when the log brings the commit.
-            raise RemoteError("a handshake message outside the log", rule="DESIGN §4 Meeting")
-        sender = group.claimed_sender(data)
+    def early(self, now: float) -> None:
+        """Hear what came too early for the epoch before, if its own has come."""
+        group = self._member.group
+        if group is None or not self._early:
+            return
+        waiting, self._early = self._early, deque(maxlen=MAX_EARLY)
+        for came, epoch, data in waiting:
+            if epoch <= group.epoch:
+                self.live(data, now)
+            elif now - came <= EARLY_S:
+                self._early.append((came, epoch, data))
+
+    def _open(self, group: Group, epoch: int, data: bytes, now: float) -> None:
+        # One who has not read the last commit yet is no sign of a later one: it counts as alive.
+        opener = group if epoch == group.epoch else self._member.past(epoch)
+        if opener is None:
+            return
+        sender = opener.claimed_sender(data)
         if self._of_one.is_empty(sender, now) or not self._of_all.take(now):
             return
-        content = group.unprotect(data)
+        content = opener.unprotect(data)
         self._of_one.take(sender, now)
         beacon = Beacon.decode(content.body) if isinstance(content.body, bytes) else None
-        if beacon is not None:
-            self._watch.heard(content.sender, beacon, now)
+        was, now_is = opener.leaf(content.sender), group.leaf(content.sender)
+        if beacon is None or was is None or now_is is None or line_of(was).isdisjoint(line_of(now_is)):
+            return
+        self._watch.heard(content.sender, beacon, now)
+        if opener is group:
             self._member.hear(content.sender)

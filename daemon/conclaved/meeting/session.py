@@ -490,6 +490,7 @@ class Session:
             if self._state is not State.IN_GROUP:
                 return
         self._renewing.look()
+        self._hearing.early(now)
         if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
         self._voice.beacon_if_due(now)
