@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conclaved.meeting import Admission, OwnIdentity, SealError, lobby
+from conclaved.meeting import Admission, OwnIdentity, RemoteError, lobby
 from conclaved.meeting.admission import ADMISSION_EXTENSION, Role
 from conclaved.meeting.events import CarrierEvent, Entry, Lobby, Publish, SendLive, SendLobby
 from conclaved.meeting.link import NONCE_BYTES
@@ -171,7 +171,7 @@ class Insider:
     def _on_lobby(self, data: bytes) -> None:
         try:
             message = lobby.unseal(data, self.meeting.link.sealer())
-        except SealError:
+        except RemoteError:
             return
         if isinstance(message, lobby.Offer):
             self.offers.append(KeyPackage.decode(message.key_package))
