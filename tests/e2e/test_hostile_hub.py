@@ -13,7 +13,7 @@ from conclaved.meeting.alive import WINDOW_S
 from conclaved.meeting.session import TICK_S
 from tests.demo.stage import RoomProcess, Stage, first_line, until
 from tests.e2e.glass import Glass, are_locked, looking_at, when
-from tests.e2e.rooms import ATRIUM, BERLIN, CHICAGO, enrolled, until_panel
+from tests.e2e.rooms import ATRIUM, BERLIN, CHICAGO, enrolled, until_panel, waited_for_a_core
 
 pytestmark = pytest.mark.e2e
 
@@ -23,6 +23,8 @@ MACHINE_S = 1.5
 QUIET_S = 2.0
 FLOOD_PER_S = 10_000
 FLOOD_S = 5
+STARVED = 0.5
+"""A daemon that could not run for so much of the time may have missed beacons for that alone."""
 
 
 class HostileHub:
@@ -143,27 +145,37 @@ async def test_while_a_hub_floods_rooms_with_junk_their_media_goes_on(it: Stage,
 
         await until(see_each_other, "both rooms to see and hear each other")
 
-        async def frames_a_second(during: float) -> list[float]:
-            before, begun = [await decrypted(room) for room in rooms], time.monotonic()
+        async def measure(during: float) -> list[tuple[float, float]]:
+            """Of each room: frames of the other a second, and which part of a second it waited for a core."""
+            frames, waits, begun = [await decrypted(room) for room in rooms], waited(rooms), time.monotonic()
             await asyncio.sleep(during)
-            after = [await decrypted(room) for room in rooms]
+            frames_now, waits_now = [await decrypted(room) for room in rooms], waited(rooms)
             passed = time.monotonic() - begun
-            return [(now - then) / passed for now, then in zip(after, before, strict=True)]
+            gained = zip(frames, frames_now, waits, waits_now, strict=True)
+            return [((now - was) / passed, (more - wait) / passed) for was, now, wait, more in gained]
 
-        quiet = await frames_a_second(3)
+        quiet = await measure(3)
         seen_before = [len(glass.seen) for glass in glasses]
         await hub.tell(do="flood", per_s=FLOOD_PER_S, seconds=FLOOD_S)
-        flooded = await frames_a_second(FLOOD_S - 1)
+        flooded = await measure(FLOOD_S - 1)
         said = await hub.hear("flooded")
-        for glass, count in zip(glasses, seen_before, strict=True):
-            assert not any(view.get("lock") != "locked" for _, view in glass.seen[count:]), _locks(glass)
-        for room, before, during in zip(rooms, quiet, flooded, strict=True):
+        for room, (before, _), (during, waiting) in zip(rooms, quiet, flooded, strict=True):
             report.append(
                 f"{said['flooded']:.0f} junk lobby messages a second: {room.name} decrypted {during:.0f} "
-                f"frames a second of the other, {before:.0f} before"
+                f"frames a second of the other, {before:.0f} before (and could not run, because of others "
+                f"on this machine, {100 * waiting:.0f}% of the time)"
             )
-            assert during > before / 2, report
-        assert said["flooded"] > FLOOD_PER_S / 2
+            # What it was before, or half of it, in the time in which it could run at all.
+            assert during > before / 2 * max(0.1, 1 - waiting), report
+        for glass, count, (_, waiting) in zip(glasses, seen_before, flooded, strict=True):
+            is_locked = all(view.get("lock") == "locked" for _, view in glass.seen[count:])
+            assert is_locked or waiting > STARVED, _locks(glass)
+        assert said["flooded"] > FLOOD_PER_S / 10
+
+
+def waited(rooms: list[RoomProcess]) -> list[float]:
+    """For how many seconds each room's daemon has waited for a core so far."""
+    return [waited_for_a_core(room.process) for room in rooms if room.process is not None]
 
 
 def _locks(glass: Glass) -> list[object]:

@@ -51,7 +51,7 @@ CLOSE_TIMEOUT_S = 2.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
 MAX_QUEUED = 1024
-IN_ONE_GO = 32
+IN_ONE_GO = 64
 """So many messages are taken before everything else in the daemon has its turn, media above all."""
 
 
