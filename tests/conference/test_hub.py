@@ -4,14 +4,16 @@ import asyncio
 import hashlib
 import http.client
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from conclaved.conference import wire
-from conclaved.conference.hub import INVITATION_BURST, Hub
+from conclaved.conference.hub import IN_ONE_GO, INVITATION_BURST, Hub
 from conclaved.conference.limits import HubLimits
 from conclaved.rtp.offer import MediaOffer
 from tests.conference.hubs import ADDRESS, DEADLINE_S, Tls, bare, device, listening
@@ -313,6 +315,38 @@ async def test_many_connections_flood_no_more_than_what_all_share_and_silence_no
         await ana.hear(wire.LiveData)
         assert ana.heard.count(wire.LobbyData(b"junk")) == 3 * 2 + 5
         assert hub.refused == 3 * 8 - 5
+
+
+async def test_large_messages_are_carried_only_as_far_as_their_bytes_are_allowed(tls: Tls) -> None:
+    limits = HubLimits(own_bytes=100, own_bytes_per_s=0, shared_bytes=1000, shared_bytes_per_s=0)
+    hub = Hub(clock=lambda: 0.0, limits=limits)
+    async with listening(hub, tls) as service, device(service, tls) as ana, device(service, tls) as ben:
+        await ana.say(*[wire.LobbyData(bytes(600))] * 3, wire.LobbyData(bytes(100)), wire.LiveData(b"alive"))
+        await ben.hear(wire.LiveData)
+        sizes = [len(message.data) for message in ben.heard if isinstance(message, wire.LobbyData)]
+        assert sizes == [600, 100]
+        assert hub.refused == 2
+
+
+async def test_while_a_client_floods_the_hub_everybody_else_has_their_turn(tls: Tls) -> None:
+    loop = asyncio.get_running_loop()
+    turns = 0
+    taken: list[int] = []
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if len(taken) < 1000:
+            loop.call_soon(turn)
+
+    limits = HubLimits(client_burst=5000)
+    hub = Hub(capture=lambda data: taken.append(turns), clock=lambda: 0.0, limits=limits)
+    async with listening(hub, tls) as service, device(service, tls) as flooder:
+        message = Frame(Opcode.BINARY, wire.encode(wire.LiveData(b"junk"))).serialize(mask=True)
+        loop.call_soon(turn)
+        flooder.connection.transport.write(message * 1000)
+        await until(lambda: len(taken) >= 1000)
+    assert max(Counter(taken).values()) <= IN_ONE_GO
 
 
 async def test_what_is_not_carried_to_others_is_not_taken_from_what_all_share(tls: Tls) -> None:

@@ -35,7 +35,7 @@ from websockets.http11 import Request, Response
 from conclaved.conference import wire
 from conclaved.conference.errors import ConferenceError, ProtocolError
 from conclaved.conference.kept_invitations import KeptInvitations, StateError
-from conclaved.conference.limits import Allowance, HubLimits
+from conclaved.conference.limits import Allowance, HubLimits, Share
 from conclaved.conference.relay import Relay
 from conclaved.rtp.errors import RtpUsageError
 
@@ -52,6 +52,10 @@ INVITATION_BURST = 100
 INVITATIONS_PER_S = 1.0
 """For all who leave some together: whoever leaves many would push out everybody else's."""
 HELLO_TIMEOUT_S = 10.0
+IN_ONE_GO = 64
+"""So many messages of a client are taken before all others have their turn, media above all."""
+FLOODER_WAITS_S = 0.5
+"""What a client says beyond its allowance is dropped, and the next is read only then."""
 _REFUSALS = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG})
 
 Capture = Callable[[bytes], None]
@@ -69,7 +73,7 @@ class _Client:
     connection: ServerConnection
     queue: "asyncio.Queue[bytes]"
     messages: Allowance
-    own: Allowance
+    own: Share
     replay_at: int = 0
     """The next entry of a replay that is under way; at the log's head none is."""
     is_member: bool = False
@@ -88,7 +92,7 @@ class _Meeting:
     """What the hub keeps of a meeting: opaque bytes in order."""
 
     address: bytes
-    shared: Allowance
+    shared: Share
     first: int = 0
     entries: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
@@ -209,7 +213,7 @@ class Hub:
     async def _serve(self, connection: ServerConnection) -> None:
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
-                first = await self._receive(connection)
+                first = wire.decode(await self._receive(connection))
             if isinstance(first, wire.PutBlob | wire.GetBlob):
                 await connection.send(wire.encode(await self._blob(first)))
                 return
@@ -230,18 +234,27 @@ class Hub:
         except TimeoutError:
             pass
 
-    async def _receive(self, connection: ServerConnection) -> wire.Message:
+    async def _receive(self, connection: ServerConnection) -> bytes | str:
         data = await connection.recv()
         if self._capture is not None and isinstance(data, bytes):
             self._capture(data)
-        return wire.decode(data)
+        return data
+
+    async def _take_some(self, meeting: _Meeting, client: _Client) -> bool:
+        """Take as many messages of a client as others can wait for; says whether any was too many."""
+        is_flooding = False
+        for _ in range(IN_ONE_GO):
+            data = await self._receive(client.connection)
+            if client.messages.take(self._clock()):
+                self._on_message(meeting, client, wire.decode(data))
+            else:
+                self.refused += 1
+                is_flooding = True
+        return is_flooding
 
     async def _attend(self, connection: ServerConnection, address: bytes) -> None:
         limits = self._limits
-        if address not in self._meetings:
-            shared = Allowance(limits.shared_burst, limits.shared_per_s)
-            self._meetings[address] = _Meeting(address, shared)
-        meeting = self._meetings[address]
+        meeting = self._meetings.setdefault(address, _Meeting(address, limits.shared()))
         if len(meeting.clients) >= MAX_CLIENTS_PER_MEETING:
             raise ProtocolError("the meeting is full")
         self._numbers += 1
@@ -250,14 +263,16 @@ class Hub:
             connection,
             asyncio.Queue(self._max_queued),
             messages=Allowance(limits.client_burst, limits.client_per_s),
-            own=Allowance(limits.own_burst, limits.own_per_s),
+            own=limits.own(),
         )
         meeting.clients[client.number] = client
         client.send(wire.Ready(meeting.head))
         writer = asyncio.create_task(_write(meeting, client))
         try:
             while True:
-                self._on_message(meeting, client, await self._receive(connection))
+                is_flooding = await self._take_some(meeting, client)
+                # While messages wait, receiving them never yields; whoever floods waits a while.
+                await asyncio.sleep(FLOODER_WAITS_S if is_flooding else 0)
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
@@ -272,9 +287,11 @@ class Hub:
         self._forget_if_unused(meeting)
 
     def _on_message(self, meeting: _Meeting, client: _Client, message: wire.Message) -> None:
-        if not self._is_allowed(meeting, client, message):
-            self.refused += 1
-            return
+        if isinstance(message, wire.PublishEntry | wire.LobbyData | wire.LiveData):
+            now, size = self._clock(), len(message.data)
+            if not (client.own.take(now, size) or meeting.shared.take(now, size)):
+                self.refused += 1
+                return
         match message:
             case wire.PublishEntry(token, expected, data):
                 is_accepted = expected is None or expected == meeting.head
@@ -301,14 +318,6 @@ class Hub:
                 client.send(self._media_place(self._relay, meeting, client))
             case _:
                 raise ProtocolError(f"a {type(message).__name__} does not belong here")
-
-    def _is_allowed(self, meeting: _Meeting, client: _Client, message: wire.Message) -> bool:
-        now = self._clock()
-        if not client.messages.take(now):
-            return False
-        if not isinstance(message, wire.PublishEntry | wire.LobbyData | wire.LiveData):
-            return True
-        return client.own.take(now) or meeting.shared.take(now)
 
     def _media_place(
         self, relay: Relay, meeting: _Meeting, client: _Client

@@ -24,6 +24,18 @@ class Allowance:
         return True
 
 
+@dataclass(eq=False, slots=True)
+class Share:
+    """How many messages may be carried, and how many bytes of them."""
+
+    messages: Allowance
+    size: Allowance
+
+    def take(self, now: float, size_bytes: int) -> bool:
+        """Whether a message of that size is allowed now; it is spent then."""
+        return self.messages.take(now) and self.size.take(now, size_bytes)
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierLimits:
     """What a device takes from a conference service; lobby and live messages beyond it are dropped unread.
@@ -60,6 +72,24 @@ class HubLimits:
     client_burst: float = 200.0
     own_per_s: float = 4.0
     own_burst: float = 20.0
+    own_bytes_per_s: float = 64 * 1024.0
+    own_bytes: float = 1.0 * MIB
+    """At once, like the others that are no rate."""
     shared_per_s: float = 200.0
     """To be carried to the others; well below what a device takes."""
     shared_burst: float = 500.0
+    shared_bytes_per_s: float = 4.0 * MIB
+    shared_bytes: float = 16.0 * MIB
+
+    def own(self) -> Share:
+        """What one client may say in any case."""
+        return Share(
+            Allowance(self.own_burst, self.own_per_s), Allowance(self.own_bytes, self.own_bytes_per_s)
+        )
+
+    def shared(self) -> Share:
+        """What all clients of a meeting may say together beyond that."""
+        return Share(
+            Allowance(self.shared_burst, self.shared_per_s),
+            Allowance(self.shared_bytes, self.shared_bytes_per_s),
+        )
