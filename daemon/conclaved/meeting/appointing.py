@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from conclaved.identity import Assurance
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, IssuerType, Role, may_admit
+from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, Role
 from conclaved.meeting.committing import Committing
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.events import SendLobby
@@ -110,11 +110,7 @@ class Appointing:
             return "it is a service end"
         if chosen.assurance is Assurance.UNKNOWN:
             return f"it is not verified: {chosen.reason}"
-        own = self._own.own_admission()
-        issuer = None if own.signature_key == self._own.invitation.signer_key else own
-        key = chosen.signature_key
-        wanted = Admission(own.meeting_id, key, Role.HOST, IssuerType.HOST, self._own.key, issuer, b"")
-        if not may_admit(wanted):
+        if not self._own.may_appoint(chosen.signature_key):
             return "it could admit nobody, since too many hosts stand between it and the invitation"
         return None
 

@@ -98,7 +98,7 @@ class Hosting:
             self._out.changed()
 
     def admit(self, name_or_id: str) -> Waiting:
-        """Let in one who waits, as a guest or, if the invitation names it so, as a service end.
+        """Let in one who waits: as what the invitation names it, or as a guest.
 
         Returns who it is. Raises LocalError.
         """
@@ -110,9 +110,11 @@ class Hosting:
             raise LocalError(
                 f"{waiting.name} cannot be admitted: {obstacle}", hint="deny it, or trust its CA"
             )
+        content = self._own.invitation.content
+        role = self._desk.role_without_asking(content, waiting.verdict, is_kicked=False)
         # Who is named as a service end can be in as nothing else.
-        is_service_end = role_of(self._own.invitation.content, waiting.name) is Role.SERVICE_END
-        self._grant(request, Role.SERVICE_END if is_service_end else Role.GUEST, waiting.verdict)
+        is_service_end = role_of(content, waiting.name) is Role.SERVICE_END
+        self._grant(request, role or (Role.SERVICE_END if is_service_end else Role.GUEST), waiting.verdict)
         return waiting
 
     def deny(self, name_or_id: str) -> Waiting:
@@ -162,6 +164,8 @@ class Hosting:
         self._sign_for(request, deny, signed)
 
     def _grant(self, request: lobby.Request, role: Role, verdict: Verdict) -> None:
+        if role is Role.HOST and not self._own.may_appoint(request.signature_key):
+            role = Role.MEMBER  # A host in name only. One nearer to the invitation can still appoint it.
         known = (request.signature_key, role)
         self.removing.let_in(request.signature_key, verdict)
 

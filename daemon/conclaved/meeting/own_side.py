@@ -8,7 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from conclaved.identity import Signer
-from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, IssuerType, Role, check, issue
+from conclaved.meeting.admission import (
+    ADMISSION_EXTENSION,
+    Admission,
+    IssuerType,
+    Role,
+    check,
+    issue,
+    may_admit,
+)
 from conclaved.meeting.errors import AdmissionError, LocalError
 from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.meeting.link import LinkKey
@@ -106,6 +114,13 @@ class OwnSide:
         return lambda: issue(
             signer, meeting_id, signature_key, role, issuer_admission=None if is_root else own
         )
+
+    def may_appoint(self, signature_key: bytes) -> bool:
+        """Whether that key, made a host by this device, could admit anybody: its chain is not full then."""
+        own = self.own_admission()
+        issuer = None if own.signature_key == self.invitation.signer_key else own
+        host = IssuerType.HOST
+        return may_admit(Admission(own.meeting_id, signature_key, Role.HOST, host, self.key, issuer, b""))
 
     def key_package_job(self) -> Callable[[], KeyPackageBundle]:
         """A KeyPackage that carries the admission in its leaf (RFC 9420 §10)."""
