@@ -127,6 +127,24 @@ def test_a_room_that_was_killed_in_between_comes_back_with_its_new_key_without_t
     assert not is_shown(who, host)
 
 
+@pytest.mark.parametrize("level", list(Level))
+def test_the_meetings_host_comes_back_as_one_though_it_was_cleared_away_under_its_new_key(
+    level: Level,
+) -> None:
+    meeting, host, a, b, _ = three(level)
+    new = renewed(meeting.host, name="host.example.com", is_new_key=True)
+    change(host, new)
+    meeting.service.run(3)
+    admission = host.session.admission
+    meeting.service.crash(host)
+    meeting.service.run(30)
+    assert "host.example.com" not in a.names()
+    back = meeting.room(new, admission=admission)
+    meeting.service.run(4)
+    agree(back, a, b)
+    assert back.view.is_host
+
+
 @KINDS
 def test_a_change_that_loses_every_race_comes_in_all_the_same(is_new_key: bool) -> None:
     meeting, host, a, b, who = three()

@@ -226,6 +226,13 @@ def test_a_member_does_not_pass_its_place_to_another_name() -> None:
     refused_newcomer("successors_take_a_place", context(), other, *LEAVES)
 
 
+def test_the_invitations_signer_comes_in_under_a_new_key_though_the_old_one_is_gone() -> None:
+    again = identity("host.example.com")
+    successor = leaf_of(again, succeed(HOST.signer, host_admission(), key(again)))
+    check_newcomer(context(), successor, [leaf_of(A, by_host(key(A)))])
+    refused_newcomer("nobody_kicked_is_in", kicked(HOST), successor, *LEAVES)
+
+
 def test_a_successor_does_not_come_in_on_another_admission_than_the_leaf_had() -> None:
     as_host = succeed(A.signer, by_host(KEY, Role.HOST), key(A_AGAIN))
     refused_newcomer("successors_take_a_place", context(), leaf_of(A_AGAIN, as_host), *LEAVES)

@@ -102,10 +102,10 @@ class Membership:
             distrusted=self._distrusted,
         )
 
-    def missing(self, invitation: SignedInvitation) -> tuple[str, ...]:
-        """Whom the invitation names and who is not in."""
+    def missing(self, invitation: SignedInvitation, participants: Sequence[Participant]) -> tuple[str, ...]:
+        """Whom the invitation names and who is not among the participants."""
         signer_name = self._assess(invitation.chain, invitation.signer_key).name
-        return missing(invitation.content, self.participants(), signer_name)
+        return missing(invitation.content, participants, signer_name)
 
     def may_be_here(self, leaf: LeafNode) -> bool:
         """Whether the meeting's level lets one with this certificate come in, or it is in already.

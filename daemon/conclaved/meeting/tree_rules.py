@@ -187,11 +187,14 @@ def successors_take_a_place(context: MeetingContext, leaf: LeafNode, members: Me
     """Prevents: a member admitting others by naming them its successors, when it has left, or as guests.
 
     Who comes in by a succession takes the place of the one that it succeeds, which is in, and bears its
-    name. Everybody else asks in the lobby.
+    name. Everybody else asks in the lobby; but for the invitation's signer, which nobody could let in again
+    as the host that it is, and whose word could make the new key a host as well.
     """
     if not is_successor(leaf):
         return None
     place = members.predecessor(admission_of(leaf))
+    if place is None and context.invitation.signer_key in line_of(leaf):
+        return None
     if place is None:
         return "a successor of one who is not in"
     if place.signature_key != leaf.signature_key and name_on(place) != name_on(leaf):

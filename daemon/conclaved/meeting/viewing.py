@@ -27,6 +27,7 @@ def view_of(
     content = own.invitation.content
     is_in = state is State.IN_GROUP
     is_host = is_in and own.is_host
+    participants = member.participants() if is_in else ()
     has_code = is_in and not member.is_alone
     return MeetingView(
         state=state,
@@ -40,10 +41,10 @@ def view_of(
         code_time=member.code.time if has_code else 0,
         code_reason=member.code.reason if has_code else "",
         security_code=member.code.code if has_code else "",
-        participants=member.participants() if is_in else (),
+        participants=participants,
         lobby=hosting.waiting() if is_host else (),
         removed=hosting.removing.removed() if is_host else (),
-        missing=member.missing(own.invitation) if is_in else (),
+        missing=member.missing(own.invitation, participants) if is_in else (),
         is_host=is_host,
         is_leaving=is_leaving,
         behind=behind,
