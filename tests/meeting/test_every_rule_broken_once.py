@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from conclaved.meeting import Admission, GroupRuleError, Level, LinkSecret, Role, SignedInvitation
+from conclaved.meeting import (
+    Admission,
+    GroupRuleError,
+    Level,
+    LinkSecret,
+    OwnIdentity,
+    Role,
+    SignedInvitation,
+)
 from conclaved.meeting.admission import ADMISSION_EXTENSION, issue, succeed
 from conclaved.meeting.meeting_context import MEETING_EXTENSION
 from conclaved.meeting.membership import leaves_of
@@ -25,7 +33,7 @@ from conclaved.mls import (
     X509Credential,
 )
 from tests.meeting.cast import OTHER_HOST, A, B, by_host
-from tests.meeting.insider import KICK, LEAVE, Insider
+from tests.meeting.insider import KICK, LEAVE, VANISHED, Insider
 from tests.meeting.simulated_service import PUBLIC_CA, SUITE, WALL, identity
 from tests.meeting.table import GUEST, RECORDER, STRANGER, Table
 
@@ -149,6 +157,17 @@ def a_second_line(table: Table) -> None:
 def a_successor_of_nobody(table: Table) -> None:
     successor = succeed(B.signer, table.meeting.admission(B), STRANGER.signer.public_key)
     table.insider.commit([table.insider.add(STRANGER, successor)])
+
+
+def a_rejoin_under_another_name(table: Table) -> None:
+    """B leaves its leaf by a fresh one, whose certificate is for somebody else."""
+    own = table.meeting.admission(B)
+    first = Insider.admit(table.meeting, who=B, admission=own).join()
+    first.is_following = False
+    other = named("chair.example.com", first)
+    again = OwnIdentity(B.signer, other.certificates)
+    leaf = table.insider.leaf_of(B)
+    table.insider.commit([Remove(leaf), table.insider.add(again, own)], authenticated_data=VANISHED)
 
 
 def half_of_a_line_is_listed(table: Table) -> None:
@@ -457,6 +476,7 @@ CASES = [
     Case("nobody_kicked_admits", "an Add", the_kicked_admits),
     Case("nobody_kicked_admits", "a higher role", the_kicked_appoints),
     Case("successors_take_a_place", "a successor of one who is not in", a_successor_of_nobody),
+    Case("who_comes_back_has_its_name", "a rejoin under another name", a_rejoin_under_another_name),
 ]
 
 

@@ -22,7 +22,7 @@ from conclaved.meeting.recorder import Recorder
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
 from conclaved.meeting.rules import CommittedProposal
 from conclaved.meeting.security_code import CodeEpoch, security_code
-from conclaved.meeting.tree_rules import admission_of, is_host, line_of
+from conclaved.meeting.tree_rules import admission_of, is_host, line_of, name_on
 from conclaved.mls import Group, LeafNode, StagedCommit
 from conclaved.sframe import EXPORTER_LABEL, EpochKeys
 from conclaved.sframe import CipherSuite as SframeSuite
@@ -30,6 +30,9 @@ from conclaved.sframe import CipherSuite as SframeSuite
 SFRAME_SUITE = SframeSuite.AES_128_GCM_SHA256_128
 GRACE_S = 10.0
 """How long an epoch's handshake keys are kept, to recognise a second commit for it."""
+
+
+MAX_NAMES = 16_384
 
 
 class Membership:
@@ -47,6 +50,8 @@ class Membership:
         self._past: list[tuple[float, Group]] = []
         self._heard: frozenset[int] = frozenset()
         self._distrusted: dict[bytes, str] = {}
+        self._names: dict[bytes, str] = {}
+        """Under which name each key was first seen in a group of this meeting."""
         self._context: MeetingContext | None = None
         self._leaves: dict[int, LeafNode] = {}
         self._hosts: frozenset[int] = frozenset()
@@ -110,10 +115,14 @@ class Membership:
     def may_be_here(self, leaf: LeafNode) -> bool:
         """Whether the meeting's level lets one with this certificate come in, or it is in already.
 
-        As far as this device can tell.
+        As far as this device can tell. Who was here before comes back under the name that it had: it was
+        under that name that a host let it in.
         """
-        is_in = any(leaf.signature_key == each.signature_key for each in self._leaves.values())
-        if is_in or self.context.invitation.content.level is not Level.LOCKED:
+        if any(leaf.signature_key == each.signature_key for each in self._leaves.values()):
+            return True
+        if self._names.get(leaf.signature_key, name_on(leaf)) != name_on(leaf):
+            return False
+        if self.context.invitation.content.level is not Level.LOCKED:
             return True
         verdict = self._assess(chain_of(leaf.credential), leaf.signature_key)
         return verdict.assurance is Assurance.VERIFIED
@@ -164,8 +173,12 @@ class Membership:
         self._heard = frozenset()
         leaves = self._leaves
         changes = [(index, words) for index, words in map(self._follow, updated) if words]
-        keys_in = {leaf.signature_key for leaf in leaves.values()} - added_keys
+        # A rejoin makes nobody more credible: what was held against a member is while its key is here.
+        keys_in = {leaf.signature_key for leaf in leaves.values()}
         self._distrusted = {key: why for key, why in self._distrusted.items() if key in keys_in}
+        for leaf in leaves.values():
+            if leaf.signature_key not in self._names and len(self._names) < MAX_NAMES:
+                self._names[leaf.signature_key] = name_on(leaf)
         senders = beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}
         self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()

@@ -312,6 +312,13 @@ def successors_take_a_place(change: EpochChange) -> str | None:
     return _of_comers(change, comers, tree_rules.successors_take_a_place)
 
 
+def who_comes_back_has_its_name(change: EpochChange) -> str | None:
+    """Prevents: one whom a host let in under one name sitting there, after a rejoin, under another."""
+    by_key = {leaf.signature_key: leaf for leaf in change.leaves_before.values()}
+    comers = (change.leaves_after[index] for index in change.effect.added)
+    return next(filter(None, (tree_rules.who_comes_back_has_its_name(by_key, leaf) for leaf in comers)), None)
+
+
 def keys_change_by_succession(change: EpochChange) -> str | None:
     """Prevents: a leaf passing into other hands than its owner wants, or with another's admission."""
     return _of_updates(change, tree_rules.keys_change_by_succession)
@@ -353,6 +360,7 @@ GROUP_RULES: tuple[GroupRule, ...] = (
     roles_only_rise,
     nobody_kicked_admits,
     successors_take_a_place,
+    who_comes_back_has_its_name,
 )
 
 

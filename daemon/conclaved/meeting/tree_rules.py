@@ -202,6 +202,16 @@ def successors_take_a_place(context: MeetingContext, leaf: LeafNode, members: Me
     return None
 
 
+def who_comes_back_has_its_name(members: Mapping[bytes, LeafNode], leaf: LeafNode) -> str | None:
+    """Prevents: one whom a host let in under one name sitting there, after a rejoin, under another.
+
+    A certificate that changes in its place is compared with the one before it, and shown. A leaf that is
+    taken out and put in anew would be compared with nothing. `members` are those who are in, by key.
+    """
+    place = members.get(leaf.signature_key)
+    return None if place is None or name_on(place) == name_on(leaf) else "one comes back under another name"
+
+
 NewcomerRule = Callable[[MeetingContext, LeafNode, Members], str | None]
 
 NEWCOMER_RULES: tuple[NewcomerRule, ...] = (nobody_kicked_admits, successors_take_a_place)
@@ -285,6 +295,9 @@ def check_newcomer(context: MeetingContext, leaf: LeafNode, members: Iterable[Le
     if context.is_ended:
         raise GroupRuleError("the meeting has been ended", rule="nobody_comes_in_at_the_end")
     check_tree(context, (leaf,))
+    members = tuple(members)
+    by_key = {member.signature_key: member for member in members}
+    _enforce(who_comes_back_has_its_name(by_key, leaf), who_comes_back_has_its_name.__name__)
     # Most who come are admitted by a host, into a meeting that nobody was thrown out of.
     if context.kicked or is_successor(leaf):
         standing = Members.of(members)
