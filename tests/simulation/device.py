@@ -58,6 +58,8 @@ class Stay:
     expires: float | None = None
     """When media keys of this epoch must be gone."""
     closed_leaves: set[int] = field(default_factory=set)
+    heard: set[tuple[int, int]] = field(default_factory=set)
+    """Whose media the session was told of, and of which epoch."""
     moved: dict[tuple[int, int], float] = field(default_factory=dict)
     """When each stream (leaf, context) was first heard in a newer epoch."""
 
@@ -418,8 +420,10 @@ class Device:
         return result
 
     def frame_opened(self, opened: Opened) -> None:
-        """Tell the session of a frame that was opened."""
-        if self.session is not None:
+        """Tell the session of a frame that was opened, once for each member and epoch as the engine does."""
+        stay, heard = self.stay, (opened.leaf_index, opened.epoch)
+        if self.session is not None and stay is not None and heard not in stay.heard:
+            stay.heard.add(heard)
             self.perform(self.session.media_heard(opened.leaf_index, opened.epoch, self.world.loop.now))
 
 

@@ -182,6 +182,8 @@ def succeed(old_signer: AdmissionSigner, own_admission: Admission, new_key: byte
 @lru_cache(maxsize=MAX_REMEMBERED)
 def line(admission: Admission) -> frozenset[bytes]:
     """The admitted key and all that it has succeeded: one member's keys, whichever it signs with now."""
+    if admission.issuer_type is not IssuerType.SUCCESSION:
+        return frozenset((admission.signature_key,))
     return frozenset(step.signature_key for step in lineage(admission))
 
 
@@ -195,7 +197,7 @@ def lineage(admission: Admission) -> tuple[Admission, ...]:
 
 def origin(admission: Admission) -> Admission:
     """The statement that let the first key of the line in: a host's or the link's."""
-    return lineage(admission)[-1]
+    return admission if admission.issuer_type is not IssuerType.SUCCESSION else lineage(admission)[-1]
 
 
 def may_admit(admission: Admission) -> bool:

@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -71,17 +71,21 @@ class Invitation:
     hosts: tuple[str, ...] = ()
     """Whole names that a host's device lets in by itself, as hosts too, once it has verified them."""
 
+    _named: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
+
     def invites(self, name: str) -> bool:
         """Whether `name` (lower case) is on the list, itself or by its domain."""
         if name in self.invited:
             return True
-        domain = name.rsplit("@", 1)[-1]
-        labels = domain.split(".")
-        return any("@" + ".".join(labels[i:]) in self.invited for i in range(len(labels)))
+        return any(domain in self.invited for domain in _domains_of(name))
 
     def expects(self, name: str) -> bool:
         """Whether `name` (lower case) is on any list: invited, host or service end."""
-        return name in self.hosts or name in self.service_ends or self.invites(name)
+        named = self._named
+        if named is None:
+            named = frozenset((*self.hosts, *self.service_ends, *self.invited))
+            object.__setattr__(self, "_named", named)
+        return name in named or any(domain in named for domain in _domains_of(name))
 
     def payload(self) -> bytes:
         """The JSON that is signed."""
@@ -157,6 +161,12 @@ def _verify(token: str) -> SignedInvitation:
     return SignedInvitation(token, _parse(signed.payload), tuple(signed.chain), signed.signature_key)
 
 
+def _domains_of(name: str) -> list[str]:
+    """`@domain` of a name, and of every domain above that."""
+    labels = name.rsplit("@", 1)[-1].split(".")
+    return ["@" + ".".join(labels[i:]) for i in range(len(labels))]
+
+
 def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -209,7 +219,7 @@ def _parse(payload: bytes) -> Invitation:
     if not isinstance(data, dict):
         raise _refuse("not an object")
 
-    def field(name: str, kind: type[T]) -> T:
+    def claim(name: str, kind: type[T]) -> T:
         value = data.get(name)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise _refuse(name)
@@ -218,13 +228,13 @@ def _parse(payload: bytes) -> Invitation:
     def names(name: str) -> tuple[str, ...]:
         if name == "hosts" and name not in data:
             return ()
-        values = field(name, list)
+        values = claim(name, list)
         if not all(isinstance(value, str) for value in values):
             raise _refuse(name)
         return tuple(values)
 
     def octets(name: str) -> bytes:
-        text = field(name, str)
+        text = claim(name, str)
         try:
             data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except (binascii.Error, ValueError) as error:
@@ -234,22 +244,22 @@ def _parse(payload: bytes) -> Invitation:
         return data
 
     try:
-        level = Level(field("level", str))
+        level = Level(claim("level", str))
     except ValueError as error:
         raise _refuse("level") from error
     invitation = Invitation(
         meeting_id=octets("meeting"),
-        serial=field("serial", int),
-        title=field("title", str),
-        service=field("service", str),
+        serial=claim("serial", int),
+        title=claim("title", str),
+        service=claim("service", str),
         level=level,
         hosts=names("hosts"),
         invited=names("invited"),
         service_ends=names("service_ends"),
-        is_open=field("open", bool),
+        is_open=claim("open", bool),
         link_public_key=octets("link_key"),
-        not_before=field("nbf", int),
-        not_after=field("exp", int),
+        not_before=claim("nbf", int),
+        not_after=claim("exp", int),
     )
     _check(invitation)
     return invitation

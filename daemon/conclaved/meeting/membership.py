@@ -55,6 +55,8 @@ class Membership:
         self._context: MeetingContext | None = None
         self._leaves: dict[int, LeafNode] = {}
         self._hosts: frozenset[int] = frozenset()
+        self._roster: tuple[Participant, ...] = ()
+        self._roster_of: object = None
         self.group: Group | None = None
         self.code = CodeEpoch()
         self.departed: tuple[Departure, ...] = ()
@@ -96,16 +98,31 @@ class Membership:
         """The roster."""
         if self.group is None or self._context is None:
             return ()
-        own = self.group.own_leaf_index
-        return roster(
-            self.leaves().items(),
+        # Built anew only when something in it is new: it is looked at often, and verdicts follow the time.
+        verdicts = [
+            self._assess(chain_of(leaf.credential), leaf.signature_key) for leaf in self._leaves.values()
+        ]
+        state = (
+            verdicts,
+            self._leaves,
             self._context,
-            self._assess,
-            own_leaf=own,
-            heard=self._heard,
-            compared=self.code.compared,
-            distrusted=self._distrusted,
+            self._heard,
+            self.code.compared,
+            dict(self._distrusted),
         )
+        if state != self._roster_of:
+            self._roster_of = state
+            verdict_of = iter(verdicts)
+            self._roster = roster(
+                self._leaves.items(),
+                self._context,
+                lambda chain, key: next(verdict_of),
+                own_leaf=self.group.own_leaf_index,
+                heard=self._heard,
+                compared=self.code.compared,
+                distrusted=self._distrusted,
+            )
+        return self._roster
 
     def missing(self, invitation: SignedInvitation, participants: Sequence[Participant]) -> tuple[str, ...]:
         """Whom the invitation names and who is not among the participants."""
@@ -227,6 +244,8 @@ class Membership:
 
     def expire(self, now: float) -> None:
         """Erase what the grace has kept long enough."""
+        if not self._past or now < self._past[0][0]:
+            return
         for until, group in self._past:
             if now >= until:
                 group.close()

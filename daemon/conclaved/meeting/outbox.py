@@ -124,6 +124,8 @@ class Outbox:
 
     def expire(self, now: float) -> None:
         """Forget what is no news any more."""
+        if not self._news:
+            return
         dated = tuple((text, now if at is None else at) for text, at in self._news)
         self._news = tuple((text, at) for text, at in dated if now - at < NEWS_S)
         if len(self._news) < len(dated):

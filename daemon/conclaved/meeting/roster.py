@@ -80,14 +80,13 @@ def roster(
     `distrusted` says of signature keys why they are shown as not verified whatever their present
     certificate says.
     """
-    leaves = tuple(leaves)
-    verdicts = {index: assess(chain_of(leaf.credential), leaf.signature_key) for index, leaf in leaves}
-    name_of_key = {
-        key: shown_name(verdicts[index]) for index, leaf in leaves for key in line(admission_of(leaf))
-    }
+    seen = [
+        (index, leaf, admission_of(leaf), assess(chain_of(leaf.credential), leaf.signature_key))
+        for index, leaf in leaves
+    ]
+    name_of_key = {key: shown_name(verdict) for _, _, admission, verdict in seen for key in line(admission)}
     participants = []
-    for index, leaf in leaves:
-        admission = admission_of(leaf)
+    for index, leaf, admission, verdict in seen:
         keys, first = line(admission), origin(admission)
         if first.issuer_type is IssuerType.LINK:
             admitted_by = "the link"
@@ -95,7 +94,6 @@ def roster(
             admitted_by = "the invitation"
         else:
             admitted_by = name_of_key.get(first.issuer_key, "a host who has left")
-        verdict = verdicts[index]
         doubt = distrusted.get(leaf.signature_key, "")
         assurance = Assurance.UNKNOWN if doubt else verdict.assurance
         is_vouched_for = assurance is not Assurance.UNKNOWN
