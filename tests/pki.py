@@ -62,8 +62,11 @@ class TestAuthority:
         eku: Sequence[x509.ObjectIdentifier] = (),
         permitted_dns: Sequence[str] = (),
         permitted_email: Sequence[str] = (),
+        is_repeatable: bool = False,
     ) -> None:
+        """``is_repeatable``: what it issues for one key is the same, byte by byte, each time."""
         self.name = name
+        self._is_repeatable = is_repeatable
         self.parent = parent
         self.key = key or ec.generate_private_key(ec.SECP256R1())
         self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -74,7 +77,7 @@ class TestAuthority:
             .subject_name(self.subject)
             .issuer_name(signer.subject)
             .public_key(self.key.public_key())
-            .serial_number(x509.random_serial_number())
+            .serial_number(self._serial(self.key.public_key()))
             .not_valid_before(_when(not_before, now - timedelta(days=365)))
             .not_valid_after(_when(not_after, now + timedelta(days=3650)))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -92,7 +95,16 @@ class TestAuthority:
             builder = builder.add_extension(
                 x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True
             )
-        self.certificate = builder.sign(signer.key, hashes.SHA256())
+        self.certificate = signer._sign(builder)
+
+    def _serial(self, key: CertificatePublicKeyTypes) -> int:
+        if not self._is_repeatable:
+            return x509.random_serial_number()
+        digest = x509.SubjectKeyIdentifier.from_public_key(key).digest
+        return int.from_bytes(digest[:16], "big") | 1
+
+    def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
+        return builder.sign(self.key, hashes.SHA256(), ecdsa_deterministic=self._is_repeatable or None)
 
     @property
     def root(self) -> "TestAuthority":
@@ -142,7 +154,7 @@ class TestAuthority:
             .subject_name(subject)
             .issuer_name(self.subject)
             .public_key(_public(public_key))
-            .serial_number(x509.random_serial_number())
+            .serial_number(self._serial(_public(public_key)))
             .not_valid_before(_when(not_before, now - timedelta(hours=1)))
             .not_valid_after(_when(not_after, now + timedelta(days=47)))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
@@ -157,7 +169,7 @@ class TestAuthority:
             builder = builder.add_extension(x509.ExtendedKeyUsage(eku), critical=False)
         if critical is not None:
             builder = builder.add_extension(critical, critical=True)
-        leaf = builder.sign(self.key, hashes.SHA256())
+        leaf = self._sign(builder)
         chain = [leaf.public_bytes(serialization.Encoding.DER)]
         authority = self
         while authority.parent is not None:

@@ -40,7 +40,7 @@ START = 1000.0
 """The simulated clock when a schedule begins."""
 FAST_JOB_S = 0.004
 SLOW_JOB_S = 0.6
-MEDIA_S = 0.7
+MEDIA_S = 1.0
 """Between two frames of a device. Real ones send fifty a second; one stands for many."""
 
 

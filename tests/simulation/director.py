@@ -37,7 +37,7 @@ class Director:
         self.thrown_out: set[str] = set()
         """Labels of those whom a host has thrown out: they are to be out, or were before that."""
         self._faults_wanted = rng.randint(MIN_FAULTS, 7)
-        self._commits_wanted = MIN_COMMITS + rng.randint(0, 8)
+        self._commits_wanted = MIN_COMMITS + rng.randint(0, 4)
         self._running: dict[int, tuple[Fault, End]] = {}
         self._begun = 0
         self._is_churning = True
@@ -108,7 +108,7 @@ class Director:
             self._calm_down()
             return
         self._act()
-        world.loop.after(rng.uniform(0.1, 0.9), self._churn)
+        world.loop.after(rng.uniform(0.1, 0.7), self._churn)
 
     def _act(self) -> None:
         world, rng = self.world, self.world.rng

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from conclaved.identity import Anchor, Assurance, SoftwareSigner, TrustStore, Verdict, parse_anchor_pem
@@ -43,6 +44,7 @@ _AUTHORITIES = {
         key=_key(vouching.value),
         not_before=WALL - 10_000_000,
         not_after=WALL + 100_000_000,
+        is_repeatable=True,
     )
     for vouching in Vouching
 }
@@ -202,6 +204,19 @@ class Terms:
         return self.signed.content.level is Level.LOCKED
 
 
+class _Repeatable:
+    """A key that signs the same in the same way each time (RFC 6979)."""
+
+    def __init__(self, signer: SoftwareSigner) -> None:
+        self._key = signer._key
+        self.public_key = signer.public_key
+        self.certificate_public_key = signer.certificate_public_key
+
+    def sign(self, data: bytes) -> bytes:
+        """DER."""
+        return self._key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+
+
 def _terms(what: str, level: Level, *, is_open: bool) -> Terms:
     link = LinkSecret(hashlib.sha256(what.encode()).digest())
     content = Invitation(
@@ -217,7 +232,9 @@ def _terms(what: str, level: Level, *, is_open: bool) -> Terms:
         not_before=WALL - 86400,
         not_after=WALL + 86400,
     )
-    return Terms(link, SignedInvitation.verify(content.sign(CHAIR.paper.real, CHAIR.paper.chain)))
+    return Terms(
+        link, SignedInvitation.verify(content.sign(_Repeatable(CHAIR.paper.real), CHAIR.paper.chain))
+    )
 
 
 LOCKED = _terms("locked", Level.LOCKED, is_open=False)
