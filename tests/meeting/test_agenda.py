@@ -164,9 +164,26 @@ def test_a_leave_under_another_reason_is_left_out(reason: bytes) -> None:
 
 
 @pytest.mark.parametrize("reason", [b"", LEAVE, b"\x09", KICK])
-def test_a_member_removes_no_other_but_as_vanished(reason: bytes) -> None:
+def test_a_member_removes_no_other(reason: bytes) -> None:
     assert not plan_of(message(1, Remove(2), reason))
-    assert plan_of(message(1, Remove(2), VANISHED))
+
+
+def test_what_another_takes_for_gone_is_cleared_away_by_one_who_does_not_hear_it_either() -> None:
+    said = message(1, Remove(2), VANISHED)
+    made = agenda(said)
+    assert not made.plan(LEAVES, context(), 0)
+    made.vanish(frozenset({2}), 3.0, is_host=False)
+    assert made.plan(LEAVES, context(), 0).by_reference == (said,)
+    # Not by the one who said it, nor by the one concerned.
+    assert not made.plan(LEAVES, context(), 1)
+    assert not made.plan(LEAVES, context(), 2)
+
+
+def test_who_is_no_host_clears_nobody_away_alone() -> None:
+    made = agenda()
+    made.vanish(frozenset({2}), 3.0, is_host=False)
+    assert made.since is None
+    assert not made.plan(LEAVES, context(), 1)
 
 
 def test_a_kick_needs_a_host_and_its_list() -> None:
@@ -191,19 +208,19 @@ def test_a_kicked_one_commits_nothing_any_more() -> None:
 
 def test_who_has_vanished_is_removed_by_value_and_said_to_have() -> None:
     made = agenda()
-    made.vanish(frozenset({1, 9}), 3.0)
+    made.vanish(frozenset({1, 9}), 3.0, is_host=True)
     assert made.since == 3.0
     plan = made.plan(LEAVES, context(), 0)
     assert plan.by_value == (Remove(1),)
     assert plan.authenticated_data == VANISHED
-    made.vanish(frozenset(), 4.0)
+    made.vanish(frozenset(), 4.0, is_host=True)
     assert not made.plan(LEAVES, context(), 0)
 
 
 def test_who_has_vanished_and_comes_back_goes_into_one_plan() -> None:
     again = offer_of(A)
     made = agenda(again)
-    made.vanish(frozenset({1}), 3.0)
+    made.vanish(frozenset({1}), 3.0, is_host=True)
     plan = made.plan(LEAVES, context(), 0)
     assert plan.by_value == (Remove(1), Add(again))
     assert plan.authenticated_data == VANISHED
@@ -212,7 +229,7 @@ def test_who_has_vanished_and_comes_back_goes_into_one_plan() -> None:
 def test_who_is_kicked_is_not_removed_as_vanished_too() -> None:
     after = context().kick(frozenset({KEY_B}), frozenset())
     made = agenda(change(0, after), message(0, Remove(2), KICK))
-    made.vanish(frozenset({2}), 3.0)
+    made.vanish(frozenset({2}), 3.0, is_host=True)
     plan = made.plan(LEAVES, context(), 1)
     assert len(plan.by_reference) == 2
     assert plan.by_value == ()
@@ -220,9 +237,9 @@ def test_who_is_kicked_is_not_removed_as_vanished_too() -> None:
 
 def test_nobody_takes_itself_to_have_vanished_and_the_next_epoch_looks_anew() -> None:
     made = agenda()
-    made.vanish(frozenset({0}), 3.0)
+    made.vanish(frozenset({0}), 3.0, is_host=True)
     assert not made.plan(LEAVES, context(), 0)
-    made.vanish(frozenset({1}), 3.0)
+    made.vanish(frozenset({1}), 3.0, is_host=True)
     made.next_epoch(frozenset(), 4.0)
     assert made.since is None
     assert not made.plan(LEAVES, context(), 0)
@@ -404,7 +421,7 @@ def test_an_update_of_a_leaf_that_goes_is_left_out(goes: str) -> None:
         case "leaves":
             made.propose(message(1, Remove(1), LEAVE), 2.0)
         case "vanishes":
-            made.vanish(frozenset({1}), 2.0)
+            made.vanish(frozenset({1}), 2.0, is_host=True)
         case _:
             made.offer(offer_of(A), 2.0)
     plan = made.plan(LEAVES, context(), 0)

@@ -450,6 +450,21 @@ CASES = [
         "a member under a recorder's certificate",
         lambda t: t.insider.commit(leaf=LeafChange(credential=named("recorder.example.com", t.insider))),
     ),
+    Case(
+        "nobody_alone_takes_for_gone",
+        "a Remove of one who is there",
+        lambda t: t.insider.commit([Remove(t.insider.leaf_of(A))], authenticated_data=VANISHED),
+        MEMBER,
+    ),
+    Case(
+        "nobody_alone_takes_for_gone",
+        "a Remove of all others",
+        lambda t: t.insider.commit(
+            [Remove(m.leaf_index) for m in t.insider.live.members if m.leaf_index != t.insider.leaf],
+            authenticated_data=VANISHED,
+        ),
+        MEMBER,
+    ),
     Case("one_leaf_for_a_line", "a successor beside the one that it succeeds", a_second_line),
     Case(
         "keys_change_by_succession",

@@ -290,7 +290,7 @@ def test_forged_welcomes_do_not_cost_a_joiner_its_place() -> None:
 
 
 def test_a_member_taken_for_vanished_comes_back_by_itself_and_everybody_is_told() -> None:
-    meeting, (host, a), insider = meeting_with(A)
+    meeting, (host, a), insider = meeting_with(A, role=Role.HOST)
     keys = len(a.keys)
     insider.commit([Remove(insider.leaf_of(A))], authenticated_data=VANISHED, enters=True)
     meeting.service.settle()

@@ -157,7 +157,7 @@ def test_one_who_is_offline_takes_nobody_to_have_vanished() -> None:
 
 def test_who_is_leaving_when_it_is_taken_to_have_vanished_is_gone() -> None:
     meeting, host, _, b = three_rooms()
-    insider = Insider.admit(meeting).join()
+    insider = Insider.admit(meeting, Role.HOST).join()
     meeting.service.run(1)
     meeting.service.upstream = lambda client, effect: client is not b
     b.leave()
@@ -200,9 +200,9 @@ def test_the_service_hides_nothing_from_a_leaver_that_would_keep_it() -> None:
 
 
 def test_who_is_taken_to_have_vanished_again_and_again_comes_back_each_time() -> None:
-    # It is not its doing: a member could keep another out otherwise.
+    # It is not its doing: one could be kept out so otherwise.
     meeting, host, a, b = three_rooms()
-    insider = Insider.admit(meeting).join()
+    insider = Insider.admit(meeting, Role.HOST).join()
     meeting.service.run(1)
     for _ in range(12):
         leaf = next(m.leaf_index for m in insider.live.members if m.leaf_node.signature_key == key_of(a))
@@ -214,3 +214,43 @@ def test_who_is_taken_to_have_vanished_again_and_again_comes_back_each_time() ->
 
 def key_of(room: Room) -> bytes:
     return next(p.signature_key for p in room.view.participants if p.is_self)
+
+
+def test_a_member_that_takes_everybody_else_for_gone_does_not_have_the_meeting_to_itself() -> None:
+    # Alone in the group, it would take nobody in again, and nobody could throw it out.
+    meeting, host, a, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(1)
+    others = [m.leaf_index for m in insider.live.members if m.leaf_index != insider.leaf]
+    insider.commit([Remove(leaf) for leaf in others], authenticated_data=VANISHED)
+    meeting.service.run(10)
+    agree(host, a, b)
+
+
+def test_what_a_member_alone_takes_for_gone_nobody_else_clears_away() -> None:
+    meeting, host, a, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(1)
+    epoch = host.view.epoch
+    insider.propose(Remove(insider.leaf_of(A)), VANISHED)
+    meeting.service.run(4)
+    agree(host, a, b)
+    assert host.view.epoch == epoch
+
+
+def test_a_member_left_alone_with_a_silent_host_waits_for_it_and_takes_in_who_comes() -> None:
+    meeting = Meeting.invite(("a.example.com", "b.example.com"))
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    b_admission = meeting.admission(B)
+    meeting.service.run(3)
+    agree(host, a)
+    meeting.service.crash(host)
+    meeting.service.run(40)
+    assert "host.example.com" in a.names()
+    assert not a.may_send()
+    b = meeting.room(B, admission=b_admission)
+    meeting.service.run(26)
+    agree(a, b)
+    assert a.names() == {"a.example.com", "b.example.com"}
+    assert a.may_send()
+    assert b.may_send()

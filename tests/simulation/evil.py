@@ -87,6 +87,12 @@ def calls_somebody_vanished(world: "World", insider: Insider) -> bool:
     return bool(others) and _propose(insider, Remove(world.rng.choice(others)), VANISHED)
 
 
+def takes_all_for_gone(world: "World", insider: Insider) -> bool:
+    """Removes everybody else as vanished by its own commit, to have the meeting to itself."""
+    others = _others(insider)
+    return bool(others) and _commit(insider, *map(Remove, others), data=VANISHED)
+
+
 def adds_a_stranger(world: "World", insider: Insider) -> bool:
     """Takes in somebody whom no host has admitted: without an admission, or with one of its own making."""
     group = live_group(insider)
@@ -257,6 +263,7 @@ MEMBER_DEEDS: tuple[Deed, ...] = (
     kicks_without_being_host,
     removes_without_reason,
     calls_somebody_vanished,
+    takes_all_for_gone,
     adds_a_stranger,
     changes_the_meeting,
     proposes_what_no_rule_knows,

@@ -20,6 +20,7 @@ from conclaved.meeting.rules import (
     RemoveReason,
     check_newcomer,
     check_replacement,
+    is_host,
     kicks_in_force,
     line_of,
 )
@@ -124,10 +125,22 @@ class Agenda:
             self._proposals.append(content)
             self._stamp(now)
 
-    def vanish(self, leaves: frozenset[int], now: float) -> None:
-        """These have not been heard for long, by this member's own observation."""
+    def is_taken_for_gone(self, leaf: int) -> bool:
+        """Whether somebody has proposed to clear a leaf away as vanished."""
+        return any(
+            isinstance(content.body, Remove)
+            and content.body.removed == leaf
+            and content.authenticated_data == bytes([RemoveReason.VANISHED])
+            for content in self._proposals
+        )
+
+    def vanish(self, leaves: frozenset[int], now: float, *, is_host: bool) -> None:
+        """These have not been heard for long, by this member's own observation.
+
+        For a host that is work; another member waits until somebody else has said so too.
+        """
         self._vanished = leaves
-        if leaves:
+        if leaves and is_host:
             self._stamp(now)
         else:
             self._unstamp()
@@ -175,12 +188,15 @@ class Agenda:
         if own_leaf in kicks:
             # Nobody commits its own removal, and a commit that passes over it is nobody's.
             return Plan((), (), b"", is_barred=True)
-        by_reference, after = _references(proposals, change, kicks, leaves, context, own_leaf)
+        by_reference, after = _references(
+            proposals, change, kicks, leaves, context, own_leaf, self._vanished - {own_leaf}
+        )
         gone = {content.body.removed for content in by_reference if isinstance(content.body, Remove)}
         if self._is_apart and by_reference:
             return Plan(by_reference, (), b"")
         updates = _updates(proposals, leaves, after, own_leaf)
-        silent = self._vanished & leaves.keys() - gone - {own_leaf}
+        # A host clears away alone; another member only what somebody else has proposed.
+        silent = self._vanished & leaves.keys() - gone - {own_leaf} if is_host(leaves[own_leaf]) else set()
         by_value: list[Proposal] = [Remove(index) for index in sorted(silent)]
         gone |= silent
         leaf_of_key = {key: index for index, leaf in leaves.items() for key in line_of(leaf)}
@@ -244,12 +260,18 @@ def _references(
     leaves: dict[int, LeafNode],
     context: MeetingContext,
     own_leaf: int,
+    vanished: frozenset[int],
 ) -> tuple[tuple[AuthenticatedContent, ...], MeetingContext]:
-    """Removes with authority, one a leaf, the context change that goes with them, and its outcome."""
+    """Removes with authority, one a leaf, the context change that goes with them, and its outcome.
+
+    `vanished` are those whom this member does not hear either: it takes nobody's word for it.
+    """
     removes = dict(kicks)
     for content in proposals:
-        if isinstance(content.body, Remove) and _is_free_to_go(content, content.body.removed, leaves):
-            removes.setdefault(content.body.removed, content)
+        if isinstance(content.body, Remove) and content.body.removed in leaves:
+            removed = content.body.removed
+            if _is_leave(content, removed) or _is_witnessed(content, removed, own_leaf, vanished):
+                removes.setdefault(removed, content)
     removes.pop(own_leaf, None)
     if change is None or not isinstance(change.body, GroupContextExtensions):
         return tuple(removes.values()), context
@@ -276,10 +298,17 @@ def _updates(
     return updates
 
 
-def _is_free_to_go(content: AuthenticatedContent, removed: int, leaves: dict[int, LeafNode]) -> bool:
-    """Whether the Remove of a leaf is its own leave, or that of one who has vanished."""
-    reason = RemoveReason.LEAVE if content.sender == removed else RemoveReason.VANISHED
-    return removed in leaves and content.authenticated_data == bytes([reason])
+def _is_leave(content: AuthenticatedContent, removed: int) -> bool:
+    return content.sender == removed and content.authenticated_data == bytes([RemoveReason.LEAVE])
+
+
+def _is_witnessed(
+    content: AuthenticatedContent, removed: int, own_leaf: int, vanished: frozenset[int]
+) -> bool:
+    """Whether another member takes for gone whom this one does not hear either."""
+    is_others = content.sender not in (own_leaf, removed)
+    reason = bytes([RemoveReason.VANISHED])
+    return is_others and removed in vanished and content.authenticated_data == reason
 
 
 def _may_come(leaf: LeafNode, context: MeetingContext, leaves: dict[int, LeafNode]) -> bool:

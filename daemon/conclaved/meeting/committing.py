@@ -424,9 +424,15 @@ class Committing:
             self.discard_pending()
             self._pause_until = now + REFUSED_PAUSE_S
 
+    def is_taken_for_gone(self, leaf: int) -> bool:
+        """Whether somebody has proposed to clear a leaf away as vanished, in this epoch."""
+        return self._agenda.is_taken_for_gone(leaf)
+
     def vanish(self, leaves: frozenset[int], now: float) -> None:
-        """These have not been heard for long: they are cleared away with the next commit."""
-        self._agenda.vanish(leaves, now)
+        """These have not been heard for long, by this device."""
+        group = self._member.group
+        is_host = group is not None and group.own_leaf_index in self._member.hosts()
+        self._agenda.vanish(leaves, now, is_host=is_host)
 
     def discard_pending(self) -> None:
         """Drop our commit and its secrets; what it was for stays on the agenda."""

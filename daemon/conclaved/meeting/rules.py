@@ -294,6 +294,27 @@ def named_service_ends_are_nothing_else(change: EpochChange) -> str | None:
     return _of_leaves(change, tree_rules.named_service_ends_are_nothing_else)
 
 
+def nobody_alone_takes_for_gone(change: EpochChange) -> str | None:
+    """Prevents: a member that takes all others for gone, and has the meeting to itself.
+
+    Who proposes it and who commits it are two, or it is a host. Who comes back in the same commit was
+    never gone: its own offer says so.
+    """
+    back = [line_of(change.leaves_after[index]) for index in change.effect.added]
+    for item, removed in change.removes():
+        if (
+            item.authenticated_data != bytes([RemoveReason.VANISHED])
+            or item.sender != change.effect.committer
+        ):
+            continue
+        if _sender_may(change, item, Capability.REMOVE_PARTICIPANT):
+            continue
+        line = line_of(change.leaves_before[removed])
+        if not any(line <= keys for keys in back):
+            return "one member alone takes another for gone"
+    return None
+
+
 def one_leaf_for_a_line(change: EpochChange) -> str | None:
     """Prevents: a member letting in others by statements that they succeed its key."""
     return tree_rules.one_leaf_for_a_line(change.leaves_after.values())
@@ -355,6 +376,7 @@ GROUP_RULES: tuple[GroupRule, ...] = (
     a_closed_link_admits_nobody,
     service_ends_are_named,
     named_service_ends_are_nothing_else,
+    nobody_alone_takes_for_gone,
     one_leaf_for_a_line,
     keys_change_by_succession,
     roles_only_rise,

@@ -72,6 +72,7 @@ from conclaved.meeting.recorder import Recorder
 from conclaved.meeting.renewing import Renewing
 from conclaved.meeting.roster import Assess
 from conclaved.meeting.rules import RemoveReason
+from conclaved.meeting.vanishing import Vanishing
 from conclaved.meeting.view import MeetingView, State
 from conclaved.meeting.viewing import view_of
 from conclaved.meeting.voice import Voice
@@ -123,6 +124,7 @@ class Session:
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
+        self._vanishing = Vanishing(self._member, self._commits, self._voice)
         self._hosting = Hosting(out, own, member, self._commits, self._voice, assess, self._broke, limits)
         self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)
         self._hearing = Hearing(member, self._watch, out, limits)
@@ -496,7 +498,7 @@ class Session:
         self._voice.beacon_if_due(now)
         if self._is_host():
             self._hosting.expire(now)
-        self._commits.vanish(self._watch.vanished(now), now)
+        self._vanishing.look(self._watch.vanished(now), now)
         # One bad commit and a forged later epoch are not enough: nobody who goes on with us is heard.
         is_left_behind = self._watch.is_in_doubt(now) and bool(self._commits.unopened_by)
         if self._watch.is_lost(now) or is_left_behind:
@@ -544,6 +546,7 @@ class Session:
         self._hosting.close()
         self._out.forget_jobs()
         self._voice.close()
+        self._vanishing.close()
         self._minding.forget()
         self._renewing.close()
         self._behind = ""
