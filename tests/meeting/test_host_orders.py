@@ -103,6 +103,14 @@ def test_an_incomplete_kick_silences_nobody() -> None:
     assert in_force(listed, *kick(0, 2)) == (1, {2}, False)
 
 
+def test_of_many_changes_by_one_host_the_newest_are_looked_at() -> None:
+    good = kick(0, 2)
+    bad = [change(0, context(kicked=frozenset({KEYS[3]}))) for _ in range(3)]
+    assert in_force(*good, *bad) == (0, {2}, False)
+    assert in_force(*good, *bad, bad[0]) == (None, set(), False)
+    assert in_force(*kick(1, 2), *bad, bad[0]) == (0, {2}, False)
+
+
 def test_an_end_keeps_the_list_of_the_kicked() -> None:
     kicked = context(kicked=frozenset({B.signer.public_key[::-1]}))
     orders = orders_in_force([change(0, replace(kicked, is_ended=True))], LEAVES, kicked)

@@ -4,6 +4,7 @@ A commit that comes after them in the log carries them out (`rules`). Whoever ma
 whoever judges one find the same here, since it depends on the log and the tree alone.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -14,6 +15,10 @@ from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.terms_rules import TERMS_RULES, capabilities_to_change
 from conclaved.meeting.tree_rules import check_tree, leaf_may, line_of
 from conclaved.mls import AuthenticatedContent, GroupContextExtensions, LeafNode, Remove
+
+
+MAX_CHANGES_OF_ONE = 4
+"""How many of one host's changes in an epoch are looked at, the newest ones."""
 
 
 class RemoveReason(IntEnum):
@@ -46,7 +51,7 @@ def orders_in_force(
     it in the log has thrown it out does not count: it could take its own kick back otherwise.
     """
     in_force = HostOrders(None, _kicks(proposed, leaves, before.kicked))
-    for change in proposed:
+    for change in _newest_changes(proposed):
         if change.sender in in_force.kicks:
             continue
         orders = _orders(change, proposed, leaves, before)
@@ -61,6 +66,20 @@ def kicks_in_force(
     """The change of the terms that counts, and the Removes by leaf index: `orders_in_force` in short."""
     orders = orders_in_force(proposed, leaves, before)
     return orders.change, dict(orders.kicks)
+
+
+def _newest_changes(proposed: Sequence[AuthenticatedContent]) -> list[AuthenticatedContent]:
+    """The proposals of changes, in the log's order: of one sender only the last few.
+
+    Each costs a look at every leaf, whenever a commit is made or judged.
+    """
+    newest: list[AuthenticatedContent] = []
+    count: Counter[int] = Counter()
+    for content in reversed(proposed):
+        if isinstance(content.body, GroupContextExtensions) and count[content.sender] < MAX_CHANGES_OF_ONE:
+            count[content.sender] += 1
+            newest.append(content)
+    return newest[::-1]
 
 
 def _orders(
