@@ -16,7 +16,6 @@ from conclaved.meeting.terms_rules import TERMS_RULES, capabilities_to_change
 from conclaved.meeting.tree_rules import check_tree, leaf_may, line_of
 from conclaved.mls import AuthenticatedContent, GroupContextExtensions, LeafNode, Remove
 
-
 MAX_CHANGES_OF_ONE = 4
 """How many of one host's changes in an epoch are looked at, the newest ones."""
 
