@@ -349,6 +349,18 @@ async def test_while_a_client_floods_the_hub_everybody_else_has_their_turn(tls: 
     assert max(Counter(taken).values()) <= IN_ONE_GO
 
 
+async def test_what_a_client_says_in_the_lobby_silences_it_nowhere_else(tls: Tls) -> None:
+    limits = HubLimits(client_burst=5, client_per_s=0, own_burst=3, own_per_s=0, shared_burst=0)
+    hub = Hub(clock=lambda: 0.0, limits=limits)
+    async with listening(hub, tls) as service, device(service, tls) as ana, device(service, tls) as ben:
+        await ben.say(
+            *[wire.LobbyData(b"again")] * 20, wire.LiveData(b"alive"), wire.PublishEntry(1, 0, b"x")
+        )
+        await ana.hear(wire.LogEntry)
+        assert ana.heard.count(wire.LobbyData(b"again")) == 3
+        assert wire.LiveData(b"alive") in ana.heard
+
+
 async def test_what_is_not_carried_to_others_is_not_taken_from_what_all_share(tls: Tls) -> None:
     hub = Hub(clock=lambda: 0.0, limits=HubLimits(own_burst=0, shared_burst=1))
     async with listening(hub, tls) as service, device(service, tls) as ana:

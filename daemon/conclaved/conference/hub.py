@@ -66,18 +66,30 @@ class HubStartError(ConferenceError):
 
 
 @dataclass(eq=False, slots=True)
+class _Allowed:
+    """What one client may send of a kind: all of it, and what passes before anything is taken from others."""
+
+    messages: Allowance
+    own: Share
+
+
+@dataclass(eq=False, slots=True)
 class _Client:
     """One connection at one meeting."""
 
     number: int
     connection: ServerConnection
     queue: "asyncio.Queue[bytes]"
-    messages: Allowance
-    own: Share
+    elsewhere: _Allowed
+    in_lobby: _Allowed
     replay_at: int = 0
     """The next entry of a replay that is under way; at the log's head none is."""
     is_member: bool = False
     has_media: bool = False
+
+    def allowed(self, kind: int) -> _Allowed:
+        """What holds for a message whose first byte this is."""
+        return self.in_lobby if kind == wire.LOBBY_DATA else self.elsewhere
 
     def send(self, message: wire.ToDevice) -> None:
         """Queue a message; a client that does not read is cut off, and comes back by a replay."""
@@ -245,7 +257,8 @@ class Hub:
         is_flooding = False
         for _ in range(IN_ONE_GO):
             data = await self._receive(client.connection)
-            if client.messages.take(self._clock()):
+            kind = data[0] if isinstance(data, bytes) and data else 0
+            if client.allowed(kind).messages.take(self._clock()):
                 self._on_message(meeting, client, wire.decode(data))
             else:
                 self.refused += 1
@@ -262,8 +275,8 @@ class Hub:
             self._numbers,
             connection,
             asyncio.Queue(self._max_queued),
-            messages=Allowance(limits.client_burst, limits.client_per_s),
-            own=limits.own(),
+            elsewhere=_Allowed(Allowance(limits.client_burst, limits.client_per_s), limits.own()),
+            in_lobby=_Allowed(Allowance(limits.client_burst, limits.client_per_s), limits.own()),
         )
         meeting.clients[client.number] = client
         client.send(wire.Ready(meeting.head))
@@ -289,7 +302,8 @@ class Hub:
     def _on_message(self, meeting: _Meeting, client: _Client, message: wire.Message) -> None:
         if isinstance(message, wire.PublishEntry | wire.LobbyData | wire.LiveData):
             now, size = self._clock(), len(message.data)
-            if not (client.own.take(now, size) or meeting.shared.take(now, size)):
+            own = client.in_lobby.own if isinstance(message, wire.LobbyData) else client.elsewhere.own
+            if not (own.take(now, size) or meeting.shared.take(now, size)):
                 self.refused += 1
                 return
         match message:

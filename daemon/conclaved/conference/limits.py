@@ -64,11 +64,12 @@ class HubLimits:
 
     A few messages of each client always pass. Only what it sends beyond them is taken from what all share:
     who comes with many connections floods nobody, and keeps nobody from asking or from saying that
-    it is alive.
+    it is alive. What a client says in the lobby is counted apart from the rest: strangers can make it
+    say much there, and it must still be heard in the group.
     """
 
     client_per_s: float = 50.0
-    """Of one client, whatever it sends."""
+    """Of one client in the lobby; and as much of all else that it sends."""
     client_burst: float = 200.0
     own_per_s: float = 4.0
     own_burst: float = 20.0
@@ -82,7 +83,7 @@ class HubLimits:
     shared_bytes: float = 16.0 * MIB
 
     def own(self) -> Share:
-        """What one client may say in any case."""
+        """What one client may say in any case: in the lobby, or live and to the log."""
         return Share(
             Allowance(self.own_burst, self.own_per_s), Allowance(self.own_bytes, self.own_bytes_per_s)
         )

@@ -28,6 +28,9 @@ T = TypeVar("T")
 
 DENIAL_EVERY_S = 5
 """One who was thrown out and asks again gets a fresh signature once in so many seconds."""
+ANSWER_EVERY_S = 1
+"""Who repeats a request is answered again once in so many seconds: anybody with the link could repeat it
+for it, and the service carries only so much for a host."""
 MAX_ADMISSIONS = 1024
 
 
@@ -54,6 +57,8 @@ class Hosting:
         self._requests = Bucket(limits.requests_per_s)
         self._denials = Bucket(limits.denials_per_s)
         self._denials_of_one: Buckets[bytes] = Buckets(1 / DENIAL_EVERY_S, 1)
+        self._repeats = Bucket(limits.repeats_per_s)
+        self._repeats_of_one: Buckets[tuple[bytes, bytes]] = Buckets(1 / ANSWER_EVERY_S, 1)
         self._admissions: dict[tuple[bytes, Role], Admission] = {}
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
@@ -71,7 +76,10 @@ class Hosting:
         """Somebody asks. Raises RemoteError for a request without its key."""
         answer = self._desk.answer_to(request)
         if answer is not None:
-            self._out.say(answer)
+            asker = (request.request_id, request.signature_key)
+            if not self._repeats_of_one.is_empty(asker, now) and self._repeats.take(now):
+                self._repeats_of_one.take(asker, now)
+                self._out.say(answer)
             return
         verdict = self._desk.verdict_of(request)
         if verdict is None:

@@ -26,6 +26,8 @@ class Limits:
     """Requests to be let in that a host's device examines: a signature and a certificate chain each."""
     denials_per_s: int = 1
     """Signatures of a host's device for those who were thrown out and ask again."""
+    repeats_per_s: int = 10
+    """Answers that a host's device says again, to all who repeat their requests together."""
     answers_per_s: int = 10
     """Answers to an own request, or appointments, that are examined."""
     offers_per_s: int = 200
