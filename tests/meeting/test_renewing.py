@@ -3,14 +3,23 @@
 import pytest
 
 from conclaved.identity import Assurance, SoftwareSigner
-from conclaved.meeting import Level, OwnIdentity, Role, State
+from conclaved.meeting import Level, OwnIdentity, Role, State, lobby
 from conclaved.meeting.admission import ADMISSION_EXTENSION, MAX_SUCCESSIONS, IssuerType, check, succeed
 from conclaved.meeting.alive import LOST_S
-from conclaved.meeting.events import Entry, Lobby, Publish
+from conclaved.meeting.events import CarrierEvent, Entry, Lobby, Publish
 from conclaved.meeting.renewing import KNOCK_S
 from conclaved.mls import Extension, LeafChange, X509Credential
 from tests.meeting.insider import Insider
-from tests.meeting.simulated_service import PROVIDER_CA, PUBLIC_CA, WALL, Meeting, Room, agree, identity
+from tests.meeting.simulated_service import (
+    PROVIDER_CA,
+    PUBLIC_CA,
+    WALL,
+    Client,
+    Meeting,
+    Room,
+    agree,
+    identity,
+)
 from tests.pki import TestAuthority
 
 A = "a.example.com"
@@ -332,6 +341,35 @@ def test_who_came_back_under_the_old_key_takes_the_new_one_again() -> None:
     meeting.service.run(40)
     agree(host, a, b)
     assert is_shown(new, host, a, b)
+
+
+def test_who_is_admitted_anew_while_its_old_leaf_is_in_comes_back_in_its_place() -> None:
+    meeting, host, a, b, _ = three()
+    # The fourth sends no sign of life, so nobody ever takes it for gone.
+    late = meeting.room(identity("late.example.com"))
+    meeting.service.run(2)
+    new = renewed(late.session._own.identity, name="late.example.com", is_new_key=True)
+    change(late, new)
+    meeting.service.run(3)
+    admission = late.session.admission
+    assert admission is not None
+    meeting.service.crash(late)
+
+    def without_offers(room: Client, event: CarrierEvent) -> list[CarrierEvent]:
+        is_offer = isinstance(event, Lobby) and isinstance(
+            lobby.unseal(event.data, meeting.link.sealer()), lobby.Offer
+        )
+        return [] if is_offer else [event]
+
+    meeting.service.filter = without_offers
+    back = meeting.room(new, admission=admission)
+    meeting.service.run(8)
+    # A host has answered the request that goes with an offer that nobody takes.
+    assert back.session.admission != admission
+    meeting.service.filter = lambda room, event: [event]
+    meeting.service.run(4 * KNOCK_S)
+    agree(host, a, b, back)
+    assert is_shown(new, host, back, b)
 
 
 def test_a_new_key_does_not_shake_off_a_doubt_about_the_name() -> None:

@@ -11,7 +11,7 @@ come after the last that it saw. It knocks with one key, then with the other; th
 has a place there.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conclaved.identity import IdentityError, check_successor
 from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, succeed
@@ -50,8 +50,8 @@ class Renewing:
         self._member = member
         self._commits = commits
         self._assess = assess
-        self._faces: dict[bytes, _Face] = {}
-        """By key, the one in the tree last; and the newest, once the old key has signed for it."""
+        self._faces: list[_Face] = []
+        """What this device was in by, or may come back by; what was tried last stands last."""
         self._newest: OwnIdentity | None = None
         """What the tree is to show, even if it has once: this device may come back in under an older key."""
         self._ours: LeafChange | None = None
@@ -60,13 +60,16 @@ class Renewing:
         self._is_signing = False
 
     def __repr__(self) -> str:
-        return f"Renewing(waiting={self._newest is not None}, {len(self._faces)} keys)"
+        return f"Renewing(waiting={self._newest is not None}, {len(self._faces)} ways back)"
 
     @property
     def admission(self) -> Admission | None:
         """What the newest key can come back with; before there is anything for it, the present one's."""
-        face = None if self._newest is None else self._faces.get(self._newest.key)
-        return self._own.admission if face is None else face.admission
+        newest = self._newest
+        if newest is None or newest.key == self._own.key:
+            return self._own.admission
+        known = [face.admission for face in self._faces if face.identity.key == newest.key]
+        return known[-1] if known else self._own.admission
 
     def change(self, identity: OwnIdentity) -> bool:
         """The device has another certificate, and perhaps key. True if it has taken the old one's place.
@@ -90,6 +93,10 @@ class Renewing:
         self._newest, self._tried_in = identity, None
         if identity.key == own.key:
             own.identity = identity
+            self._faces = [
+                replace(face, identity=identity) if face.identity.key == identity.key else face
+                for face in self._faces
+            ]
             return True
         return False
 
@@ -112,12 +119,11 @@ class Renewing:
         if newest.key == leaf.signature_key:
             self._bring(newest, leaf.extensions, epoch)
             return
-        known = self._faces.get(newest.key)
-        if known is not None and known.admission.issuer_admission == admission_of(leaf):
-            extension = Extension(ADMISSION_EXTENSION, known.admission.encode())
-            self._bring(newest, (extension,), epoch)
-        else:
-            self._sign(newest, admission_of(leaf))
+        for face in self._faces:
+            if face.identity.key == newest.key and face.admission.issuer_admission == admission_of(leaf):
+                self._bring(newest, (Extension(ADMISSION_EXTENSION, face.admission.encode()),), epoch)
+                return
+        self._sign(newest, admission_of(leaf))
 
     def close(self) -> None:
         """The group is given up, and with it whatever was being signed for it."""
@@ -125,16 +131,19 @@ class Renewing:
         self._seen = self._tried_in = None
 
     def knock_with_another(self, joining: Joining, now: float) -> None:
-        """On the way back: nobody answers the offer under this key. It may be another that is in."""
-        if not joining.is_kept_waiting or now - joining.offered_at < KNOCK_S:
+        """On the way back: nobody answers the offer. It may be another key of this device that is in.
+
+        Or its key on another admission: a host may have given a new one, while the group has the leaf
+        that stands on the old one.
+        """
+        if self._own.admission is None:
             return
-        others = [face for key, face in self._faces.items() if key != self._own.key]
-        if others:
-            if self._own.admission is not None:
-                # The last to be tried again.
-                self._faces.pop(self._own.key, None)
-                self._faces = {self._own.key: _Face(self._own.identity, self._own.admission), **self._faces}
-            self._own.identity, self._own.admission = others[-1].identity, others[-1].admission
+        present = _Face(self._own.identity, self._own.admission)
+        if present not in self._faces:
+            self._keep(present)
+        if joining.is_kept_waiting and now - joining.offered_at >= KNOCK_S and len(self._faces) > 1:
+            self._keep(present)
+            self._own.identity, self._own.admission = self._faces[0].identity, self._faces[0].admission
             joining.offer_anew(now)
 
     def _take_what_shows(self, leaf: LeafNode) -> None:
@@ -143,15 +152,14 @@ class Renewing:
         if newest is not None and newest.key == leaf.signature_key:
             own.identity = newest
         elif leaf.signature_key != own.key:
-            own.identity = self._faces[leaf.signature_key].identity
+            known = [face.identity for face in self._faces if face.identity.key == leaf.signature_key]
+            own.identity = known[-1] if known else own.identity
         own.admission = admission_of(leaf)
         self._keep(_Face(own.identity, own.admission))
 
     def _keep(self, face: _Face) -> None:
-        self._faces.pop(face.identity.key, None)
-        while len(self._faces) >= MAX_FACES:
-            del self._faces[next(key for key in self._faces if key != self._own.key)]
-        self._faces[face.identity.key] = face
+        others = [each for each in self._faces if each != face]
+        self._faces = [*others[-(MAX_FACES - 1) :], face]
 
     def _bring(
         self, newest: OwnIdentity, extensions: tuple[Extension, ...], epoch: tuple[bytes, int]
