@@ -136,6 +136,23 @@ def test_a_room_that_was_killed_in_between_comes_back_with_its_new_key_without_t
     assert not is_shown(who, host)
 
 
+@KINDS
+@pytest.mark.parametrize("is_appointed_first", [False, True])
+def test_who_becomes_a_host_and_renews_at_once_does_both(is_new_key: bool, is_appointed_first: bool) -> None:
+    meeting, host, a, b, who = three()
+    new = renewed(who, name=A, is_new_key=is_new_key)
+    if not is_appointed_first:
+        change(a, new)
+        meeting.service.settle()
+    host.perform(host.session.hand_over(host.leaf(A), meeting.service.clock.now))
+    if is_appointed_first:
+        change(a, new)
+    meeting.service.run(8)
+    agree(host, a, b)
+    assert is_shown(new, host, a, b)
+    assert a.view.is_host
+
+
 @pytest.mark.parametrize("level", list(Level))
 def test_the_meetings_host_comes_back_as_one_though_it_was_cleared_away_under_its_new_key(
     level: Level,

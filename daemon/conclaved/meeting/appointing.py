@@ -19,7 +19,7 @@ from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import OwnSide
 from conclaved.meeting.roster import Participant
-from conclaved.meeting.rules import check_replacement, is_host
+from conclaved.meeting.rules import check_replacement, is_host, line_of
 from conclaved.mls import Extension, LeafChange
 
 REPEAT_S = 2.0
@@ -85,11 +85,14 @@ class Appointing:
         """Say again what has not come about."""
         if not self._under_way:
             return
-        leaves = {leaf.signature_key: leaf for leaf in self._member.leaves().values()}
+        leaves = {key: leaf for leaf in self._member.leaves().values() for key in line_of(leaf)}
         for key, appointment in list(self._under_way.items()):
             leaf = leaves.get(key)
             if leaf is None or is_host(leaf):
                 del self._under_way[key]
+            elif leaf.signature_key != key:
+                del self._under_way[key]
+                self._appoint_successor(leaf.signature_key)
             elif appointment.message is not None and now >= appointment.next_at:
                 if appointment.tries >= MOST_TRIES:
                     del self._under_way[key]
@@ -102,6 +105,12 @@ class Appointing:
     def close(self) -> None:
         """The group is given up, and what was under way with it."""
         self._under_way.clear()
+
+    def _appoint_successor(self, key: bytes) -> None:
+        """Who was to become a host has changed its key meanwhile: the new one is meant."""
+        chosen = next((p for p in self._member.participants() if p.signature_key == key), None)
+        if chosen is not None and self._obstacle(chosen) is None:
+            self._sign(chosen)
 
     def _obstacle(self, chosen: Participant) -> str | None:
         if chosen.role is Role.HOST:
