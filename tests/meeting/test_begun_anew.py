@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from conclaved.meeting import GroupRuleError, Level, Role, State
+from conclaved.meeting import Admission, GroupRuleError, Level, OwnIdentity, Role, State
+from conclaved.meeting.admission import issue
 from conclaved.meeting.alive import LOST_S
 from conclaved.meeting.events import CarrierEvent, Effect, Entry, SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
@@ -85,6 +86,84 @@ def test_nobody_follows_a_welcome_into_a_group_that_a_kicked_one_has_founded(
         assert "thrown out" in room.view.waits_for
         # Nothing was ever sent or opened under its keys.
         assert room.groups[-1] == []
+
+
+@pytest.mark.parametrize("shows_its_terms", [False, True])
+def test_nobody_follows_a_kicked_host_that_founds_under_a_key_which_it_admitted_itself(
+    shows_its_terms: bool,
+) -> None:
+    meeting = Meeting.invite(INVITED, level=Level.LOCKED)
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    kicked = Insider.admit(meeting, Role.HOST).join()
+    meeting.service.run(2)
+    agree(host, a)
+    host.kick("insider.example.com")
+    meeting.service.run(2)
+    assert host.names() == {"host.example.com", "a.example.com"}
+    # Another key and certificate, admitted by the kicked key, after it was thrown out.
+    other = identity("insider.example.com")
+    again = admitted_by(kicked, meeting, other)
+    # Members see the terms that list its first key, and could hand them to it.
+    seen = host.session._member.context
+    terms = seen if shows_its_terms else MeetingContext(meeting.invitation)
+    service = meeting.service
+    service.rooms.remove(kicked)
+    service.settle()
+    service.log.clear()
+    again.found(terms)
+    for room in (host, a):
+        service.disconnect(room)
+        service.settle()
+        service.connect(room)
+    service.run(1)
+    again.welcome()
+    service.run(1)
+    for room in (host, a):
+        assert room.view.state is State.OFFERING
+        assert "thrown out" in room.view.waits_for
+
+
+def test_later_terms_of_the_group_do_not_bring_in_whom_a_kicked_host_has_admitted_since() -> None:
+    meeting, host, a, _ = after_a_kick()
+    kicked = Insider.admit(meeting, Role.HOST).join()
+    meeting.service.run(1)
+    host.kick("insider.example.com")
+    meeting.service.run(2)
+    agree(host, a)
+    terms = host.session._member.context
+    later = replace(terms, serial=terms.serial + 1).signed(
+        meeting.host.signer, host.session._own.own_admission()
+    )
+    again = admitted_by(kicked, meeting, identity("insider.example.com"))
+    leaves = {0: bundle_of(again.who, again.admission).key_package.leaf_node}
+    for room in (host, a):
+        assert room.session._entering.earlier.objection_to(later, leaves) is not None
+
+
+def test_whom_a_host_admitted_before_it_was_thrown_out_is_followed_into_the_next_group() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    meeting.service.run(3)
+    insider = Insider.admit(meeting, Role.HOST).join()
+    guest = meeting.room(B, admission=admission_by(insider, meeting, B, Role.MEMBER))
+    meeting.service.run(3)
+    host.kick("insider.example.com")
+    meeting.service.run(2)
+    agree(host, a, guest)
+    meeting.service.rooms.remove(insider)
+    meeting.service.lose_log(guest)
+    meeting.service.run(6)
+    agree(host, a, guest)
+
+
+def admission_by(issuer: Insider, meeting: Meeting, who: OwnIdentity, role: Role) -> Admission:
+    meeting_id, key = meeting.invitation.content.meeting_id, who.signer.public_key
+    return issue(issuer.who.signer, meeting_id, key, role, issuer_admission=issuer.admission)
+
+
+def admitted_by(issuer: Insider, meeting: Meeting, who: OwnIdentity) -> Insider:
+    """A host by the word of another host that was thrown out."""
+    return Insider.admit(meeting, who=who, admission=admission_by(issuer, meeting, who, Role.HOST))
 
 
 def late_founds(meeting: Meeting, *then: Client) -> Room:

@@ -4,16 +4,22 @@ The service can lose a log at will, and the meeting is begun anew then; or one w
 founds a group for those who come back. So a member remembers, for as long as its session lasts, the
 terms as a host left them, and goes by them in the next group; unless that has later ones, by a host
 whom nobody threw out: then somebody was allowed back while this device was away.
+
+It remembers too who stood in that group by the word of one who was thrown out since. They may stay;
+nobody else comes in by such a word, which may have been signed after the kick.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from conclaved.meeting.admission import line
+from conclaved.meeting.admission import Admission, line
+from conclaved.meeting.capabilities import Capability, may
 from conclaved.meeting.errors import GroupRuleError
 from conclaved.meeting.meeting_context import MeetingContext
-from conclaved.meeting.rules import check_tree, line_of
+from conclaved.meeting.tree_rules import admission_of, check_tree, is_by_a_kicked_one, line_of
 from conclaved.mls import LeafNode
+
+_BEGUN_ANEW = "the meeting was begun anew with somebody whom a host had thrown out"
 
 
 class Earlier:
@@ -24,6 +30,8 @@ class Earlier:
         """As a host left them, in whatever group; None before the first."""
         self.carried: frozenset[bytes] = frozenset()
         """Keys thrown out of a group before this one, and not on this one's list."""
+        self._standing: frozenset[Admission] = frozenset()
+        """Of those who were in: the hosts', and those that stand on the word of one who was thrown out."""
 
     def __repr__(self) -> str:
         return f"Earlier({len(self.carried)} carried)"
@@ -34,12 +42,19 @@ class Earlier:
         Whatever calls itself by the name of the group that we knew: who was thrown out of that one may
         have made this one.
         """
+        known, kicked = self.terms, self._kicked()
+        if known is None:
+            return None
         try:
-            if self.terms is not None and not self._is_overruled_by(context):
-                known = replace(self.terms, kicked=self.terms.kicked | self.carried)
-                check_tree(known, leaves.values())
+            if self._is_overruled_by(context):
+                kicked &= context.kicked
+            else:
+                check_tree(replace(known, kicked=kicked), leaves.values())
         except GroupRuleError as error:
-            return f"the meeting was begun anew with somebody whom a host had thrown out: {error}"
+            return f"{_BEGUN_ANEW}: {error}"
+        # The terms of the group that we knew may be shown by whoever was in it: they prove no founder.
+        if any(self._is_by_a_kicked_one(leaf, kicked) for leaf in leaves.values()):
+            return f"{_BEGUN_ANEW}, or by its word"
         return None
 
     def joined(self, context: MeetingContext) -> None:
@@ -57,16 +72,44 @@ class Earlier:
         """
         if self.terms is None or not is_host or not self.carried:
             return self.terms
-        return replace(self.terms, kicked=self.terms.kicked | self.carried, word=None)
+        return replace(self.terms, kicked=self._kicked(), word=None)
 
     def entered(self, context: MeetingContext, leaves: Mapping[int, LeafNode]) -> tuple[int, ...]:
-        """An epoch of the present group has these terms. Returns the leaves of those thrown out before."""
+        """An epoch of the present group has these terms. Returns the leaves of those thrown out before.
+
+        Whom they have let in since, too.
+        """
         self.carried -= context.kicked
         self.terms = context
-        return tuple(index for index, leaf in leaves.items() if line_of(leaf) & self.carried)
+        back = tuple(
+            index
+            for index, leaf in leaves.items()
+            if line_of(leaf) & self.carried or self._is_by_a_kicked_one(leaf, self.carried)
+        )
+        kicked = self._kicked()
+        standing = frozenset(
+            admission
+            for admission in map(admission_of, leaves.values())
+            if may(admission.role, Capability.ADD_PARTICIPANT)
+            or is_by_a_kicked_one(kicked, admission, (), frozenset())
+        )
+        # Not all who stood in the group before have come into this one yet.
+        self._standing = self._standing | standing if self.carried else standing
+        return back
+
+    def _kicked(self) -> frozenset[bytes]:
+        return self.carried if self.terms is None else self.terms.kicked | self.carried
+
+    def _is_by_a_kicked_one(self, leaf: LeafNode, kicked: frozenset[bytes]) -> bool:
+        if not kicked:
+            return False
+        standing = [admission for admission in self._standing if line(admission).isdisjoint(kicked)]
+        hosts = (line(each) for each in standing if may(each.role, Capability.ADD_PARTICIPANT))
+        host_keys = frozenset[bytes]().union(*hosts)
+        return is_by_a_kicked_one(kicked, admission_of(leaf), standing, host_keys)
 
     def _is_overruled_by(self, context: MeetingContext) -> bool:
         """Whether these terms are a later decision, by a host that was not thrown out."""
         if self.terms is None or context.word is None or context.serial <= self.terms.serial:
             return False
-        return line(context.word.admission).isdisjoint(self.terms.kicked | self.carried)
+        return line(context.word.admission).isdisjoint(self._kicked())

@@ -5,7 +5,7 @@ words, how it is broken, or None. `rules` says in which order a commit is held a
 joiner holds the whole tree against those in `TREE_RULES`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -169,18 +169,33 @@ def nobody_kicked_admits(context: MeetingContext, leaf: LeafNode, members: Membe
     back with the admission that it has in the group may; a host in the group admits, whoever admitted it
     once.
     """
-    if not context.kicked:
-        return None
-    admission: Admission | None = admission_of(leaf)
-    if admission is not None and members.predecessor(admission) is not None:
-        return None
-    while admission is not None:
-        if admission.issuer_key in context.kicked:
-            return "an admission by one who was kicked"
-        if admission.issuer_key in members.host_keys:
-            return None
-        admission = admission.issuer_admission
+    standing, hosts = members.by_admission.keys(), members.host_keys
+    if is_by_a_kicked_one(context.kicked, admission_of(leaf), standing, hosts):
+        return "an admission by one who was kicked"
     return None
+
+
+def is_by_a_kicked_one(
+    kicked: frozenset[bytes],
+    admission: Admission,
+    standing: Collection[Admission],
+    host_keys: frozenset[bytes],
+) -> bool:
+    """Whether one who is on this list has issued an admission, or let in a host that did.
+
+    Not so for those of `standing`, which were in when that one was thrown out, and their successors; nor
+    beyond the first issuer among the `host_keys`.
+    """
+    if not kicked or any(step in standing for step in lineage(admission)):
+        return False
+    issued: Admission | None = admission
+    while issued is not None:
+        if issued.issuer_key in kicked:
+            return True
+        if issued.issuer_key in host_keys:
+            return False
+        issued = issued.issuer_admission
+    return False
 
 
 def successors_take_a_place(context: MeetingContext, leaf: LeafNode, members: Members) -> str | None:
