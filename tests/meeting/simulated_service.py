@@ -51,7 +51,7 @@ from conclaved.meeting.events import (
     SendLobby,
     StartJob,
 )
-from conclaved.meeting.meeting_context import MEETING_EXTENSION
+from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
 from conclaved.mls import CipherSuite, MlsError
 from conclaved.sframe import EpochKeys, MediaKeyring
 from tests.pki import TestAuthority
@@ -449,6 +449,7 @@ class Meeting:
         service: SimulatedService | None = None,
         connect: bool = True,
         admission: Admission | None = None,
+        terms: MeetingContext | None = None,
     ) -> Room:
         """A room that follows the invitation."""
         service = service or self.service
@@ -470,6 +471,7 @@ class Meeting:
             wall=wall,
             now=service.clock.now,
             admission=admission,
+            terms=terms,
         )
         room = Room(name, session, service, anchors=anchors, skew_s=skew_s)
         if connect:

@@ -156,6 +156,42 @@ def test_whom_a_host_admitted_before_it_was_thrown_out_is_followed_into_the_next
     agree(host, a, guest)
 
 
+def test_a_kicked_one_stays_out_when_the_hosts_daemon_restarts_alone() -> None:
+    meeting, host, a, kicked = after_a_kick()
+    meeting.service.crash(a)
+    admission, terms = host.session.admission, host.session.kept_terms
+    meeting.service.crash(host)
+    meeting.service.log.clear()
+    again = meeting.room(meeting.host, admission=admission, terms=terms)
+    meeting.service.run(2)
+    assert again.is_in()
+    meeting.room(B, admission=kicked.session.admission)
+    meeting.service.run(4)
+    assert again.names() == {"host.example.com"}
+
+
+def test_a_room_that_was_restarted_does_not_follow_a_kicked_host() -> None:
+    meeting = Meeting.invite(INVITED, level=Level.LOCKED)
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    kicked = Insider.admit(meeting, Role.HOST).join()
+    meeting.service.run(2)
+    host.kick("insider.example.com")
+    meeting.service.run(2)
+    agree(host, a)
+    admission, terms = a.session.admission, a.session.kept_terms
+    meeting.service.crash(a)
+    apart = SimulatedService(meeting.service.clock)
+    kicked.service = apart
+    apart.rooms.append(kicked)
+    kicked.offers.clear()
+    kicked.found(MeetingContext(meeting.invitation))
+    back = meeting.room(A, admission=admission, terms=terms, service=apart)
+    apart.run(1)
+    kicked.welcome()
+    apart.run(1)
+    assert not back.is_in()
+
+
 def admission_by(issuer: Insider, meeting: Meeting, who: OwnIdentity, role: Role) -> Admission:
     meeting_id, key = meeting.invitation.content.meeting_id, who.signer.public_key
     return issue(issuer.who.signer, meeting_id, key, role, issuer_admission=issuer.admission)

@@ -233,7 +233,18 @@ async def test_a_damaged_file_is_no_meeting_to_come_back_to(tmp_path: Path, cont
     assert not file_of(tmp_path).exists()
 
 
-@pytest.mark.parametrize("changes", [{"not_after": "soon"}, {"title": 5}, {"admission": "A"}, {"link": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"not_after": "soon"},
+        {"title": 5},
+        {"admission": "A"},
+        {"link": None},
+        {"terms": "A"},
+        {"terms": "AAAA"},
+        {"terms": 5},
+    ],
+)
 async def test_a_field_of_another_kind_makes_the_file_a_damaged_one(
     tmp_path: Path, tls: Tls, hub: Hub, changes: dict[str, object]
 ) -> None:

@@ -1,7 +1,7 @@
 """What a host decided in a group before this one.
 
 The service can lose a log at will, and the meeting is begun anew then; or one who was thrown out
-founds a group for those who come back. So a member remembers, for as long as its session lasts, the
+founds a group for those who come back. So a member remembers, over a restart too, the
 terms as a host left them, and goes by them in the next group; unless that has later ones, by a host
 whom nobody threw out: then somebody was allowed back while this device was away.
 
@@ -25,13 +25,15 @@ _BEGUN_ANEW = "the meeting was begun anew with somebody whom a host had thrown o
 class Earlier:
     """See the file's head."""
 
-    def __init__(self) -> None:
-        self.terms: MeetingContext | None = None
+    def __init__(self, terms: MeetingContext | None = None) -> None:
+        """`terms` are those that this device had in a session before, of the same meeting."""
+        self.terms = terms
         """As a host left them, in whatever group; None before the first."""
         self.carried: frozenset[bytes] = frozenset()
         """Keys thrown out of a group before this one, and not on this one's list."""
-        self._standing: frozenset[Admission] = frozenset()
-        """Of those who were in: the hosts', and those that stand on the word of one who was thrown out."""
+        self._standing: frozenset[Admission] | None = frozenset() if terms is None else None
+        """Of those who were in: the hosts', and those that stand on the word of one who was thrown out. None
+        before the first group of a session that began with terms: who was in then is not known."""
 
     def __repr__(self) -> str:
         return f"Earlier({len(self.carried)} carried)"
@@ -57,6 +59,13 @@ class Earlier:
             return f"{_BEGUN_ANEW}, or by its word"
         return None
 
+    @property
+    def to_keep(self) -> MeetingContext | None:
+        """What the next session of this device has to know; None while no host has decided anything."""
+        if self.terms is None or not self.carried:
+            return None if self.terms is None or self.terms.is_plain else self.terms
+        return replace(self.terms, kicked=self._kicked(), word=None)
+
     def joined(self, context: MeetingContext) -> None:
         """A group that others made is entered: its list may lack whom an earlier one's had."""
         if self._is_overruled_by(context):
@@ -70,7 +79,11 @@ class Earlier:
         A host puts on its list whom an earlier one had, and signs it anew. Who is no host has only what
         a host has signed.
         """
-        if self.terms is None or not is_host or not self.carried:
+        if self.terms is None:
+            return None
+        if not is_host:
+            return self.terms if self.terms.is_plain or self.terms.word is not None else None
+        if not self.carried:
             return self.terms
         return replace(self.terms, kicked=self._kicked(), word=None)
 
@@ -94,14 +107,14 @@ class Earlier:
             or is_by_a_kicked_one(kicked, admission, (), frozenset())
         )
         # Not all who stood in the group before have come into this one yet.
-        self._standing = self._standing | standing if self.carried else standing
+        self._standing = (self._standing or frozenset()) | standing if self.carried else standing
         return back
 
     def _kicked(self) -> frozenset[bytes]:
         return self.carried if self.terms is None else self.terms.kicked | self.carried
 
     def _is_by_a_kicked_one(self, leaf: LeafNode, kicked: frozenset[bytes]) -> bool:
-        if not kicked:
+        if not kicked or self._standing is None:
             return False
         standing = [admission for admission in self._standing if line(admission).isdisjoint(kicked)]
         hosts = (line(each) for each in standing if may(each.role, Capability.ADD_PARTICIPANT))

@@ -47,8 +47,11 @@ class Entering:
         publish: Callable[[PendingCommit, float], None],
         in_group: Callable[[], None],
         broke: Callable[[Exception, float], None],
+        terms: MeetingContext | None = None,
     ) -> None:
-        """`publish` takes the founding commit; `in_group` is told when this device is in."""
+        """`terms` are those of a session before this one. `publish` takes the founding commit; `in_group` is
+        told when this device is in.
+        """
         self._course = course
         self._out = out
         self._own = own
@@ -64,7 +67,7 @@ class Entering:
         self._log_seen = -1
         self._refused_at = 0.0
         self._look_at = 0.0
-        self.earlier = Earlier()
+        self.earlier = Earlier(terms)
         self.waits_for = ""
         """What this room waits for though the way in is open, in words; empty if nothing."""
 

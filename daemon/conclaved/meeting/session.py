@@ -63,6 +63,7 @@ from conclaved.meeting.leaving import LEFT, Leaving
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.link import LinkSecret
 from conclaved.meeting.log import Log
+from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.minding import Minding
 from conclaved.meeting.outbox import Outbox
@@ -99,13 +100,15 @@ class Session:
         wall: Callable[[], int],
         now: float,
         admission: Admission | None = None,
+        terms: MeetingContext | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`random` gives that many random bytes, `wall` seconds since 1970, `now` is monotonic.
 
         `admission` is one that this device was given before, in the same meeting: with it the
         device comes back without the lobby. One that does not hold is ignored.
-        Raises InvitationError when the invitation is not valid now, or breaks an own rule.
+        `terms` are what `kept_terms` was then: who was thrown out stays out. Those of another invitation are
+        ignored. Raises InvitationError when the invitation is not valid now, or breaks an own rule.
         """
         invitation.check_time(wall())
         rules.check_invitation(invitation, assess)
@@ -139,6 +142,7 @@ class Session:
             publish=self._commits.publish,
             in_group=self._in_group,
             broke=self._broke,
+            terms=terms if terms is not None and terms.invitation.token == invitation.token else None,
         )
         self._is_connected = False
         self._minding = Minding(self._out, self._own, self._member)
@@ -160,6 +164,11 @@ class Session:
     def admission(self) -> Admission | None:
         """What this device, with its newest key, may come back with; None before it was admitted."""
         return self._renewing.admission
+
+    @property
+    def kept_terms(self) -> MeetingContext | None:
+        """What the next session of this meeting has to know of a host's decisions; None if there are none."""
+        return self._entering.earlier.to_keep
 
     @property
     def record(self) -> Record:

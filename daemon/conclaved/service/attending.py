@@ -28,6 +28,7 @@ from conclaved.identity import BelievedClock
 from conclaved.media import MediaEngine
 from conclaved.meeting import Admission, Link, MeetingError, OwnIdentity, OwnRules, Record, Session, State
 from conclaved.meeting.events import Ended
+from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import SFRAME_SUITE
 from conclaved.meeting.roster import Assess
 from conclaved.service import invitations
@@ -268,7 +269,12 @@ class Attending:
         return await asyncio.to_thread(record.sign, identity.signer, identity.chain)
 
     async def _follow(
-        self, link: Link, identity: OwnIdentity, token: str, admission: Admission | None = None
+        self,
+        link: Link,
+        identity: OwnIdentity,
+        token: str,
+        admission: Admission | None = None,
+        terms: MeetingContext | None = None,
     ) -> _Entry:
         """From a link to a meeting that can be entered. Raises RoomError."""
         try:
@@ -289,6 +295,7 @@ class Attending:
                 wall=self._wall,
                 now=asyncio.get_running_loop().time(),
                 admission=admission,
+                terms=terms,
                 limits=self._config.meeting_limits,
             )
         except MeetingError as error:
@@ -341,7 +348,11 @@ class Attending:
         while True:
             try:
                 return await self._follow(
-                    resumption.link, await self._part.identity(), resumption.token, resumption.admission
+                    resumption.link,
+                    await self._part.identity(),
+                    resumption.token,
+                    resumption.admission,
+                    resumption.terms,
                 )
             except RoomError as error:
                 now = self._part.clock.now()
@@ -362,7 +373,7 @@ class Attending:
             self.recording.note(runner.record)
         if view.state is not State.ENDED:
             if view.state is State.IN_GROUP and not view.is_leaving:
-                self._remember(entry, runner.admission)
+                self._remember(entry, runner.admission, runner.kept_terms)
             self._show(meeting_status(view))
         elif ended is not None:
             # Whoever waits for "left" looks once: the reason must be there with it.
@@ -370,11 +381,14 @@ class Attending:
             self._mute()
             self._show(replace(IDLE, state="left", title=view.title, left_reason=_why(ended)))
 
-    def _remember(self, entry: _Entry, admission: Admission | None) -> None:
+    def _remember(self, entry: _Entry, admission: Admission | None, terms: MeetingContext | None) -> None:
         """From now on a daemon that ends unasked comes back."""
-        if admission is None or (self._remembered is not None and self._remembered.admission == admission):
+        if admission is None:
             return
-        self._remembered = Resumption(entry.link, entry.token, admission, entry.title, entry.not_after)
+        resumption = Resumption(entry.link, entry.token, admission, entry.title, entry.not_after, terms)
+        if resumption == self._remembered:
+            return
+        self._remembered = resumption
         try:
             self._file.save(self._remembered)
         except OSError as error:

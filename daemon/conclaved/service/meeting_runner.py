@@ -45,6 +45,7 @@ from conclaved.meeting.events import (
     SendLobby,
     StartJob,
 )
+from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.rtp.offer import MediaOffer
 from conclaved.sframe import EpochKeys
 
@@ -107,6 +108,11 @@ class MeetingRunner:
     def admission(self) -> Admission | None:
         """This device's admission, once it has one: with it the device may come back."""
         return self._session.admission
+
+    @property
+    def kept_terms(self) -> MeetingContext | None:
+        """See Session.kept_terms."""
+        return self._session.kept_terms
 
     @property
     def record(self) -> Record:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from conclaved.identity.atomic_file import write_atomically
 from conclaved.meeting import Admission, Link, MeetingError
+from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
+from conclaved.mls import Extension
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Resumption:
     """What the panel shows until the service is reached again."""
     not_after: int
     """Seconds since 1970: the invitation's end, until which it is worth trying."""
+    terms: MeetingContext | None = field(default=None, repr=False)
+    """Whom hosts had thrown out, and what else they had decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,15 @@ class ResumeFile:
             if not are_texts or not isinstance(not_after, int):
                 raise TypeError("a field of another type")
             link = Link.decode(link_text)
+            kept = base64.b64decode(content.get("terms", ""), validate=True)
+            terms = MeetingContext.of((Extension(MEETING_EXTENSION, kept),)) if kept else None
             admission = Admission.decode(base64.b64decode(statement, validate=True))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, binascii.Error, MeetingError):
             self.remove()
             return None
-        return Resumption(link, token, admission, title, not_after)
+        return Resumption(link, token, admission, title, not_after, terms)
 
     def save(self, resumption: Resumption) -> None:
         """Store it, mode 0600. Raises OSError."""
@@ -65,6 +71,8 @@ class ResumeFile:
             "title": resumption.title,
             "not_after": resumption.not_after,
         }
+        if resumption.terms is not None:
+            content["terms"] = base64.b64encode(resumption.terms.extension().data).decode("ascii")
         write_atomically(self.path, json.dumps(content).encode(), mode=0o600)
 
     def remove(self) -> None:
