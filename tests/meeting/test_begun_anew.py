@@ -192,6 +192,46 @@ def test_a_room_that_was_restarted_does_not_follow_a_kicked_host() -> None:
     assert not back.is_in()
 
 
+@pytest.mark.parametrize("is_host_there", [False, True])
+def test_a_link_that_a_kick_has_closed_stays_closed_in_a_group_that_another_founds(
+    is_host_there: bool,
+) -> None:
+    meeting = Meeting.invite(INVITED, is_open=True)
+    host, a = meeting.room(meeting.host), meeting.room(A, admission=meeting.admission(A))
+    guest = meeting.room(identity("guest.example.com"))
+    accomplice = Insider.admit(meeting).join()
+    meeting.service.run(3)
+    agree(host, a, guest)
+    host.kick("guest.example.com")
+    meeting.service.run(3)
+    service = meeting.service
+    service.rooms.remove(accomplice)
+    service.settle()
+    service.log.clear()
+    followers = (a, host) if is_host_there else (a,)
+    for room in (host, a):
+        service.disconnect(room)
+    service.settle()
+    again = Insider.admit(meeting, who=accomplice.who, admission=accomplice.admission)
+    again.found(MeetingContext(meeting.invitation))
+    for room in followers:
+        service.connect(room)
+    service.run(1)
+    again.welcome()
+    service.run(3)
+    if is_host_there:
+        assert again.context.is_link_closed
+        return
+    assert a.is_in()
+    meeting.room(identity("guest.example.com"))
+    service.run(1)
+    inside = {m.leaf_node.signature_key for m in again.live.members}
+    again.offers = [o for o in again.offers if o.leaf_node.signature_key not in inside]
+    again.welcome()
+    service.run(1)
+    assert a.has_ended() or "guest.example.com" not in a.names()
+
+
 def admission_by(issuer: Insider, meeting: Meeting, who: OwnIdentity, role: Role) -> Admission:
     meeting_id, key = meeting.invitation.content.meeting_id, who.signer.public_key
     return issue(issuer.who.signer, meeting_id, key, role, issuer_admission=issuer.admission)

@@ -12,7 +12,7 @@ nobody else comes in by such a word, which may have been signed after the kick.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from conclaved.meeting.admission import Admission, line
+from conclaved.meeting.admission import Admission, IssuerType, line, origin
 from conclaved.meeting.capabilities import Capability, may
 from conclaved.meeting.errors import GroupRuleError
 from conclaved.meeting.meeting_context import MeetingContext
@@ -31,6 +31,8 @@ class Earlier:
         """As a host left them, in whatever group; None before the first."""
         self.carried: frozenset[bytes] = frozenset()
         """Keys thrown out of a group before this one, and not on this one's list."""
+        self.link_guests: frozenset[bytes] | None = None
+        """Who may stay by a link that was closed in a group before this one and is open in it; else None."""
         self._standing: frozenset[Admission] | None = frozenset() if terms is None else None
         """Of those who were in: the hosts', and those that stand on the word of one who was thrown out. None
         before the first group of a session that began with terms: who was in then is not known."""
@@ -51,7 +53,7 @@ class Earlier:
             if self._is_overruled_by(context):
                 kicked &= context.kicked
             else:
-                check_tree(replace(known, kicked=kicked), leaves.values())
+                check_tree(self._known(known), leaves.values())
         except GroupRuleError as error:
             return f"{_BEGUN_ANEW}: {error}"
         # The terms of the group that we knew may be shown by whoever was in it: they prove no founder.
@@ -62,15 +64,22 @@ class Earlier:
     @property
     def to_keep(self) -> MeetingContext | None:
         """What the next session of this device has to know; None while no host has decided anything."""
-        if self.terms is None or not self.carried:
+        if self.terms is None or not self.is_carrying:
             return None if self.terms is None or self.terms.is_plain else self.terms
-        return replace(self.terms, kicked=self._kicked(), word=None)
+        return self._known(self.terms)
+
+    @property
+    def is_carrying(self) -> bool:
+        """Whether the present group's terms lack what a host decided before."""
+        return bool(self.carried) or self.link_guests is not None
 
     def joined(self, context: MeetingContext) -> None:
         """A group that others made is entered: its list may lack whom an earlier one's had."""
         if self._is_overruled_by(context):
-            self.carried = frozenset()
+            self.carried, self.link_guests = frozenset(), None
         elif self.terms is not None:
+            if self.terms.is_link_closed:
+                self.link_guests = self.terms.link_guests
             self.carried |= self.terms.kicked
 
     def to_found(self, *, is_host: bool) -> MeetingContext | None:
@@ -83,9 +92,7 @@ class Earlier:
             return None
         if not is_host:
             return self.terms if self.terms.is_plain or self.terms.word is not None else None
-        if not self.carried:
-            return self.terms
-        return replace(self.terms, kicked=self._kicked(), word=None)
+        return self._known(self.terms) if self.is_carrying else self.terms
 
     def entered(self, context: MeetingContext, leaves: Mapping[int, LeafNode]) -> tuple[int, ...]:
         """An epoch of the present group has these terms. Returns the leaves of those thrown out before.
@@ -94,10 +101,14 @@ class Earlier:
         """
         self.carried -= context.kicked
         self.terms = context
+        if context.is_link_closed:
+            self.link_guests = None
         back = tuple(
             index
             for index, leaf in leaves.items()
-            if line_of(leaf) & self.carried or self._is_by_a_kicked_one(leaf, self.carried)
+            if line_of(leaf) & self.carried
+            or self._came_by_a_closed_link(leaf)
+            or self._is_by_a_kicked_one(leaf, self.carried)
         )
         kicked = self._kicked()
         standing = frozenset(
@@ -112,6 +123,18 @@ class Earlier:
 
     def _kicked(self) -> frozenset[bytes]:
         return self.carried if self.terms is None else self.terms.kicked | self.carried
+
+    def _known(self, terms: MeetingContext) -> MeetingContext:
+        """These terms with what is carried into them; no host has signed that yet."""
+        known = replace(terms, kicked=self._kicked(), word=None)
+        if self.link_guests is None:
+            return known
+        return replace(known, is_link_closed=True, link_guests=self.link_guests)
+
+    def _came_by_a_closed_link(self, leaf: LeafNode) -> bool:
+        if self.link_guests is None or origin(admission_of(leaf)).issuer_type is not IssuerType.LINK:
+            return False
+        return line_of(leaf).isdisjoint(self.link_guests)
 
     def _is_by_a_kicked_one(self, leaf: LeafNode, kicked: frozenset[bytes]) -> bool:
         if not kicked or self._standing is None:

@@ -68,6 +68,8 @@ class Removing:
         self._to_kick: dict[bytes, None] = {}
         self._to_forgive: set[bytes] = set()
         self._proposed_in: int | None = None
+        self._link_guests: frozenset[bytes] | None = None
+        """Who may stay by the link, if that is to be closed without a kick."""
         self.is_ending = False
         """Whether the meeting is to end for all."""
 
@@ -166,9 +168,14 @@ class Removing:
         self.is_ending = True
         self._propose_what_is_left()
 
-    def carry(self, keys: frozenset[bytes]) -> None:
-        """These were thrown out of a group before this one, whose list does not have them yet."""
-        if not keys <= self._to_kick.keys():
+    def carry(self, keys: frozenset[bytes], link_guests: frozenset[bytes] | None) -> None:
+        """These were thrown out of a group before this one, whose list does not have them yet.
+
+        Where the link was closed there, it is to be closed here, but for those guests.
+        """
+        is_new = self._link_guests != link_guests
+        self._link_guests = link_guests
+        if is_new or not keys <= self._to_kick.keys():
             self._to_kick |= dict.fromkeys(keys)
             self._propose_what_is_left()
 
@@ -201,7 +208,10 @@ class Removing:
             self._to_kick |= dict.fromkeys(sorted(line_of(leaves[index])))
         self._to_kick = {k: None for k in self._to_kick if k in leaf_of_key or k not in context.kicked}
         self._to_forgive &= context.kicked
-        if not self._to_kick and not self._to_forgive and not self.is_ending:
+        if context.is_link_closed:
+            self._link_guests = None
+        closes_link = self._link_guests is not None
+        if not self._to_kick and not self._to_forgive and not self.is_ending and not closes_link:
             self._proposed_in = None
             return
         self._proposed_in = group.epoch
@@ -214,6 +224,8 @@ class Removing:
         after = replace(context, kicked=kicked, is_ended=self.is_ending, serial=context.next_serial)
         if self._to_kick:
             after = after.kick(frozenset(self._to_kick), by_link)
+        if self._link_guests is not None:
+            after = replace(after, is_link_closed=True, link_guests=self._link_guests)
         reason = bytes([RemoveReason.KICK])
         signer, own = self._own.identity.signer, self._own.own_admission()
         self._propose(lambda: GroupContextExtensions((after.signed(signer, own).extension(),)), reason)
