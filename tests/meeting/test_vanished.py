@@ -3,9 +3,10 @@
 import pytest
 
 from conclaved.meeting import Role, State
+from conclaved.meeting.awaiting import COMES_BACK_S
 from conclaved.meeting.events import CarrierEvent, Entry, Live
 from conclaved.mls import Remove
-from tests.meeting.insider import VANISHED, Insider
+from tests.meeting.insider import LEAVE, VANISHED, Insider
 from tests.meeting.simulated_service import PROVIDER_CA, Client, Meeting, Room, agree, identity
 
 A, B = identity("a.example.com"), identity("b.example.com")
@@ -33,6 +34,47 @@ def test_a_host_that_crashes_is_cleared_away_after_twenty_seconds_and_the_lock_c
         assert room.may_send()
         assert any("host.example.com was taken to have vanished" in text for text in room.view.news)
     agree(a, b)
+
+
+def test_taking_somebody_for_gone_changes_the_code_and_says_why() -> None:
+    # It may go on elsewhere, where this one is out: people must not find the same code there.
+    meeting, host, a, b = three_rooms()
+    code = a.view.security_code
+    meeting.service.crash(b)
+    meeting.service.run(25)
+    agree(host, a)
+    assert a.view.security_code != code
+    assert a.view.code_epoch == a.view.epoch
+    assert a.view.code_reason == "b.example.com was taken to have vanished, by host.example.com"
+
+
+def test_one_heard_a_moment_ago_that_is_taken_for_gone_is_waited_for() -> None:
+    meeting, _, a, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(2)
+    meeting.service.disconnect(b)
+    insider.commit([Remove(insider.leaf_of(B))], authenticated_data=VANISHED, enters=True)
+    meeting.service.settle()
+    assert a.view.behind == "b.example.com was taken to have vanished, and was heard just before"
+    meeting.service.connect(b)
+    meeting.service.run(1)
+    assert a.may_send()
+    assert len(a.groups) == 1
+
+
+def test_it_is_not_waited_for_for_ever() -> None:
+    meeting, _, a, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    meeting.service.run(2)
+    meeting.service.crash(b)
+    insider.commit([Remove(insider.leaf_of(B))], authenticated_data=VANISHED, enters=True)
+    insider.propose(Remove(insider.leaf), LEAVE)
+    meeting.service.run(COMES_BACK_S - 1)
+    assert not a.may_send()
+    meeting.service.run(2)
+    assert a.may_send()
+    assert len(a.groups) == 1
+    assert any("b.example.com was taken to have vanished" in text for text in a.view.news)
 
 
 @pytest.mark.parametrize("after_s", [3, 19.4, 40])

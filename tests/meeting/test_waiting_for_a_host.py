@@ -2,10 +2,12 @@
 
 from conclaved.meeting import Level, State
 from conclaved.meeting.entering import LOOK_AGAIN_S
+from conclaved.meeting.events import SendLive
 from conclaved.meeting.meeting_context import MeetingContext
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import Meeting, Room, agree, identity
 
+NO_HOST_LEFT = "all hosts of the locked meeting have vanished"
 NAMES = ("a.example.com", "b.example.com", "c.example.com")
 
 
@@ -40,13 +42,37 @@ def test_a_room_that_comes_back_waits_and_says_for_what() -> None:
     assert not back.keys
 
 
-def test_the_others_remove_it_again_and_nobody_drops_the_lock() -> None:
+def test_those_inside_do_not_send_before_a_host_is_heard() -> None:
+    # The hosts may have thrown one of them out in another group that the service hides.
+    meeting, a, b, c = without_host()
+    rooms = (a, b, c)
+    for _ in range(10):
+        meeting.service.run(2)
+        assert [room.view.behind for room in rooms] == [NO_HOST_LEFT] * 3
+    host = meeting.room(meeting.host)
+    meeting.service.run(1)
+    agree(*rooms, host)
+    meeting.service.run(2)
+    for _ in range(20):
+        assert all(room.may_send() for room in rooms)
+        meeting.service.run(0.5)
+
+
+def test_a_host_that_only_seems_to_be_back_is_not_enough() -> None:
+    meeting, a, b, c = without_host()
+    host = meeting.room(meeting.host)
+    meeting.service.upstream = lambda client, effect: client is not host or not isinstance(effect, SendLive)
+    meeting.service.run(4)
+    agree(a, b, c, host)
+    assert [room.view.behind for room in (a, b, c)] == [NO_HOST_LEFT] * 3
+
+
+def test_the_others_remove_it_again_and_nobody_minds() -> None:
     meeting, a, b, c = without_host()
     restart(meeting, c, "c")
     for _ in range(100):
         meeting.service.run(0.2)
-        assert a.may_send()
-        assert b.may_send()
+        assert a.view.behind == b.view.behind == NO_HOST_LEFT
     agree(a, b)
     assert "c.example.com" not in a.names()
 

@@ -15,6 +15,7 @@ make a member that has no fresh beacons notice sooner. Who has sent no beacon fo
 *vanished*, and is cleared away so that its silence does not stop the others.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -95,6 +96,7 @@ class Watch:
 
     def __init__(self, now: float) -> None:
         self._senders: dict[int, _Sender] = {}
+        self._heard_before: dict[int, float] = {}
         self._unknown_since: float | None = None
         self._unknown_last = now
         self._offline_since: float | None = None
@@ -110,8 +112,13 @@ class Watch:
 
         Leaves that are `fresh` hold somebody else than before, who has all the time there is.
         """
+        self._heard_before = {leaf: max(each.sent) for leaf, each in self._senders.items() if each.sent}
         known = {leaf: sender for leaf, sender in self._senders.items() if leaf not in fresh}
         self._senders = {leaf: known.get(leaf, _Sender(now, now)) for leaf in others}
+
+    def was_heard_since(self, leaf: int, since: float) -> bool:
+        """Whether one that was expected before the last change has sent a beacon after `since`."""
+        return self._heard_before.get(leaf, -math.inf) > since
 
     def advanced(self) -> None:
         """A new epoch was reached: frames of an unknown one before it mean nothing any more."""

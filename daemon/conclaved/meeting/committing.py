@@ -78,8 +78,8 @@ class _Pending:
 class Outcome:
     """What `Committing` tells the session. Each field is called with what has happened."""
 
-    entered: Callable[[StagedCommit, dict[int, LeafNode]], None]
-    """A commit was entered; the leaves are those before it."""
+    entered: Callable[[StagedCommit, dict[int, LeafNode], float], None]
+    """A commit was entered, at this time; the leaves are those before it."""
     removed: Callable[[bool], None]
     """A commit removes this device; True for a kick."""
     ahead: Callable[[float], None]
@@ -284,9 +284,17 @@ class Committing:
         joined = [i.proposal.key_package for i in staged.proposals if isinstance(i.proposal, Add)]
         references = tuple(key_package.reference(SUITE) for key_package in joined)
         added_keys = frozenset(key_package.leaf_node.signature_key for key_package in joined)
-        is_code_epoch = bool(staged.added) or any(
-            old.credential != new.credential or old.signature_key != new.signature_key
-            for _, old, new in staged.updated
+        # One who is taken for gone and is not may go on in another group, under this code.
+        is_code_epoch = (
+            bool(staged.added)
+            or any(
+                isinstance(item.proposal, Remove) and item.authenticated_data == VANISHED
+                for item in staged.proposals
+            )
+            or any(
+                old.credential != new.credential or old.signature_key != new.signature_key
+                for _, old, new in staged.updated
+            )
         )
         for digest in (hashlib.sha256(data).digest(), *references):
             _keep(self._seen, digest, None, MAX_SEEN)
@@ -323,7 +331,7 @@ class Committing:
             if isinstance(item.proposal, Update) and item.sender in before
         )
         self._agenda.next_epoch(added_keys, now, updated_keys=updated_keys)
-        self._outcome.entered(staged, before)
+        self._outcome.entered(staged, before, now)
         return references
 
     # -- our own commits ------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections import deque
 
 from conclaved.meeting import lobby
 from conclaved.meeting.alive import Beacon, Watch
+from conclaved.meeting.awaiting import Awaiting
 from conclaved.meeting.errors import RemoteError
 from conclaved.meeting.limits import Bucket, Buckets, Limits
 from conclaved.meeting.membership import Membership
@@ -29,8 +30,11 @@ class Hearing:
     otherwise anybody could use up another's share. What is not charged so counts for all together.
     """
 
-    def __init__(self, member: Membership, watch: Watch, out: Outbox, limits: Limits) -> None:
+    def __init__(
+        self, member: Membership, watch: Watch, awaiting: Awaiting, out: Outbox, limits: Limits
+    ) -> None:
         self._member = member
+        self._awaiting = awaiting
         self._watch = watch
         self._out = out
         self._early: deque[tuple[float, int, bytes]] = deque(maxlen=MAX_EARLY)
@@ -108,3 +112,4 @@ class Hearing:
         self._watch.heard(content.sender, beacon, now)
         if opener is group:
             self._member.hear(content.sender)
+            self._awaiting.heard(content.sender)

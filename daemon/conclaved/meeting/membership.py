@@ -20,7 +20,7 @@ from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.recorder import Recorder
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
-from conclaved.meeting.rules import CommittedProposal
+from conclaved.meeting.rules import CommittedProposal, RemoveReason
 from conclaved.meeting.security_code import CodeEpoch, security_code
 from conclaved.meeting.tree_rules import admission_of, is_host, line_of, name_on
 from conclaved.mls import Group, LeafNode, StagedCommit
@@ -199,12 +199,17 @@ class Membership:
         senders = beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}
         self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()
-        if is_code_epoch:
-            words = (*self._who_joined(added_keys), *(words for _, words in changes))
-            code = security_code(group.epoch_authenticator)
-            self.code = CodeEpoch(code, group.epoch, self._wall(), code_reason or ", ".join(words))
         came = [leaf for leaf in leaves.values() if leaf.signature_key in added_keys]
         self.departed = departures(proposals, before, came, context, self._assess)
+        if is_code_epoch:
+            vanished = (
+                gone.words
+                for gone in self.departed
+                if gone.reason is RemoveReason.VANISHED and not gone.is_back
+            )
+            words = (*self._who_joined(added_keys), *vanished, *(words for _, words in changes))
+            code = security_code(group.epoch_authenticator)
+            self.code = CodeEpoch(code, group.epoch, self._wall(), code_reason or ", ".join(words))
         for gone in self.departed:
             self._out.tell(gone.words)
         new_hosts = [index for index, old, new in updated if is_host(new) and not is_host(old)]

@@ -25,8 +25,9 @@ when its signature is there, and only if its epoch is still the present one.
 
 The parts: `own_side` speaks for this device, `entering` gets it in, `membership` is the group,
 `committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
-`renewing` changes this device's certificate and key, `leaving` gets it out, `alive.Watch` notices when
-the service hides something, `minding` when an own rule is broken; `outbox` is what they all write to.
+`renewing` changes this device's certificate and key, `leaving` gets it out, `alive.Watch` and
+`awaiting` notice when the service hides something, `minding` when an own rule is broken; `outbox` is
+what they all write to.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission
 from conclaved.meeting.alive import Watch
 from conclaved.meeting.audit import Event, Record
+from conclaved.meeting.awaiting import Awaiting
 from conclaved.meeting.committing import Committing, Outcome
 from conclaved.meeting.course import Course
 from conclaved.meeting.departures import ENDED, end_in_words
@@ -130,7 +132,8 @@ class Session:
         self._vanishing = Vanishing(self._member, self._commits, self._voice)
         self._hosting = Hosting(out, own, member, self._commits, self._voice, assess, self._broke, limits)
         self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)
-        self._hearing = Hearing(member, self._watch, out, limits)
+        self._awaiting = Awaiting(member, self._watch)
+        self._hearing = Hearing(member, self._watch, self._awaiting, out, limits)
         self._entering = Entering(
             self._course,
             out,
@@ -417,8 +420,9 @@ class Session:
 
     # -- what committing tells ------------------------------------------------------------------
 
-    def _entered(self, staged: StagedCommit, before: dict[int, LeafNode]) -> None:
+    def _entered(self, staged: StagedCommit, before: dict[int, LeafNode], now: float) -> None:
         self._joining.close()
+        self._awaiting.entered(before, now)
         for gone in self._member.departed:
             if gone.reason is RemoveReason.KICK:
                 self._hosting.saw_removed(gone.participant, gone.line)
@@ -519,7 +523,7 @@ class Session:
         if self._leaving.is_over(now):
             self._close(self._leaving.farewell)
             return
-        behind = self._watch.reason_behind(now) or ""
+        behind = self._watch.reason_behind(now) or self._awaiting.reason_behind(now) or ""
         if behind != self._behind:
             self._behind = behind
             self._out.changed()
@@ -557,6 +561,7 @@ class Session:
         self._voice.close()
         self._vanishing.close()
         self._minding.forget()
+        self._awaiting.close()
         self._renewing.close()
         self._behind = ""
 
