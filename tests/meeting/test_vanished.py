@@ -50,7 +50,7 @@ def test_taking_somebody_for_gone_changes_the_code_and_says_why() -> None:
 
 def test_one_heard_a_moment_ago_that_is_taken_for_gone_is_waited_for() -> None:
     meeting, _, a, b = three_rooms()
-    insider = Insider.admit(meeting).join()
+    insider = Insider.admit(meeting, Role.HOST).join()
     meeting.service.run(2)
     meeting.service.disconnect(b)
     insider.commit([Remove(insider.leaf_of(B))], authenticated_data=VANISHED, enters=True)
@@ -64,10 +64,11 @@ def test_one_heard_a_moment_ago_that_is_taken_for_gone_is_waited_for() -> None:
 
 def test_it_is_not_waited_for_for_ever() -> None:
     meeting, _, a, b = three_rooms()
-    insider = Insider.admit(meeting).join()
+    insider = Insider.admit(meeting, Role.HOST).join()
     meeting.service.run(2)
     meeting.service.crash(b)
     insider.commit([Remove(insider.leaf_of(B))], authenticated_data=VANISHED, enters=True)
+    meeting.service.settle()
     insider.propose(Remove(insider.leaf), LEAVE)
     meeting.service.run(COMES_BACK_S - 1)
     assert not a.may_send()

@@ -70,11 +70,11 @@ class Beacon:
 
 
 def beacons(hosts: frozenset[int], leaves: frozenset[int]) -> frozenset[int]:
-    """The leaves that send beacons: the hosts, and below two hosts the three lowest leaves too.
+    """The leaves that send beacons: the hosts, and of the others the three lowest.
 
-    One host alone would hear nobody, and could be kept from noticing anything.
+    A host that heard hosts only could be kept from noticing what the others did with one of them.
     """
-    return hosts if len(hosts) > 1 else hosts | frozenset(sorted(leaves)[:LOWEST_LEAVES])
+    return hosts | frozenset(sorted(leaves - hosts)[:LOWEST_LEAVES])
 
 
 @dataclass(slots=True)
