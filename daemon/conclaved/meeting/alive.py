@@ -70,11 +70,11 @@ class Beacon:
 
 
 def beacons(hosts: frozenset[int], leaves: frozenset[int]) -> frozenset[int]:
-    """The leaves that send beacons: the hosts, and of the others the three lowest.
+    """The leaves that send beacons: the hosts and the three lowest leaves.
 
-    A host that heard hosts only could be kept from noticing what the others did with one of them.
+    One host alone would hear nobody; of two, each could be kept from noticing that the other is out.
     """
-    return hosts | frozenset(sorted(leaves - hosts)[:LOWEST_LEAVES])
+    return hosts | frozenset(sorted(leaves)[:LOWEST_LEAVES])
 
 
 @dataclass(slots=True)
