@@ -262,6 +262,16 @@ def test_whoever_has_a_fresh_beacon_believes_no_such_frame() -> None:
     assert FRESH_S > BEACON_INTERVAL_S
 
 
+def test_frames_of_an_unknown_epoch_beside_fresh_beacons_do_not_add_up_to_being_lost() -> None:
+    watched = watch(0)
+    for second in range(0, 31, 2):
+        hear(watched, 0, float(second))
+        unknown_frames(watched, second + 0.5, second + 1.5)
+    # The next beacon is late.
+    watched.unknown_epoch(32.55)
+    assert not watched.is_lost(32.6)
+
+
 def test_who_is_alone_gives_up_nothing_for_such_frames() -> None:
     watched = watch()
     unknown_frames(watched, 0.0, 60.0)

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from conclaved.meeting import Level
+from conclaved.meeting import Level, Role
 from conclaved.meeting.alive import Beacon
+from conclaved.meeting.events import CarrierEvent, Effect, Entry, Publish
 from conclaved.mls import Remove
 from tests.meeting.insider import VANISHED, Insider
-from tests.meeting.simulated_service import Meeting, Room, SimulatedService, agree, identity
+from tests.meeting.simulated_service import Client, Meeting, Room, SimulatedService, agree, identity
 
 A, B = identity("a.example.com"), identity("b.example.com")
 SECOND = "second.example.com"
@@ -17,6 +18,10 @@ def beacon(insider: Insider, begun: float) -> None:
     """The insider says that it is alive."""
     data = Beacon(b"12345678", int((insider.service.clock.now - begun) * 1000)).encode()
     insider.live_message(insider.live.protect(insider.live.sign_application(data)))
+
+
+def is_commit(effect: Effect) -> bool:
+    return isinstance(effect, Publish) and effect.expected is not None
 
 
 @dataclass
@@ -95,3 +100,53 @@ def test_a_member_sends_to_nobody_whose_removal_is_hidden_when_it_has_missed_the
     split.take_for_gone()
     assert split.run(20) == "." * 20
     split.assert_the_rest_has_gone_on()
+
+
+def test_a_host_stops_sending_to_a_cohost_whose_removal_is_hidden_from_it() -> None:
+    meeting = Meeting.invite(INVITED, level=Level.LOCKED)
+    service = meeting.service
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    meeting.room(B)
+    cohost = Insider.admit(meeting, Role.HOST).join()
+    begun = service.clock.now
+    for _ in range(3):
+        beacon(cohost, begun)
+        service.run(2)
+    assert host.may_send()
+    length = len(service.log)
+    cohost.is_following = False
+
+    def only_proposals(client: Client, event: CarrierEvent) -> list[CarrierEvent]:
+        """The host gets nothing of the epoch in which the co-host is out."""
+        is_hidden = client is host and isinstance(event, Entry) and event.sequence >= length + 2
+        return [] if is_hidden else [event]
+
+    service.filter = only_proposals
+    service.upstream = lambda client, effect: client is not host or not is_commit(effect)
+    host.kick("insider.example.com")
+    for _ in range(5):
+        beacon(cohost, begun)
+        service.run(2)
+    assert "insider.example.com" not in a.names()
+    assert not host.may_send()
+
+
+def test_a_host_stops_sending_to_one_it_throws_out_when_the_service_refuses_its_commits() -> None:
+    meeting = Meeting.invite(INVITED, level=Level.LOCKED)
+    service = meeting.service
+    host = meeting.room(meeting.host)
+    insider = Insider.admit(meeting).join()
+    begun = service.clock.now
+    service.upstream = lambda client, effect: client is not host or not is_commit(effect)
+    host.kick("insider.example.com")
+    sending = ""
+    for _ in range(6):
+        beacon(insider, begun)
+        service.run(2)
+        sending += "S" if host.may_send() else "."
+    assert sending == "SS...."
+    assert host.view.behind == "insider.example.com was thrown out by this room and is still in"
+    service.upstream = lambda client, effect: True
+    service.run(6)
+    assert host.names() == {"host.example.com"}
+    assert host.may_send()

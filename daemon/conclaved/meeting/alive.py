@@ -137,6 +137,9 @@ class Watch:
             sender.least, sender.least_at = min(difference, grown), now
         sender.last_arrival = now
         sender.sent.append(beacon.elapsed_ms / 1000 + sender.least)
+        if now - sender.sent[-1] <= FRESH_S:
+            # Frames of an unknown epoch beside fresh beacons are a stranger's: they do not add up.
+            self._unknown_since = None
 
     def unknown_epoch(self, now: float) -> None:
         """A frame of an epoch that we do not have was seen."""

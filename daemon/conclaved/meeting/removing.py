@@ -24,6 +24,8 @@ Propose = Callable[[Callable[[], Proposal], bytes], None]
 """(how to make a proposal, authenticated data): makes it, signs it and publishes it."""
 
 MAX_LET_IN = 4096
+CARRIED_OUT_S = 5.0
+"""Within this time the group carries out a kick; else this device sends to nobody."""
 
 _KEPT_OUT = {
     Assurance.VERIFIED: frozenset(Assurance),
@@ -70,6 +72,7 @@ class Removing:
         self._proposed_in: int | None = None
         self._link_guests: frozenset[bytes] | None = None
         """Who may stay by the link, if that is to be closed without a kick."""
+        self._overdue_since: float | None = None
         self.is_ending = False
         """Whether the meeting is to end for all."""
 
@@ -179,6 +182,22 @@ class Removing:
             self._to_kick |= dict.fromkeys(keys)
             self._propose_what_is_left()
 
+    def why_overdue(self, now: float) -> str | None:
+        """Whom this device has thrown out and who is in for too long after that, in words, or None.
+
+        The service may be keeping the kick from the group, or its outcome from this device.
+        """
+        leaves = self._member.leaves()
+        staying = [index for index, leaf in leaves.items() if not line_of(leaf).isdisjoint(self._to_kick)]
+        if not staying:
+            self._overdue_since = None
+            return None
+        if self._overdue_since is None:
+            self._overdue_since = now
+        if now - self._overdue_since < CARRIED_OUT_S:
+            return None
+        return f"{self._member.name_of(staying[0])} was thrown out by this room and is still in"
+
     def propose_again(self) -> None:
         """Propose what an epoch has passed over.
 
@@ -190,6 +209,7 @@ class Removing:
 
     def close(self) -> None:
         """The group is given up: what was proposed in it is to be proposed anew in another."""
+        self._overdue_since = None
         if self._proposed_in is not None:
             self._proposed_in = -1
 

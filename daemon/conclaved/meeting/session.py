@@ -515,7 +515,8 @@ class Session:
         # One bad commit and a forged later epoch are not enough: nobody who goes on with us is heard.
         is_left_behind = self._watch.is_in_doubt(now) and bool(self._commits.unopened_by)
         if self._watch.is_lost(now) or is_left_behind:
-            self._rejoin(self._commits.why_lost or f"this room could not follow: {self._behind}")
+            why = self._watch.reason_behind(now) or self._behind or "the others have gone on without it"
+            self._rejoin(self._commits.why_lost or f"this room could not follow: {why}")
             return
         if self._is_connected and self._log.is_gone(now):
             self._lose_log()
@@ -524,6 +525,8 @@ class Session:
             self._close(self._leaving.farewell)
             return
         behind = self._watch.reason_behind(now) or self._awaiting.reason_behind(now) or ""
+        if not behind and self._is_host():
+            behind = self._hosting.removing.why_overdue(now) or ""
         if behind != self._behind:
             self._behind = behind
             self._out.changed()
