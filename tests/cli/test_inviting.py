@@ -11,6 +11,8 @@ import pytest
 from icalendar import Calendar
 
 from conclave_provisioning.cli import main
+from conclave_provisioning.cli.calendar_file import read_calendar
+from conclave_provisioning.cli.errors import CommandError
 from conclave_provisioning.cli.model import DAY_S
 from conclaved.bus.room import MeetingRequest, Topic
 from tests.bus.fake_room import (
@@ -310,3 +312,11 @@ async def test_a_file_whose_signer_the_room_does_not_trust_is_the_rooms_to_refus
 ) -> None:
     await cli("meeting", "join", "-", stdin=document(invitation=signed(title="By a stranger")))
     assert [verb for verb, *_ in room.done] == ["join_meeting"]
+
+
+def test_a_calendar_that_names_a_time_zone_twice_is_refused_in_words() -> None:
+    zone = "BEGIN:VTIMEZONE\r\nTZID:X\r\nTZID:Y\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\n"
+    zone += "TZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{zone}BEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    with pytest.raises(CommandError, match="no calendar that can be read"):
+        read_calendar(text.encode(), "x.ics")

@@ -54,7 +54,8 @@ def read_calendar(content: bytes, name: str) -> WayIn:
     try:
         events = Component.from_ical(content, multiple=True)
         found = {link for root in events for event in root.walk("VEVENT") for link in _links(event)}
-    except ValueError as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # The library takes each value for what the standard wants, and trips over what it is not.
         raise CommandError(
             ErrorKind.INVALID_ARGUMENT,
             f"{name} is no calendar that can be read",
