@@ -63,9 +63,10 @@ def verify(token: str, folder: Path, *words: str) -> int:
 
 async def test_the_rooms_record_is_shown_with_who_signed_it(room: FakeRoom, cli: Cli) -> None:
     room.audit_token = RECORD
-    signer, meeting, _, *lines = (await cli("meeting", "audit")).out.splitlines()
+    signer, meeting, end, _, *lines = (await cli("meeting", "audit")).out.splitlines()
     assert signer == "signed by room.example.com"
     assert meeting == f"meeting Weekly ({'00' * 16}) at wss://hub.example.com"
+    assert end == "! made before the meeting ended"
     assert [line.split()[2] for line in lines] == ["joined", "joined", "new"]
     assert "joined ana@example.org not verified guest 1" in " ".join(lines[1].split())
     assert "abababababababab" in lines[2]
@@ -109,6 +110,16 @@ def test_a_check_as_json_says_who_signed_what(
     assert (answer["signer"]["name"], answer["signer"]["authority"]) == (NAME, "CN=Office Root")
 
 
+def test_entries_that_are_missing_in_between_are_counted(
+    tmp_path: Path, anchor: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    token = signed(entries=(ENTRIES[0], replace(ENTRIES[2], seq=5, event=Event.ENDED)))
+    assert verify(token, tmp_path, "--anchor", anchor) == 0
+    said = capfd.readouterr().out
+    assert "! 3 entries in between are not kept" in said
+    assert "made before the meeting ended" not in said
+
+
 def tampered() -> str:
     header, payload, signature = RECORD.split(".")
     return f"{header}.{payload[:-2]}{'A' if payload[-2] != 'A' else 'B'}{payload[-1]}.{signature}"
@@ -131,6 +142,7 @@ def without(field: str) -> dict[str, Any]:
         (bent(version=2), 2, "of a version that this conclavectl does not know; read it with a newer"),
         (signed(entries=(replace(ENTRIES[0], time=BEGAN - 10**8),)), 9, "that was not valid then; "),
         (bent(without("entries")), 9, "the record does not hold what it should; "),
+        (bent(entries=[ENTRY, ENTRY]), 9, "the record does not hold what it should; "),
         (bent(entries=[7]), 9, "the record does not hold what it should; "),
         (bent(entries=[{**ENTRY, "epoch": "1"}]), 9, "the record does not hold what it should; "),
         (bent(entries=[{**ENTRY, "time": 1e9}]), 9, "the record does not hold what it should; "),

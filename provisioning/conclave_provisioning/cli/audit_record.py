@@ -8,6 +8,7 @@ steals the key of a certificate that has ended can still write records of the pa
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from conclave_provisioning.cli.vouching import Signer, claimed_name, vouch
 JWS_TYPE = "conclave-audit+jws"
 VERSION = 1
 WHAT = "the record"
+ENDED = "ended"
 MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -64,6 +66,18 @@ class AuditRecord:
         return max(self.entries[0].seq - 1, 0) if self.entries else 0
 
     @property
+    def left_out(self) -> int:
+        """How many entries between others are not kept."""
+        if not self.entries:
+            return 0
+        return self.entries[-1].seq - self.entries[0].seq + 1 - len(self.entries)
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the record was made when the meeting had ended for this room."""
+        return bool(self.entries) and self.entries[-1].event == ENDED
+
+    @property
     def claimed_signer(self) -> str:
         """The name in the certificate that signed; nobody has vouched for it."""
         return claimed_name(self.chain[0])
@@ -94,13 +108,16 @@ def read_record(token: str) -> AuditRecord:
     entries = content.get("entries")
     if not isinstance(entries, list):
         raise _damaged()
+    read = tuple(_entry(entry) for entry in entries)
+    if any(later.seq <= earlier.seq for earlier, later in pairwise(read)):
+        raise _damaged()
     return AuditRecord(
         content=content,
         title=_text(content, "title"),
         room=_text(content, "room"),
         service=_text(content, "service"),
         meeting=_text(content, "meeting"),
-        entries=tuple(_entry(entry) for entry in entries),
+        entries=read,
         chain=signed.chain,
     )
 

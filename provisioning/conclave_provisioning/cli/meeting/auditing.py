@@ -170,6 +170,10 @@ def _print(record: "AuditRecord", output: Output) -> None:
         output.line(
             ("! ", "yellow"), f"entries before number {record.missing + 1} are not kept: there were too many"
         )
+    if record.left_out:
+        output.line(("! ", "yellow"), f"{record.left_out} entries in between are not kept")
+    if not record.has_end:
+        output.line(("! ", "yellow"), "made before the meeting ended")
     rows = [
         (
             moment(entry.time, "%Y-%m-%d %H:%M:%S"),
