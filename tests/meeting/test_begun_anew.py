@@ -432,7 +432,7 @@ def test_a_host_founds_no_second_group_beside_one_that_is_heard() -> None:
     again = meeting.room(meeting.host, connect=False)
     meeting.service.upstream = lambda client, effect: client is not again
     meeting.service.connect(again)
-    meeting.service.run(50)
+    meeting.service.run(45)
     assert again.view.state is State.OFFERING
     meeting.service.upstream = lambda client, effect: True
     meeting.service.run(4)

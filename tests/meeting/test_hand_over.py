@@ -2,13 +2,25 @@
 
 import pytest
 
-from conclaved.meeting import LocalError, Role, lobby
+from conclaved.meeting import Level, LocalError, Role, lobby
 from conclaved.meeting.admission import issue
+from conclaved.meeting.alive import Beacon
 from conclaved.meeting.appointing import MOST_TRIES, REPEAT_S
-from conclaved.meeting.events import CarrierEvent, Lobby
+from conclaved.meeting.events import CarrierEvent, Lobby, SendLobby
 from conclaved.meeting.leaving import HAND_OVER_WITHIN_S, LEAVE_WITHIN_S
+from conclaved.mls import LeafChange, X509Credential
 from tests.meeting.insider import Insider
-from tests.meeting.simulated_service import PROVIDER_CA, UNKNOWN_CA, Client, Meeting, Room, agree, identity
+from tests.meeting.simulated_service import (
+    PROVIDER_CA,
+    PUBLIC_CA,
+    UNKNOWN_CA,
+    WALL,
+    Client,
+    Meeting,
+    Room,
+    agree,
+    identity,
+)
 
 A, B = identity("a.example.com"), identity("b.example.com")
 GUEST = "guest.provider.example"
@@ -268,3 +280,35 @@ def test_a_last_host_that_nobody_hears_is_gone_within_five_seconds() -> None:
     meeting.service.run(LEAVE_WITHIN_S + 0.2)
     assert host.has_ended()
     assert not a.view.is_host
+
+
+def test_a_device_that_leaves_by_its_own_rules_makes_nobody_a_host() -> None:
+    meeting = Meeting.invite(("a.example.com", "insider.example.com"), level=Level.LOCKED)
+    host = meeting.room(meeting.host)
+    first, second = (
+        Insider.admit(meeting).join(),
+        Insider.admit(meeting, who=identity("a.example.com")).join(),
+    )
+    begun = meeting.service.clock.now
+    chain = PUBLIC_CA.issue(
+        first.who.signer.certificate_public_key,
+        dns=["somebody-else.example.com"],
+        not_before=WALL - 86400,
+        not_after=WALL + 86400,
+    )
+    meeting.service.run(1)
+    # Of two accomplices one makes the host's device leave, so that the other becomes a host.
+    first.commit(enters=True, leaf=LeafChange(credential=X509Credential(tuple(chain))))
+    for _ in range(20):
+        for each in (first, second):
+            beacon = Beacon(b"12345678", int((meeting.service.clock.now - begun) * 1000)).encode()
+            each.live_message(each.live.protect(each.live.sign_application(beacon)))
+        meeting.service.run(2)
+    assert host.has_ended()
+    link = meeting.link.sealer()
+    appointments = [
+        m
+        for m in (lobby.unseal(e.data, link) for e in meeting.service.sent if isinstance(e, SendLobby))
+        if isinstance(m, lobby.Appointment)
+    ]
+    assert not appointments

@@ -405,7 +405,7 @@ def test_a_denial_of_one_who_repeated_anothers_request_turns_away_nobody_else() 
     assert isinstance(guest.bad_inputs[-1], RemoteError)
     assert [w.name for w in host.view.lobby] == ["guest.provider.example"]
     host.deny("guest.provider.example")
-    meeting.service.run(1)
+    meeting.service.run(4)
     assert guest.ended is not None
 
 

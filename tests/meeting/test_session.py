@@ -109,7 +109,7 @@ def test_a_denied_guest_is_told() -> None:
     guest = meeting.room(identity("guest.provider.example", PROVIDER_CA))
     meeting.service.run(3)
     host.perform(host.session.deny("guest.provider.example", meeting.service.clock.now))
-    meeting.service.run(3)
+    meeting.service.run(4)
     assert guest.ended is not None
     assert guest.ended.is_error
 

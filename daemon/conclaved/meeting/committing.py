@@ -22,8 +22,8 @@ from conclaved.meeting.membership import Membership, leaves_of
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_leaf import OwnLeaf
 from conclaved.meeting.own_side import SUITE
-from conclaved.meeting.rules import RemoveReason, check_admitted, check_commit, check_tree
-from conclaved.meeting.welcoming import check_offer
+from conclaved.meeting.rules import RemoveReason, check_admitted, check_commit, check_tree, line_of
+from conclaved.meeting.welcoming import check_offer, made_at
 from conclaved.mls import (
     Add,
     AuthenticatedContent,
@@ -55,6 +55,8 @@ UNOPENED_PAUSE_S = 3.0
 REPEAT_WELCOME_S = 1.5
 """A Welcome that may have been lost is said again, once in this time; honest offers come every two."""
 MAX_WELCOMES = 256
+OFFERED_JUST_BEFORE_S = 2
+"""Clocks differ a little."""
 VANISHED = bytes([RemoveReason.VANISHED])
 LEVELS = "DESIGN §4 Levels"
 MAX_SEEN = 8192
@@ -117,6 +119,8 @@ class Committing:
         self._repeats: Buckets[bytes] = Buckets(1 / REPEAT_WELCOME_S, 1)
         self._rejoins: Buckets[bytes] = Buckets(1 / limits.rejoin_every_s, limits.rejoins_at_once)
         self._pause_until = 0.0
+        self._in_since = 0
+        """When this device came into the group, by its own wall clock."""
         self.unopened_by = ""
         """Who made a commit in this epoch that this device could not open; empty if nobody did."""
         self.is_leader = False
@@ -353,10 +357,28 @@ class Committing:
             if self._rejoins.is_empty(key_package.leaf_node.signature_key, now):
                 raise RemoteError("a member comes back too often", rule="DESIGN §4 Rejoin")
             check_offer(key_package, SUITE, self._wall())
+            self._check_not_repeated(key_package)
             if not self._member.may_be_here(key_package.leaf_node):
                 # With another certificate than it was let in with. Whoever cares would have to leave.
                 raise RemoteError("an unverified one offers to join a locked meeting", rule=LEVELS)
             self._agenda.offer(key_package, now)
+
+    def _check_not_repeated(self, key_package: KeyPackage) -> None:
+        """Refuse an offer of one who is in that was made before this device came: it cannot know it.
+
+        Who was here knows which offers were taken. A device whose clock is behind comes back by them, or
+        by another offer of its own. Raises RemoteError.
+        """
+        keys = line_of(key_package.leaf_node)
+        is_in = any(not keys.isdisjoint(line_of(leaf)) for leaf in self._member.leaves().values())
+        if is_in and made_at(key_package) + OFFERED_JUST_BEFORE_S < self._in_since:
+            raise RemoteError(
+                "an offer from before this room came, by one who is in", rule="DESIGN §4 Rejoin"
+            )
+
+    def came_in(self) -> None:
+        """This device is in a group that it was not in before."""
+        self._in_since = self._wall()
 
     def publish_proposal(self, group: Group, content: AuthenticatedContent) -> None:
         """Put a signed proposal of ours into the log.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from conclaved.identity import Signer
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import IssuerType, check, origin
+from conclaved.meeting.admission import Admission, IssuerType, Role, check, origin
 from conclaved.meeting.alive import WINDOW_S
 from conclaved.meeting.errors import GroupRuleError, RemoteError
 from conclaved.meeting.events import Ended, SendLobby
@@ -31,6 +31,13 @@ UNANSWERED_AFTER = 10
 MOST_EXAMINED = 3
 """Welcomes for one offer that one member's key has signed."""
 MOST_FAILED = 256
+POSTPONED_S = 30.0
+"""Signs of a group that anybody can forge keep us from founding one for so long in all."""
+DENIED_AFTER_S = 3.0
+"""A host turns us away, which may have been thrown out itself: so long another may still let us in."""
+TRIED_S = 6.0
+"""After so long without an answer to our offer, another host's admission is tried, if there is one."""
+MOST_OTHERS = 8
 ASK_THE_HOST = "ask the host, then join again"
 REMOVED = "a host removed this room from the meeting"
 KEPT_WAITING_AFTER = 2
@@ -69,6 +76,16 @@ class Joining:
         """When others were last heard to be in a group, or to found one."""
         self._signer: Signer | None = None
         """Of the offer: this device's key may be another one meanwhile."""
+        self._unanswered_since: float | None = None
+        self._proven: Admission | None = None
+        """With which this session was in a group."""
+        self._granted: Admission | None = None
+        """By an answer in this session; no group has shown that it holds."""
+        self._granted_at = 0.0
+        self._others: dict[bytes, Admission] = {}
+        """Other hosts', by the host next to the invitation's signer: a kicked one gets one place."""
+        self._denied: tuple[Ended, bytes, float] | None = None
+        """How it ends, by whose key, and when."""
         self.offered_at = 0.0
         """When the present offer was made (monotonic seconds)."""
 
@@ -99,11 +116,12 @@ class Joining:
 
         def made(bundle: KeyPackageBundle, now: float) -> None:
             times_said = 0 if self._bundle is None else self._times_said
+            since = None if self._bundle is None else self._unanswered_since
             self.close()
             self._bundle, self._signer = bundle, signer
             self.offered_at = now
             self._repeat(lobby.Offer(bundle.key_package.encode()), now)
-            self._times_said = times_said
+            self._times_said, self._unanswered_since = times_said, since
 
         self._out.job(self._own.key_package_job(), made, self._broke)
 
@@ -114,6 +132,8 @@ class Joining:
 
     def repeat_if_due(self, now: float) -> None:
         """Say it again; an offer that grows old, anew."""
+        if self.is_unanswered and self._unanswered_since is None:
+            self._unanswered_since = now
         if self._bundle is not None and not self._is_resting and now - self.offered_at > OFFER_ANEW_S:
             self.offer_anew(now)
         if self._message is not None and now >= self._repeat_at:
@@ -125,27 +145,69 @@ class Joining:
             if self._times_said == KEPT_WAITING_AFTER:
                 self._out.changed()
 
-    def on_answer(
-        self, answer: lobby.Grant | lobby.Denial, admitted: Callable[[], None], now: float
-    ) -> Ended | None:
-        """Take a host's answer to our request: an admission, after which `admitted` is called, or the end.
+    def on_answer(self, answer: lobby.Grant | lobby.Denial, admitted: Callable[[], None], now: float) -> None:
+        """Take a host's answer to our request: an admission, after which `admitted` is called, or a denial.
 
+        From outside nobody can tell a host from one that was thrown out. So a denial waits a little for
+        another host's admission, and of several hosts' admissions one after the other is tried.
         Raises errors of the meeting.
         """
-        if answer.request_id != self.request_id:
-            return None
-        is_grant = isinstance(answer, lobby.Grant)
-        # A host that only waits for its group to answer must not become a guest.
-        if (is_grant and self._bundle is not None and self._own.is_host) or not self._answers.take(now):
-            return None
+        if answer.request_id != self.request_id or not self._answers.take(now):
+            return
+        held = self._own.admission
         if isinstance(answer, lobby.Denial):
             lobby.check_denial(answer, self._own.invitation, self._own.key)
             why = REMOVED if answer.is_removed else "a host did not let this room in"
-            return Ended(why, is_error=True, hint=ASK_THE_HOST)
-        check(answer.admission, self._own.key, self._own.invitation)
-        self._own.admission = answer.admission
+            by = answer.host.signature_key
+            is_anothers = held is not None and held == self._granted and held.issuer_key != by
+            if self._denied is None and (self.is_unanswered or not is_anothers):
+                ended = Ended(why, is_error=True, hint=ASK_THE_HOST)
+                self._denied = ended, by, now + DENIED_AFTER_S
+            return
+        admission = answer.admission
+        check(admission, self._own.key, self._own.invitation)
+        if not self._is_better(admission, held):
+            return
+        if self._denied is not None and self._denied[1] != admission.issuer_key:
+            self._denied = None
+        if held is not None and held == self._granted and now - self._granted_at < TRIED_S:
+            if admission != held and len(self._others) < MOST_OTHERS:
+                self._others[_first_issuer(admission)] = admission
+            return
+        self._take(admission, now)
         admitted()
-        return None
+
+    def try_another(self, admitted: Callable[[], None], now: float) -> None:
+        """Where the offer is not answered, try what another host has said."""
+        held = self._own.admission
+        if self._others and held == self._granted and now - self._granted_at >= TRIED_S:
+            admission = self._others.pop(next(iter(self._others)))
+            if held is not None:
+                self._others[_first_issuer(held)] = held
+            self._take(admission, now)
+            admitted()
+
+    def denied(self, now: float) -> Ended | None:
+        """The end, when a host has turned us away and no other has let us in meanwhile."""
+        return self._denied[0] if self._denied is not None and now >= self._denied[2] else None
+
+    def came_in(self) -> None:
+        """This device is in a group, with the admission that it has now."""
+        self._proven, self._granted, self._denied = self._own.admission, None, None
+        self._others.clear()
+
+    def _take(self, admission: Admission, now: float) -> None:
+        self._own.admission = self._granted = admission
+        self._granted_at = now
+
+    def _is_better(self, admission: Admission, held: Admission | None) -> bool:
+        """Whether to use an admission in place of the one held: anybody can repeat an old answer to us."""
+        if held is None or held == self._granted:
+            return True
+        if held == self._proven and held.role is Role.HOST:
+            # Of a host that only waits for its group to answer nothing less may become.
+            return False
+        return admission.role <= held.role or self.is_unanswered
 
     def on_welcome(
         self, message: lobby.WelcomeMessage, joined: Joined, again: Callable[[], None], now: float
@@ -202,7 +264,7 @@ class Joining:
                 self.close()
             elif self._bundle is bundle:
                 # Whoever made it need not hear of it again; another may answer the offer yet.
-                self._message = None
+                self._message = self._unanswered_since = None
                 self._is_resting = True
                 self._failed.add(digest)
 
@@ -223,6 +285,7 @@ class Joining:
             self._bundle.close()
         self._bundle = self._signer = self._message = self._request = None
         self._is_resting = False
+        self._unanswered_since = None
         self._failed.clear()
         self._examined.clear()
         self._times_said = 0
@@ -233,9 +296,20 @@ class Joining:
         return self._bundle is not None and self._times_said >= UNANSWERED_AFTER
 
     def is_nobody_there(self, now: float) -> bool:
-        """Whether no group can be there to take our offer: none that refuses it, or was just founded."""
+        """Whether no group can be there to take our offer, and we may found one in its place.
+
+        A group that refuses it, or was just founded, is heard. But what is heard of a group outside of it
+        anybody can forge who has the link: it counts for a while only. A guest never founds in a group's
+        place: it may be that a person has still to let it in.
+        """
+        own, since = self._own.admission, self._unanswered_since
+        is_fit = own is not None and (
+            own.role is Role.HOST or (own.role is Role.MEMBER and not self._is_in_doubt)
+        )
+        if not (is_fit and self._own.may_found and self.is_unanswered) or self._out.is_busy:
+            return False
         is_silent = self.others_heard is None or now - self.others_heard > WINDOW_S
-        return self.is_unanswered and is_silent and not self._out.is_busy
+        return is_silent or (not self._is_resting and since is not None and now - since >= POSTPONED_S)
 
     @property
     def asks_too(self) -> bool:
@@ -245,11 +319,14 @@ class Joining:
         may have been thrown out, or we ourselves. The offer is refused without a word then, and only a
         host can say more.
         """
+        return self.is_unanswered or (self._is_in_doubt and self.is_kept_waiting)
+
+    @property
+    def _is_in_doubt(self) -> bool:
         own = self._own.admission
-        is_in_doubt = own is not None and (
+        return own is not None and (
             origin(own).issuer_type is IssuerType.LINK or own.issuer_type is IssuerType.SUCCESSION
         )
-        return self.is_unanswered or (is_in_doubt and self.is_kept_waiting)
 
     @property
     def is_kept_waiting(self) -> bool:
@@ -260,3 +337,11 @@ class Joining:
         self._message = self._out.seal(message)
         self._times_said = 0
         self._repeat_at = now
+
+
+def _first_issuer(admission: Admission) -> bytes:
+    """The key of the host next to the invitation's signer in a checked admission's chain, or the signer's."""
+    step = admission
+    while step.issuer_admission is not None:
+        step = step.issuer_admission
+    return admission.issuer_key if step is admission else step.signature_key

@@ -48,13 +48,13 @@ class Leaving:
         """When it is over at the latest; None while this device stays."""
         return self._by
 
-    def leave(self, farewell: Ended, now: float) -> None:
-        """Propose our own removal. A last host hands over first, where there is anybody to take it."""
+    def leave(self, farewell: Ended, now: float, *, hands_over: bool) -> None:
+        """Propose our own removal. A last host that `hands_over` does so first, where anybody can take it."""
         if self._by is not None:
             return
         self._go(farewell, now)
         self._out.add(Announce(False))
-        if self._member.is_last_host() and self._hosting.appointing.appoint_anybody():
+        if hands_over and self._member.is_last_host() and self._hosting.appointing.appoint_anybody():
             self._hand_over_by = now + HAND_OVER_WITHIN_S
         else:
             self._voice.goodbye()

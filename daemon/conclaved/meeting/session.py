@@ -8,7 +8,7 @@
     ASKING     --- a host's Grant ----------------------------------------------> OFFERING
     OFFERING   --- a Welcome into the meeting we were invited to ---------------> IN_GROUP
     OFFERING   --- the service forgot the log, and we may found ----------------> FOUNDING
-    OFFERING   --- nobody is there to take the offer, and we are a host --------> FOUNDING
+    OFFERING   --- nobody is there to take the offer, and we may found ---------> FOUNDING
     OFFERING   --- a Welcome into a locked meeting that no host is in ----------> OFFERING
     IN_GROUP   --- the service lost the log, or we cannot follow it ------------> CONNECTING
     IN_GROUP   --- we leave and the others have removed us, or five seconds ----> ENDED
@@ -183,7 +183,7 @@ class Session:
 
         The last host hands over to a member first.
         """
-        self._take_leave(LEFT, now)
+        self._take_leave(LEFT, now, hands_over=True)
         return self._drain(now)
 
     def end_for_all(self, now: float) -> list[Effect]:
@@ -364,8 +364,10 @@ class Session:
         back = self._entering.earlier.entered(context, leaves)
         self._own.invitation = context.invitation
         self._own.admission = self._member.own_admission()
+        self._joining.came_in()
         if self._state is not State.IN_GROUP:
             self._course.set(State.IN_GROUP)
+            self._commits.came_in()
             self._out.add(Announce(True))
         self._minding.look_again()
         if back:
@@ -382,9 +384,7 @@ class Session:
                 case lobby.Request() as request if self._is_host():
                     self._hosting.on_request(request, now)
                 case lobby.Grant() | lobby.Denial() as answer if self._state in ON_THE_WAY_IN:
-                    ended = self._joining.on_answer(answer, self._entering.found_or_offer, now)
-                    if ended is not None:
-                        self._close(ended)
+                    self._joining.on_answer(answer, self._entering.found_or_offer, now)
                 case lobby.Offer() as offer if self._state is State.IN_GROUP:
                     self._commits.on_offer(offer, now)
                 case lobby.Appointment() as appointment if self._state is State.IN_GROUP:
@@ -480,13 +480,17 @@ class Session:
                 self._commits.publish_again_if_due(now)
             if self._state in ON_THE_WAY_IN and self._is_connected:
                 self._joining.repeat_if_due(now)
-                if self._own.is_host and self._joining.is_nobody_there(now):
+                ended = self._joining.denied(now)
+                if ended is not None:
+                    self._close(ended)
+                elif self._joining.is_nobody_there(now):
                     # What the log holds is nobody's group: its members are gone, or it is junk.
                     self._log.take_all()
                     self._entering.found()
                 elif self._state is State.OFFERING:
                     self._entering.look(now)
                     self._renewing.knock_with_another(self._joining, now)
+                    self._joining.try_another(self._entering.found_or_offer, now)
                     if self._joining.asks_too:
                         self._joining.also_ask()
             if self._state is State.IN_GROUP:
@@ -533,12 +537,15 @@ class Session:
         if self._own.wall() >= self._own.invitation.content.not_after:
             self._end("the meeting's time is over")
 
-    def _take_leave(self, farewell: Ended, now: float) -> None:
-        """Let the others remove us, where there are any; then it is over, with these words."""
+    def _take_leave(self, farewell: Ended, now: float, *, hands_over: bool = False) -> None:
+        """Let the others remove us, where there are any; then it is over, with these words.
+
+        Only people make another one a host: what makes a device leave by itself may be somebody's doing.
+        """
         if self._state is not State.IN_GROUP or self._member.is_alone:
             self._close(farewell)
         else:
-            self._leaving.leave(farewell, now)
+            self._leaving.leave(farewell, now, hands_over=hands_over)
 
     @property
     def _state(self) -> State:

@@ -13,6 +13,12 @@ OFFER_LIFETIME_S = 600
 """How old an offer may be. Its owner makes a new one long before that."""
 
 
+def made_at(key_package: KeyPackage) -> int:
+    """When an honest one was made, by its owner's clock (seconds since 1970); 0 if it does not say."""
+    lifetime = key_package.leaf_node.lifetime
+    return 0 if lifetime is None else lifetime.not_before + CLOCK_SLACK_S
+
+
 def check_offer(key_package: KeyPackage, suite: CipherSuite, wall: int) -> None:
     """Validate a KeyPackage that was offered (RFC 9420 §10.1). `wall` is seconds since 1970.
 
@@ -21,9 +27,7 @@ def check_offer(key_package: KeyPackage, suite: CipherSuite, wall: int) -> None:
     is in the group already counts as one that lost its state). Raises RemoteError, the MLS
     room's or the meeting's.
     """
-    lifetime = key_package.leaf_node.lifetime
-    made_at = 0 if lifetime is None else lifetime.not_before + CLOCK_SLACK_S
-    if abs(wall - made_at) > OFFER_LIFETIME_S:
+    if abs(wall - made_at(key_package)) > OFFER_LIFETIME_S:
         raise RemoteError(
             "an offer is more than ten minutes old: the service repeats it, or a clock is wrong",
             rule="DESIGN §4 Rejoin",
