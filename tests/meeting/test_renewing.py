@@ -422,3 +422,25 @@ def test_published_changes_are_not_repeated_without_end() -> None:
     sent = len([effect for effect in meeting.service.sent if isinstance(effect, Publish)])
     meeting.service.run(20)
     assert len([effect for effect in meeting.service.sent if isinstance(effect, Publish)]) == sent
+
+
+def test_a_host_whose_old_key_is_not_in_any_more_comes_back_by_another_host() -> None:
+    """Its succession lets nobody in, and it must not wait for that until the meeting is over."""
+    co_host = "co-host.example.com"
+    meeting = Meeting.invite(INVITED, hosts=(co_host,))
+    who = identity(co_host)
+    host, other, a = meeting.room(meeting.host), meeting.room(who), meeting.room(identity(A))
+    meeting.service.run(3)
+    agree(host, other, a)
+    new = renewed(who, name=co_host, is_new_key=True)
+    change(other, new)
+    meeting.service.run(3)
+    admission = other.session.admission
+    assert admission is not None
+    assert admission.issuer_type is IssuerType.SUCCESSION
+    other.leave()
+    meeting.service.run(3)
+    back = meeting.room(new, admission=admission)
+    meeting.service.run(40)
+    agree(host, back, a)
+    assert back.view.is_host
