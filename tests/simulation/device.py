@@ -30,7 +30,7 @@ from conclaved.mls import Group, MlsError
 from conclaved.sframe import EpochKeys, Held, MediaKeyring, Opened, SframeRemoteError
 from conclaved.sframe.errors import Refusal
 from tests.simulation.network import Path
-from tests.simulation.people import WALL, Paper, Person, Trust, ordinary_trust
+from tests.simulation.people import RECORDERS, WALL, Paper, Person, Trust, ordinary_trust
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ class Device:
         self.connection = 0
         self.is_member = False
         self.trust: Trust = ordinary_trust()
+        self.rules = OwnRules()
         self.skew_s = 0
         self.job_s = FAST_JOB_S
         self.is_frozen = False
-        self.is_muted = False
         self.wants_in = False
         """Whether its people want it to be in the meeting."""
         self.session: Session | None = None
@@ -99,7 +99,10 @@ class Device:
         """When it left each epoch, by transcript; infinity for the present one."""
         self.view: MeetingView | None = None
         self.is_view_new = False
-        self._starts = 0
+        self.starts = 0
+        """How often it was switched on."""
+        self.is_leaving = False
+        """Whether its people have it leave."""
         self._tick_at = float("inf")
         self._backlog: deque[Callable[[], None]] = deque()
 
@@ -115,8 +118,7 @@ class Device:
 
     def had_key_in(self, keys: frozenset[bytes]) -> bool:
         """Whether one of these was its own at any time."""
-        own = (self.person.paper, self.person.successor)
-        return any(paper.truth.key in keys for paper in own)
+        return any(key in keys for key in self.person.keys)
 
     @property
     def group(self) -> Group | None:
@@ -134,6 +136,16 @@ class Device:
         return self.view is not None and self.view.state is State.IN_GROUP
 
     @property
+    def is_service_end(self) -> bool:
+        """Whether it is a recorder: such a device only receives."""
+        return self.person in RECORDERS
+
+    @property
+    def has_good_paper(self) -> bool:
+        """Whether its certificate is valid, by the true time and for a while."""
+        return self.paper.truth.not_after > WALL + int(self.world.loop.now - START) + 60
+
+    @property
     def is_running(self) -> bool:
         """Whether there is a session that has not ended."""
         return self.session is not None and self.ended is None
@@ -146,19 +158,19 @@ class Device:
 
     def start(self) -> None:
         """Switch on and follow the invitation."""
-        world, self._starts = self.world, self._starts + 1
-        trust, wall = self.trust, self.wall
+        world, self.starts = self.world, self.starts + 1
+        wall, paper = self.wall, self._paper_to_start_with()
 
         def assess(chain: tuple[bytes, ...], key: bytes) -> Verdict:
-            return trust.assess(chain, key, wall())
+            return self.trust.assess(chain, key, wall())
 
         try:
             self.session = Session(
                 world.terms.signed,
                 world.terms.link,
-                self.paper.identity(is_fast=world.is_fast),
+                paper.identity(is_fast=world.is_fast),
                 assess,
-                OwnRules(),
+                self.rules,
                 random=world.session_random,
                 wall=wall,
                 now=world.loop.now,
@@ -169,6 +181,7 @@ class Device:
             self.say(f"cannot start: {error}")
             return
         self.ended = None
+        self.is_leaving = False
         self.is_frozen = False
         self._tick_at = float("inf")
         self._backlog.clear()
@@ -178,15 +191,24 @@ class Device:
         self.is_view_new = True
         world.carrier.connect(self)
         self._plan_tick()
-        world.loop.after(world.rng.uniform(0.1, MEDIA_S), partial(self._media, self._starts))
+        if paper is not self.paper:
+            self.renew(self.paper)
+        world.loop.after(world.rng.uniform(0.1, MEDIA_S), partial(self._media, self.starts))
+
+    def _paper_to_start_with(self) -> Paper:
+        """The newest, or what goes with the admission that it has kept: the old key signs for the new one."""
+        if self.saved is None or self.saved.signature_key == self.key:
+            return self.paper
+        papers = (self.person.paper, *self.person.successors)
+        return next((p for p in papers if p.truth.key == self.saved.signature_key), self.paper)
 
     def crash(self, *, keeps_admission: bool) -> None:
         """Gone from one moment to the next; nothing of the meeting is left but perhaps its admission."""
         if self.session is None:
             return
         self.say("crashes" + ("" if keeps_admission else " and forgets its admission"))
-        self.saved = self.session.admission if keeps_admission else None
-        self._starts += 1
+        self.saved = self.session.admission or self.saved if keeps_admission else None
+        self.starts += 1
         self._tick_at = float("inf")
         self.world.carrier.disconnect(self, is_noticed=False)
         self.session.close(self.world.loop.now)
@@ -197,12 +219,12 @@ class Device:
 
     def freeze(self, seconds: float) -> None:
         """Do nothing for so long, then everything at once: a machine under load."""
-        starts, self.is_frozen = self._starts, True
+        starts, self.is_frozen = self.starts, True
         self.say(f"freezes for {seconds:.1f} s")
 
         def thaw() -> None:
             self.is_frozen = False
-            while self._backlog and self._starts == starts and not self.is_frozen:
+            while self._backlog and self.starts == starts and not self.is_frozen:
                 self._backlog.popleft()()
 
         self.world.loop.after(seconds, thaw)
@@ -222,6 +244,7 @@ class Device:
 
     def leave(self) -> None:
         """People leave."""
+        self.is_leaving = True
         self.act("leaves", lambda session, now: session.leave(now))
 
     def kick(self, leaf: int, name: str) -> None:
@@ -234,6 +257,39 @@ class Device:
             self.act(f"admits {who}", lambda session, now: session.admit(request_id, now))
         else:
             self.act(f"turns away {who}", lambda session, now: session.deny(request_id, now))
+
+    def allow_back(self, key_id: str, who: str) -> None:
+        """A host lets one who was thrown out ask again."""
+        self.act(f"allows back {who}", lambda session, now: session.allow_back(key_id, now))
+
+    def hand_over(self, leaf: int, who: str) -> None:
+        """A host makes somebody a host too."""
+        self.act(f"makes {who} a host", lambda session, now: session.hand_over(leaf, now))
+
+    def end_for_all(self) -> None:
+        """A host ends the meeting."""
+        self.act("ends the meeting for all", lambda session, now: session.end_for_all(now))
+
+    def renew(self, paper: Paper) -> None:
+        """The device has another certificate."""
+        what = "another key" if paper.truth.key != self.paper.truth.key else "the same key"
+        self.paper = paper
+        if self.session is None or not self.is_running:
+            return
+        identity = paper.identity(is_fast=self.world.is_fast)
+        self.act(f"renews with {what}", lambda session, now: session.identity_changed(identity, now))
+
+    def trusts(self, trust: Trust) -> None:
+        """The admin trusts others now."""
+        self.trust = trust
+        if self.session is not None and self.is_running:
+            self.act("has other trust", lambda session, now: session.trust_changed(now))
+
+    def has_rules(self, rules: OwnRules) -> None:
+        """The admin has another policy now."""
+        self.rules = rules
+        if self.session is not None and self.is_running:
+            self.act("has another policy", lambda session, now: session.rules_changed(rules, now))
 
     # -- events ---------------------------------------------------------------------------------
 
@@ -254,11 +310,11 @@ class Device:
         due = session.next_deadline(loop.now)
         if due < self._tick_at:
             self._tick_at = due
-            loop.at(due, partial(self._tick, self._starts, due))
+            loop.at(due, partial(self._tick, self.starts, due))
 
     def _tick(self, starts: int, due: float) -> None:
         session = self.session
-        if session is None or starts != self._starts or due != self._tick_at:
+        if session is None or starts != self.starts or due != self._tick_at:
             return
         self._tick_at = float("inf")
         if self.is_frozen:
@@ -313,8 +369,7 @@ class Device:
         before, self.view = self.view, session.view()
         if before is not None and self.world.trace.is_on:
             self._tell_changes(before, self.view)
-        if self.saved is None and session.admission is not None:
-            self.saved = session.admission
+        self.saved = session.admission or self.saved
         self.world.judge.on_view(self, self.view)
 
     def _tell_changes(self, before: MeetingView, view: MeetingView) -> None:
@@ -331,7 +386,7 @@ class Device:
 
     def _work(self, job: StartJob) -> None:
         """A worker thread does it: it may look at its inputs at once, or only when it is nearly late."""
-        loop, rng, starts = self.world.loop, self.world.rng, self._starts
+        loop, rng, starts = self.world.loop, self.world.rng, self.starts
         duration = self.job_s * rng.uniform(0.5, 1.5)
         if rng.random() < 0.5:
             loop.after(duration, lambda: self._done(job, starts, *_run(job)))
@@ -341,7 +396,7 @@ class Device:
 
     def _done(self, job: StartJob, starts: int, result: object, error: Exception | None) -> None:
         session, now = self.session, self.world.loop.now
-        if session is None or starts != self._starts:
+        if session is None or starts != self.starts:
             return
         if self.is_frozen:
             self._backlog.append(lambda: self._done(job, starts, result, error))
@@ -392,7 +447,7 @@ class Device:
 
     def _media(self, starts: int) -> None:
         """Send a frame if that may be, and let what is overdue go."""
-        if starts != self._starts or not self.is_running:
+        if starts != self.starts or not self.is_running:
             return
         loop = self.world.loop
         loop.after(MEDIA_S, partial(self._media, starts))

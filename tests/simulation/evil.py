@@ -235,16 +235,15 @@ def throws_somebody_out(world: "World", insider: Insider) -> bool:
     group = live_group(insider)
     if session is None or group is None or not session.view().is_host:
         return False
-    chair = world.chair.key
-    others = [m for m in group.members if m.leaf_node.signature_key not in (chair, insider.key)]
+    spared = (*world.chair.person.keys, *insider.person.keys)
+    others = [m for m in group.members if m.leaf_node.signature_key not in spared]
     if not others:
         return False
     victim = world.rng.choice(others)
     device = world.device_of(victim.leaf_node.signature_key)
-    if device is None or len(world.truth.kicked_by_hosts) >= 2:
+    if device is None or len(world.director.acts.thrown_out) >= 3:
         return False
-    device.wants_in = False
-    world.director.thrown_out.add(device.label)
+    world.director.acts.expect_out(device)
     insider.kick(victim.leaf_index, device.label)
     return True
 

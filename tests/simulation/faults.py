@@ -142,7 +142,7 @@ def _hidden_remove(world: "World") -> tuple[str, End] | None:
     """A host throws somebody out, and the service keeps it from one other, to whom the thrown out goes on."""
     rng, carrier = world.rng, world.carrier
     hosts = [d for d in world.devices if d.is_in and d.is_honest and d.view is not None and d.view.is_host]
-    if not hosts or len(world.director.thrown_out) >= 3:
+    if not hosts:
         return None
     host = rng.choice(hosts)
     members = [d for d in world.devices if d.is_in and d is not host and d is not world.chair]
@@ -154,7 +154,7 @@ def _hidden_remove(world: "World") -> tuple[str, End] | None:
     sender = rng.choice([d for d in members if d is not victim])
     carrier.hidden_from[sender] = len(carrier.side_of[sender].log)
     state = {"on": True}
-    if not world.director.throw_out(host, victim):
+    if not world.director.acts.throw_out(host, victim):
         del carrier.hidden_from[sender]
         return None
 
@@ -268,7 +268,9 @@ def _crash(world: "World") -> tuple[str, End] | None:
     if device is None:
         return None
     world.bites["crash"] += 1
-    device.crash(keeps_admission=world.rng.random() < 0.7)
+    keeps = world.rng.random() < 0.7
+    # Whoever signed the invitation, has another key now and nothing to show for it comes in by nobody.
+    device.crash(keeps_admission=keeps or device is world.chair)
 
     def end() -> None:
         if device.session is None and device.wants_in:

@@ -21,6 +21,8 @@ KICKED = "nobody on the kicked list is in"
 ONE_COMMIT = "no two commits in one epoch"
 INVITED = "the group is that of the invitation"
 LOWEST = 3
+MAX_STATEMENTS = 3
+MAX_SUCCESSIONS = 4
 
 
 class GroupInvariants:
@@ -97,7 +99,13 @@ class GroupInvariants:
         world = self.world
         signed, crypto = world.terms.signed, world.crypto
         statement = Admission.decode(data)
+        statements, successions = 0, 0
         while True:
+            successions += statement.issuer_type is IssuerType.SUCCESSION
+            is_about_itself = statement.issuer_key == statement.signature_key
+            statements += statement.issuer_type is not IssuerType.SUCCESSION and not is_about_itself
+            if statements > MAX_STATEMENTS or successions > MAX_SUCCESSIONS:
+                return "its chain is too long"
             if statement.signature_key != key or statement.meeting_id != signed.content.meeting_id:
                 return "it is for another key or meeting"
             unsigned = opaque(LABEL) + statement.encode()[: -len(opaque(statement.signature))]
@@ -108,10 +116,13 @@ class GroupInvariants:
                 if not is_by_link or not signed.content.is_open or statement.role is not Role.GUEST:
                     return "the link does not admit"
                 return ""
-            if statement.issuer_key == signed.signer_key:
-                return ""
             issuer = statement.issuer_admission
-            if issuer is None or issuer.role is not Role.HOST:
+            if statement.issuer_type is IssuerType.SUCCESSION:
+                if issuer is None or issuer.role is not statement.role:
+                    return "it succeeds nobody of that role"
+            elif statement.issuer_key == signed.signer_key:
+                return ""
+            elif issuer is None or issuer.role is not Role.HOST:
                 return "its issuer is no host"
             statement, key = issuer, statement.issuer_key
 

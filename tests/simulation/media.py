@@ -45,7 +45,7 @@ class Media:
         stay, world = device.stay, self.world
         assert stay is not None
         world.judge.lock.on_send(device, stay)
-        if self.is_muted or device.is_muted:
+        if self.is_muted or device.is_service_end:
             return
         number = len(self.frames)
         ciphertext = device.keyring.protect(0, number.to_bytes(4, "big"), b"", world.loop.now)
@@ -80,7 +80,7 @@ class Media:
         found = frame or self.frames[int.from_bytes(opened.plaintext[:4], "big")]
         judge, now = self.world.judge, self.world.loop.now
         judge.count("who is not on the roster has no key for a frame sent after")
-        if device.key not in self.world.truth.epochs[found.transcript].members:
+        if not device.had_key_in(self.world.truth.epochs[found.transcript].members):
             judge.broken(
                 "who is not on the roster has no key for a frame sent after",
                 f"{device.label} opened a frame of {found.sender}",

@@ -102,16 +102,30 @@ class Person:
     paper: Paper
     short_lived: Paper
     """The same key with a certificate that ends in mid-meeting."""
-    successor: Paper
-    """The same name with another key: what a renewal brings."""
+    successors: tuple[Paper, ...]
+    """The same name, each with another key: what renewals bring."""
+    stranger: Paper
+    """The same key with another name: no renewal."""
 
     @property
     def vouching(self) -> Vouching:
         """Who vouches for this one."""
         return self.paper.truth.vouching
 
+    def after(self, paper: Paper) -> "Paper | None":
+        """The certificate with the next key after that of `paper`; None if there is none."""
+        keys = self.keys
+        at = keys.index(paper.truth.key)
+        return self.successors[at] if at < len(self.successors) else None
 
-SHORT_S = 25
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """Every key that this one ever has."""
+        return (self.paper.truth.key, *(paper.truth.key for paper in self.successors))
+
+
+SHORT_S = 16
+RENEWALS = 3
 
 
 def _person(name: str, vouching: Vouching) -> Person:
@@ -119,7 +133,8 @@ def _person(name: str, vouching: Vouching) -> Person:
         name,
         Paper.issue(name, vouching),
         Paper.issue(name, vouching, lasts_s=SHORT_S),
-        Paper.issue(name, vouching, key=f"{name} anew"),
+        tuple(Paper.issue(name, vouching, key=f"{name} {number}") for number in range(1, RENEWALS + 1)),
+        Paper.issue(f"also-{name}", vouching, key=name),
     )
 
 
@@ -131,7 +146,9 @@ STRAYS = tuple(_person(f"stray{i}.example.net", Vouching.CORPORATE) for i in ran
 """Named by a CA that nobody trusts for that domain."""
 PROVIDED = tuple(_person(f"guest{i}.example.org", Vouching.PROVIDER) for i in range(1, 5))
 STRANGERS = tuple(_person(f"stranger{i}.example.org", Vouching.NOBODY) for i in range(1, 4))
-EVERYBODY = (CHAIR, *ROOMS, *CORPORATE_ROOMS, *STRAYS, *PROVIDED, *STRANGERS)
+RECORDERS = tuple(_person(f"recorder{i}.example.com", Vouching.PUBLIC) for i in range(1, 3))
+"""Service ends: named as such on the invitation."""
+EVERYBODY = (CHAIR, *ROOMS, *CORPORATE_ROOMS, *STRAYS, *PROVIDED, *STRANGERS, *RECORDERS)
 
 
 # -- trust -------------------------------------------------------------------------------------
@@ -226,7 +243,8 @@ def _terms(what: str, level: Level, *, is_open: bool) -> Terms:
         service="wss://hub.example.com:443",
         level=level,
         invited=("@example.com", f"@{CORPORATE}"),
-        service_ends=(),
+        service_ends=() if level is Level.LOCKED else tuple(person.name for person in RECORDERS),
+        hosts=(ROOMS[0].name, CORPORATE_ROOMS[0].name),
         is_open=is_open,
         link_public_key=link.link_key().public_key,
         not_before=WALL - 86400,

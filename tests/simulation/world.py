@@ -21,10 +21,14 @@ from tests.simulation.people import (
     LOCKED,
     OPEN,
     PROVIDED,
+    RECORDERS,
     ROOMS,
     STANDARD,
+    STRAYS,
     Person,
     Terms,
+    Vouching,
+    ordinary_trust,
 )
 from tests.simulation.shortcuts import shortcuts
 from tests.simulation.trace import Trace
@@ -33,6 +37,8 @@ from tests.simulation.violation import Violation
 
 REAL_SHARE = 0.02
 """Of all schedules so many run with the real cryptography."""
+SHORT_SHARE = 0.12
+"""Of those who come, so many have a certificate that ends in mid-meeting."""
 MAX_STEPS = 400_000
 SIZES = tuple(range(3, 13))
 SIZE_WEIGHTS = (10, 12, 10, 8, 6, 5, 4, 3, 2, 2)
@@ -92,19 +98,19 @@ class World:
         rng = self.rng
         people: list[Person] = [*ROOMS, *CORPORATE_ROOMS]
         if not self.terms.is_locked:
-            people += PROVIDED
+            people += [*PROVIDED, *RECORDERS, *STRAYS]
         chosen = [CHAIR, *rng.sample(people, rng.choices(SIZES, SIZE_WEIGHTS)[0] - 1)]
         malicious = rng.sample(chosen[1:], rng.choice((0, 0, 1, 1, 2)))
         for person in chosen:
             kind = Insider if person in malicious else Device
-            self.add(kind(self, person, person.paper))
+            is_short = person is not CHAIR and rng.random() < SHORT_SHARE
+            self.add(kind(self, person, person.short_lived if is_short else person.paper))
 
     def add(self, device: Device) -> None:
         """One more device, not switched on yet."""
         self.devices.append(device)
-        self._by_key[device.key] = device
-        for paper in (device.person.paper, device.person.successor):
-            self._by_key[paper.truth.key] = device
+        for key in device.person.keys:
+            self._by_key[key] = device
 
     # -- what others ask ------------------------------------------------------------------------
 
@@ -126,10 +132,17 @@ class World:
         """The longest that any message was under way."""
         return max(device.path.worst_s for device in self.devices)
 
+    def may_be_in(self, device: Device) -> bool:
+        """Whether the meeting's terms let that one in at all: who is vouched for, and for what."""
+        truth = device.paper.truth
+        if ordinary_trust().may_call_verified(truth, device.wall()):
+            return True
+        return not self.terms.is_locked and truth.vouching is Vouching.PROVIDER
+
     def gone_from(self, epoch: EpochTruth) -> list[str]:
         """Who was in an epoch and has been thrown out by a host since."""
         keys = epoch.members & self.truth.kicked_by_hosts
-        return [d.label for d in self.devices if d.key in keys]
+        return [d.label for d in self.devices if d.had_key_in(keys)]
 
     def say(self, who: str, what: str) -> None:
         """A line of the trace."""
