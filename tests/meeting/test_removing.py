@@ -9,6 +9,7 @@ from conclaved.meeting import Level, LocalError, OwnIdentity, Role, State, lobby
 from conclaved.meeting.admission import ADMISSION_EXTENSION, succeed
 from conclaved.meeting.events import Effect, Lobby, SendLobby
 from conclaved.meeting.hosting import DENIAL_EVERY_S
+from conclaved.meeting.joining import DENIED_AFTER_S
 from conclaved.mls import Extension, LeafChange, X509Credential
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import (
@@ -51,11 +52,11 @@ def kicked(meeting: Meeting, host: Room, who: OwnIdentity = B, name: str = "b.ex
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_a_kicked_key_is_turned_away_at_once_and_never_shown_in_the_lobby(level: Level) -> None:
+def test_a_kicked_key_is_turned_away_and_never_shown_in_the_lobby(level: Level) -> None:
     meeting, host, a = host_and_a(level)
     kicked(meeting, host)
     back = meeting.room(B)
-    meeting.service.run(0.5)
+    meeting.service.run(DENIED_AFTER_S + 0.5)
     assert back.ended is not None
     assert back.ended.reason == REMOVED
     assert host.view.lobby == ()
@@ -66,7 +67,7 @@ def test_a_kicked_name_under_a_new_key_is_turned_away_too() -> None:
     meeting, host, a = host_and_a()
     kicked(meeting, host)
     back = meeting.room(identity("b.example.com"))
-    meeting.service.run(0.5)
+    meeting.service.run(DENIED_AFTER_S + 0.5)
     assert back.ended is not None
     assert back.ended.reason == REMOVED
     assert host.view.lobby == ()
@@ -77,7 +78,7 @@ def test_a_kicked_guest_does_not_come_back_through_the_lobby_under_a_new_key() -
     meeting, host, a = host_and_a()
     kicked(meeting, host, identity(GUEST, PROVIDER_CA), GUEST)
     back = meeting.room(identity(GUEST, PROVIDER_CA))
-    meeting.service.run(0.5)
+    meeting.service.run(DENIED_AFTER_S + 0.5)
     assert back.ended is not None
     assert host.view.lobby == ()
     agree(host, a)
@@ -93,7 +94,7 @@ def test_one_who_waits_under_a_name_that_is_thrown_out_is_turned_away() -> None:
     meeting.service.run(1)
     assert [w.name for w in host.view.lobby] == [GUEST]
     host.kick(GUEST)
-    meeting.service.run(1)
+    meeting.service.run(DENIED_AFTER_S + 1)
     assert host.view.lobby == ()
     assert guest.ended is not None
     assert second.ended is not None
@@ -136,7 +137,7 @@ def test_one_who_was_allowed_back_can_be_kicked_again() -> None:
     host.allow_back("b.example.com")
     kicked(meeting, host)
     back = meeting.room(B)
-    meeting.service.run(1)
+    meeting.service.run(DENIED_AFTER_S + 1)
     assert back.ended is not None
     agree(host, a)
 
@@ -179,7 +180,7 @@ def test_a_host_that_came_later_lists_keys_without_names_and_lets_nobody_in_by_i
     assert back.ended is None
     assert [w.name for w in late.view.lobby] == ["b.example.com"]
     key_back = meeting.room(B)
-    meeting.service.run(1)
+    meeting.service.run(DENIED_AFTER_S + 1)
     assert key_back.ended is not None
     late.perform(late.session.allow_back(late.view.removed[0].key_id, meeting.service.clock.now))
     meeting.service.run(4)
