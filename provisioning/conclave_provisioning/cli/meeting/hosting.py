@@ -9,23 +9,12 @@ import click
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import done, refuse, run, shared_options
-from conclave_provisioning.cli.meeting.people import find_participant, present
+from conclave_provisioning.cli.meeting.people import find_participant, present, require_host
 from conclave_provisioning.cli.model import Meeting, Participant, Removed, as_json
 from conclave_provisioning.cli.output import Output, assurance_words, safe
 from conclave_provisioning.cli.status import meeting_name
 
 DONE_WITHIN_S = 30.0
-
-
-def _require_host(found: Meeting) -> None:
-    """Prevents: a wish that would be refused, told in another order than a person needs it."""
-    if not found.is_host:
-        hosts = [p.name for p in found.participants if p.role == "host"]
-        raise CommandError(
-            ErrorKind.NOT_PERMITTED,
-            "this room is not a host of the meeting",
-            hint=f"ask a host: {', '.join(hosts)}" if hosts else "no host is in the meeting",
-        )
 
 
 async def _until(client: RoomClient, is_done: Callable[[Meeting], bool], what: str) -> Meeting:
@@ -77,7 +66,7 @@ def kick(who: str) -> None:
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
         found = await present(client)
-        _require_host(found)
+        require_host(found)
         person = find_participant(found, who)
         await client.act("Meeting", "Kick", "x", person.leaf)
         after = await _until(client, lambda now: _is_gone(now, person), "removed")
@@ -109,7 +98,7 @@ def removed() -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         found = await present(client)
-        _require_host(found)
+        require_host(found)
         output.data(removed=as_json(found.removed))
         if not found.removed:
             output.line("nobody was removed")
@@ -139,7 +128,7 @@ def allow_back(who: str) -> None:
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
         found = await present(client)
-        _require_host(found)
+        require_host(found)
         one = _find_removed(found, who)
         await client.act("Meeting", "AllowBack", "s", one.key_id)
         await _until(client, lambda now: _is_forgiven(now, one.key_id), "allowed back")
@@ -180,7 +169,7 @@ def hand_over(who: str) -> None:
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
         found = await present(client)
-        _require_host(found)
+        require_host(found)
         person = find_participant(found, who)
         if person.role == "host":
             raise refuse(f"{person.name} is a host already", hint="to leave: conclavectl meeting leave")
@@ -220,7 +209,7 @@ def end(yes: bool) -> None:
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
         found = await present(client)
-        _require_host(found)
+        require_host(found)
         others = len(found.participants) - 1
         if not yes:
             _ask(f"End {meeting_name(found)} for all, this room and {others} more?")

@@ -5,7 +5,7 @@ import click
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import done, refuse, run, shared_options
-from conclave_provisioning.cli.meeting.people import present
+from conclave_provisioning.cli.meeting.people import present, require_host
 from conclave_provisioning.cli.model import Meeting, Request, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
 
@@ -13,7 +13,7 @@ from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance
 @click.command(short_help="List who asks to join.")
 @shared_options
 def lobby() -> None:
-    """List who asks to join.
+    """List who asks to join. Only hosts see them.
 
     JSON: lobby [{request_id, name, assurance, reason, obstacle}].
 
@@ -24,6 +24,7 @@ def lobby() -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         found = await present(client)
+        require_host(found)
         output.data(lobby=as_json(found.lobby))
         if not found.lobby:
             output.line("nobody is waiting")
@@ -75,7 +76,9 @@ def deny(who: str) -> None:
 
 def _decide(verb: str, who: str, words: str) -> None:
     async def action(client: RoomClient, output: Output) -> None:
-        request = _find(await present(client), who)
+        found = await present(client)
+        require_host(found)
+        request = _find(found, who)
         await client.act("Meeting", verb, "s", request.request_id)
         done(
             output,

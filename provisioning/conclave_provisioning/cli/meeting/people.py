@@ -15,9 +15,26 @@ from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance
 async def present(client: RoomClient) -> Meeting:
     """The meeting that the room is in. Raises CommandError(NOT_IN_MEETING)."""
     found = await client.read(Meeting)
+    if found.state == "lobby":
+        raise CommandError(
+            ErrorKind.NOT_IN_MEETING,
+            "the room waits in the lobby; it is not in the meeting yet",
+            hint="wait for a host, or give up: conclavectl meeting leave",
+        )
     if found.state != "in_meeting":
         raise CommandError(ErrorKind.NOT_IN_MEETING, f"the room is not in a meeting ({found.state})")
     return found
+
+
+def require_host(found: Meeting) -> None:
+    """Raises CommandError(NOT_PERMITTED) where this room decides nothing, and says who does."""
+    if not found.is_host:
+        hosts = [p.name for p in found.participants if p.role == "host"]
+        raise CommandError(
+            ErrorKind.NOT_PERMITTED,
+            "this room is not a host of the meeting",
+            hint=f"ask a host: {', '.join(hosts)}" if hosts else "no host is in the meeting",
+        )
 
 
 def find_participant(found: Meeting, who: str) -> Participant:
