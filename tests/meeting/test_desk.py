@@ -88,7 +88,7 @@ def test_strangers_by_the_dozen_do_not_keep_out_one_whom_somebody_vouches_for(as
         assert desk.arrive(ask(B), STRANGER, 0.0)
     assert not desk.arrive(ask(B), STRANGER, 0.0)
     assert desk.arrive(request, verdict("a.example.com", assurance), 1.0)
-    assert len(desk.waiting()) == DEFAULT_LIMITS.waiting
+    assert repr(desk) == f"Desk({DEFAULT_LIMITS.waiting} waiting, 0 answered)"
     assert desk.find("a.example.com").request == request
     assert not desk.arrive(ask(B), STRANGER, 2.0)
 
@@ -173,6 +173,14 @@ def test_of_two_with_one_name_none_is_taken() -> None:
         desk.find("guest.example.net")
     assert caught.value.hint
     assert desk.find(desk.waiting()[1].request_id).request == second
+
+
+def test_who_gave_up_and_asks_anew_waits_once() -> None:
+    desk, again = Desk(), ask(A)
+    desk.arrive(ask(A), GUEST, 0.0)
+    desk.arrive(again, GUEST, 5.0)
+    assert [w.request for w in desk.waiting()] == [again]
+    assert desk.find("guest.example.net").request == again
 
 
 def test_a_chain_that_cannot_be_read_is_unknown_and_has_no_name() -> None:

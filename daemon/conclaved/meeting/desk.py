@@ -69,8 +69,12 @@ class Desk:
         return f"Desk({len(self._waiting)} waiting, {len(self._answers)} answered)"
 
     def waiting(self) -> tuple[Waiting, ...]:
-        """Those in the lobby, in order of arrival."""
-        return tuple(self._waiting.values())
+        """Those in the lobby, in order of arrival; who has asked anew, by the later request alone.
+
+        Whoever gave up and comes again is one, and the earlier request leads nowhere.
+        """
+        latest = {waiting.request.signature_key: waiting for waiting in self._waiting.values()}
+        return tuple(w for w in self._waiting.values() if latest[w.request.signature_key] is w)
 
     def answer_to(self, request: Request) -> Grant | Denial | None:
         """What this one was already told: an answer may have been lost."""
@@ -105,8 +109,8 @@ class Desk:
 
     def find(self, name_or_id: str) -> Waiting:
         """One who waits, by request id or by name. Raises LocalError if none or several do."""
-        waiting = self._waiting.values()
-        found = [w for w in waiting if w.request_id == name_or_id]
+        waiting = self.waiting()
+        found = [w for w in self._waiting.values() if w.request_id == name_or_id]
         # Anybody can claim a name: one whom an authority vouches for is meant before those.
         by_name = [w for w in waiting if w.name == name_or_id]
         found = found or [w for w in by_name if w.verdict.assurance is not Assurance.UNKNOWN] or by_name
