@@ -165,5 +165,7 @@ def test_a_policy_that_forbids_the_meeting_as_such_is_not_waited_out(rules: OwnR
     host, a = meeting.room(meeting.host), meeting.room(identity(NAMES[0]))
     meeting.service.run(3)
     a.perform(a.session.rules_changed(rules, meeting.service.clock.now))
+    assert a.may_send() is (rules.minimum_level is not Level.LOCKED)
+    meeting.service.run(2)
     assert a.has_ended() is (rules.minimum_level is Level.LOCKED)
     assert host.is_in()

@@ -266,14 +266,19 @@ def test_a_locked_meeting_is_met_by_verified_rooms() -> None:
     agree(host, a)
 
 
-def test_a_room_leaves_at_once_when_its_policy_becomes_stricter_than_the_meeting() -> None:
-    meeting, host, a, _ = three_rooms()
-    a.perform(a.session.rules_changed(OwnRules(Level.LOCKED), meeting.service.clock.now))
-    meeting.service.settle()
-    assert a.ended is not None
-    assert "locked meetings only" in a.ended.reason
-    assert a.ended.hint
-    assert host.is_in()
+def test_a_room_whose_policy_becomes_stricter_than_the_meeting_says_goodbye_and_sends_nothing_more() -> None:
+    meeting, host, a, b = three_rooms()
+    host.perform(host.session.rules_changed(OwnRules(Level.LOCKED), meeting.service.clock.now))
+    assert not host.may_send()
+    behind = set()
+    for _ in range(100):
+        meeting.service.run(0.1)
+        behind |= {a.view.behind, b.view.behind}
+    assert host.ended is not None
+    assert "locked meetings only" in host.ended.reason
+    assert host.ended.hint
+    assert behind == {""}
+    assert a.names() == b.names() == {"a.example.com", "b.example.com"}
 
 
 def test_a_room_stays_when_its_policy_becomes_as_strict_as_the_meeting() -> None:

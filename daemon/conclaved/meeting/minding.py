@@ -1,7 +1,8 @@
 """Whom this device minds, and for how long it stays among them all the same.
 
-Somebody who comes in against an own rule is no company for a moment: the device leaves at once. So it
-does when the meeting as such has become one that its policy forbids. Whoever was in before without
+Somebody who comes in against an own rule is no company for a moment: the device leaves at once. When
+the meeting as such has become one that its policy forbids it stops sending at once, and goes as one who
+leaves, so that nobody takes it to have vanished. Whoever was in before without
 breaking a rule, and breaks one now, because a certificate has ended or changed, or because this
 device's trust or policy has, gives people time: the device says what it minds and counts down, a host
 may throw the one concerned out, a certificate may be renewed. A rejoin and a new key buy no time.
@@ -65,6 +66,9 @@ class Minding:
         """Judge everybody if it is time, and count down. Returns why this device goes now, or None."""
         if now >= self.look_at:
             self.look_at = now + LOOK_S
+            as_such = rules.objection(self._own.invitation, ())
+            if as_such is not None:
+                return Going(as_such.reason, is_at_once=False)
             reason = self._look(rules, now)
             if reason is not None:
                 return Going(reason, is_at_once=True)
@@ -95,9 +99,6 @@ class Minding:
         if seen != self._seen:
             self._seen = seen
             self._out.changed()
-        as_such = rules.objection(invitation, ())
-        if as_such is not None:
-            return as_such.reason
         minded: dict[bytes, _Minded] = {}
         for participant in seen:
             objection = rules.objection(invitation, (participant,))
