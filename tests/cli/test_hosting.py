@@ -69,8 +69,16 @@ async def test_only_somebody_else_who_is_in_can_be_meant(
 
 @pytest.mark.parametrize(
     "words",
-    [["kick", "1"], ["removed"], ["allow-back", "x"], ["hand-over", "1"], ["end", "--yes"]]
-    + [["lobby"], ["admit", "x"], ["deny", "x"]],
+    [
+        ["kick", "1"],
+        ["removed"],
+        ["allow-back", "x"],
+        ["hand-over", "1"],
+        ["end", "--yes"],
+        ["lobby"],
+        ["admit", "x"],
+        ["deny", "x"],
+    ],
 )
 async def test_who_is_no_host_is_told_whom_to_ask(room: FakeRoom, cli: Cli, words: list[str]) -> None:
     people = (replace(ALICE, role="member"), replace(GUEST, role="host"))
