@@ -61,8 +61,7 @@ class GroupInvariants:
         if stay.base_key in truth.by_base_key:
             judge.broken(AGREE, f"{device.label} exports the key of another history")
         hosts = frozenset(leaf for leaf, _, role in roster if role == Role.HOST)
-        leaves = sorted(leaf for leaf, _, _ in roster)
-        expected = hosts if len(hosts) > 1 else hosts | frozenset(leaves[:LOWEST])
+        expected = hosts | frozenset(sorted(leaf for leaf, _, _ in roster)[:LOWEST])
         return EpochTruth(
             transcript=stay.transcript,
             epoch=group.epoch,

@@ -14,6 +14,7 @@ FORGED = "a kicked member that forges old frames stops receiving in time"
 MUTED = "nobody drops the lock while all are merely muted"
 WINDOW_S = 5.0
 """DESIGN §4: a member that misses beacons for five seconds stops sending."""
+GRACE_S = 10.0
 TICK_S = 0.7
 
 
@@ -38,9 +39,7 @@ class LockInvariants:
             other = world.device_of(truth.keys[leaf])
             if leaf == own or other is None or not other.is_honest:
                 continue
-            left = other.was_in.get(stay.transcript, stay.entered)
-            if left == float("inf"):
-                continue
+            left = self._last_with(device, other)
             self.judge.count(STOPS)
             gone = world.gone_from(truth)
             if gone:
@@ -52,6 +51,20 @@ class LockInvariants:
                     f"{device.label} still sends in epoch {truth.label}, which {other.label} "
                     f"left {now - left:.1f} s ago; out by now: {', '.join(gone) or 'nobody'}",
                 )
+
+    def _last_with(self, device: "Device", other: "Device") -> float:
+        """When the other was last in an epoch whose beacons the device takes for a sign of life.
+
+        Those of an epoch that it has left itself count too, as long as it can open them: who has not read
+        the last commit yet is no sign of a later one.
+        """
+        now, last = self.world.loop.now, device.stays[-1].entered
+        for stay in device.stays:
+            left = other.was_in.get(stay.transcript)
+            until = now if stay.left is None else stay.left + GRACE_S
+            if left is not None:
+                last = max(last, min(left, until, now))
+        return last
 
     def on_view(self, device: "Device", view: MeetingView) -> None:
         """A device shows that it is behind, or not."""
