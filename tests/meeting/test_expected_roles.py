@@ -97,3 +97,11 @@ def test_a_named_host_that_could_admit_nobody_comes_in_as_a_member() -> None:
     b.admit("guest.provider.example")
     meeting.service.run(4)
     agree(b, chair, guest)
+
+
+def test_a_service_end_comes_into_an_open_meeting_as_one_and_not_by_the_link() -> None:
+    meeting = Meeting.invite(("a.example.com",), is_open=True, service_ends=(RECORDER,))
+    host, recorder = meeting.room(meeting.host), meeting.room(identity(RECORDER))
+    meeting.service.run(3)
+    agree(host, recorder)
+    assert next(p.role for p in host.view.participants if p.name == RECORDER) is Role.SERVICE_END

@@ -444,3 +444,25 @@ def test_a_host_whose_old_key_is_not_in_any_more_comes_back_by_another_host() ->
     meeting.service.run(40)
     agree(host, back, a)
     assert back.view.is_host
+
+
+def test_one_whose_certificate_ended_while_it_was_outside_asks_with_its_new_key() -> None:
+    meeting = Meeting.invite(INVITED, level=Level.LOCKED)
+    service = meeting.service
+    signer = SoftwareSigner.generate()
+    chain = PUBLIC_CA.issue(signer.certificate_public_key, dns=[A], not_before=WALL - 60, not_after=WALL + 30)
+    who = OwnIdentity(signer, tuple(chain))
+    host, a, b = meeting.room(meeting.host), meeting.room(who), meeting.room(identity("b.example.com"))
+    service.run(3)
+    agree(host, a, b)
+    service.filter = lambda room, event: [] if room is a else [event]
+    service.upstream = lambda client, effect: client is not a
+    service.run(40)
+    assert A not in host.names()
+    new = renewed(who, name=A, is_new_key=True)
+    change(a, new)
+    service.filter = lambda room, event: [event]
+    service.upstream = lambda client, effect: True
+    service.run(60)
+    agree(host, a, b)
+    assert is_shown(new, host, a, b)

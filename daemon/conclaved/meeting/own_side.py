@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from conclaved.identity import Signer
+from conclaved.identity import Signer, claimed_name
 from conclaved.meeting.admission import (
     ADMISSION_EXTENSION,
     Admission,
@@ -102,7 +102,9 @@ class OwnSide:
         content, signer = self.invitation.content, self.identity.signer
         if self.key == self.invitation.signer_key:
             return lambda: issue(signer, content.meeting_id, signer.public_key, Role.HOST)
-        if content.is_open and content.level is Level.STANDARD:
+        # What the invitation names as a service end is let in as that, and the link makes guests.
+        is_service_end = claimed_name(self.identity.chain[0]).lower() in content.service_ends
+        if content.is_open and content.level is Level.STANDARD and not is_service_end:
             link_key, key = self.link_key, self.key
             return lambda: issue(link_key, content.meeting_id, key, Role.GUEST, issuer_type=IssuerType.LINK)
         return None

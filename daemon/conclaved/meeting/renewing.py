@@ -130,21 +130,39 @@ class Renewing:
         self._is_signing = False
         self._seen = self._tried_in = None
 
-    def knock_with_another(self, joining: Joining, now: float) -> None:
+    def knock_with_another(self, joining: Joining, now: float) -> bool:
         """On the way back: nobody answers the offer. It may be another key of this device that is in.
 
         Or its key on another admission: a host may have given a new one, while the group has the leaf
-        that stands on the old one.
+        that stands on the old one. True if this device has to ask for an admission: its certificate ended
+        while it was outside, and only a host can let in its new key.
         """
-        if self._own.admission is None:
-            return
-        present = _Face(self._own.identity, self._own.admission)
+        own, newest, admission = self._own, self._newest, self._own.admission
+        if admission is None:
+            return False
+        if (
+            joining.is_unanswered
+            and newest is not None
+            and newest.key != own.key
+            and self._is_worth_more(newest)
+        ):
+            own.identity, own.admission, self._newest = newest, None, None
+            self._faces.clear()
+            joining.close()
+            return True
+        present = _Face(own.identity, admission)
         if present not in self._faces:
             self._keep(present)
         if joining.is_kept_waiting and now - joining.offered_at >= KNOCK_S and len(self._faces) > 1:
             self._keep(present)
             self._own.identity, self._own.admission = self._faces[0].identity, self._faces[0].admission
             joining.offer_anew(now)
+        return False
+
+    def _is_worth_more(self, newest: OwnIdentity) -> bool:
+        own = self._own
+        now_is = self._assess(own.identity.chain, own.key).assurance.rank
+        return self._assess(newest.chain, newest.key).assurance.rank > now_is
 
     def _take_what_shows(self, leaf: LeafNode) -> None:
         """The present key is the tree's, and the admission that stands there is the one that counts."""

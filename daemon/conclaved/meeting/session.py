@@ -489,7 +489,8 @@ class Session:
                     self._entering.found()
                 elif self._state is State.OFFERING:
                     self._entering.look(now)
-                    self._renewing.knock_with_another(self._joining, now)
+                    if self._renewing.knock_with_another(self._joining, now):
+                        self._entering.begin()
                     self._joining.try_another(self._entering.found_or_offer, now)
                     if self._joining.asks_too:
                         self._joining.also_ask()
