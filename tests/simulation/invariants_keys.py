@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NO_KEY = "who is not on the roster has no key for a frame sent after"
 GONE = "keys older than the grace are gone"
 GRACE_S = 10.0
+REMEMBERED_S = 20.0
 SLACK_S = 1.3
 """A session is ticked twice a second; what is due is erased then."""
 
@@ -51,7 +52,7 @@ class KeyInvariants:
         for stay in stays[:-1]:
             if stay.left is not None and now > stay.left + GRACE_S + SLACK_S:
                 self._is_closed(device, stay, f"of epoch {stay.keys.epoch} after its grace")
-        kept = [s for s in stays if s.left is None or now <= s.left + GRACE_S + SLACK_S]
+        kept = [s for s in stays if s.left is None or now <= s.left + REMEMBERED_S]
         device.stays[:] = kept if len(kept) > 1 else stays[-1:]
         for epoch in device.keyring._epochs.values():
             if epoch.expires_at is not None and now >= epoch.expires_at:
