@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo test e2e simulate lint bench lock clean setup-run setup-test
+.PHONY: help demo test e2e simulate mutants lint bench lock clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -20,6 +20,9 @@ e2e: setup-test ## the slow end-to-end tests, on real processes
 
 simulate: setup-test ## a minute of meetings under every fault; ARGS='--hours 4', ARGS='--seed N'
 	@$(PY) -m tests.simulation $(ARGS)
+
+mutants: setup-test ## plant deliberate bugs, one at a time; each must be noticed
+	@$(PY) -m tests.mutation $(ARGS)
 
 lint: setup-test ## ruff and mypy --strict
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
