@@ -7,7 +7,7 @@ import pytest
 from conclaved.meeting import Admission, GroupRuleError, Level, OwnIdentity, Role, State
 from conclaved.meeting.admission import issue
 from conclaved.meeting.alive import LOST_S
-from conclaved.meeting.events import CarrierEvent, Effect, Entry, SendLobby
+from conclaved.meeting.events import CarrierEvent, Effect, Entry, Live, Lobby, SendLobby
 from conclaved.meeting.meeting_context import MeetingContext
 from tests.meeting.cast import bundle_of
 from tests.meeting.insider import Insider
@@ -601,3 +601,36 @@ def test_who_was_shown_a_log_of_its_own_comes_back_when_the_service_shows_it_the
     b.service = service
     service.run(30)
     agree(host, a, b)
+
+
+def test_two_that_are_each_alone_in_a_group_of_their_own_find_together() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    service = meeting.service
+    service.run(4)
+    host.leave()
+    service.run(3)
+    assert a.names() == {"a.example.com"}
+    service.filter = lambda room, event: [] if isinstance(event, Live | Lobby) else [event]
+    back = meeting.room(meeting.host)
+    service.run(30)
+    assert back.names() == {"host.example.com"}
+    assert a.names() == {"a.example.com"}
+    service.filter = lambda room, event: [event]
+    # Somebody outside makes them speak: neither had a reason to before.
+    late = meeting.room(LATE)
+    service.run(60)
+    agree(back, a, late)
+
+
+def test_a_host_that_another_one_answers_founds_no_group_beside_it() -> None:
+    meeting = Meeting.invite(INVITED, hosts=("other-host.example.com",))
+    service = meeting.service
+    host = meeting.room(meeting.host)
+    service.run(2)
+    # The group takes nobody in, and the only sign of it is the answer to a request.
+    service.filter = lambda room, event: [] if isinstance(event, Live) else [event]
+    host.session._commits.on_offer = lambda offer, now: None  # type: ignore[method-assign]
+    other = meeting.room(OTHER_HOST, admission=meeting.admission(OTHER_HOST, Role.HOST))
+    service.run(26)
+    assert other.view.state is State.OFFERING

@@ -35,6 +35,10 @@ LOST_S = 15.0
 """How long a gap in the log, or an unknown epoch, is waited out before joining anew."""
 VANISHED_S = 20.0
 LOWEST_LEAVES = 3
+ANOTHER_GROUP_S = 10.0
+"""For so long another group is heard before one that is alone in its own goes there."""
+OUTSIDE_S = 15.0
+"""Somebody outside was heard within this time."""
 DRIFT = 2e-4
 """How much two clocks may run apart, and so how fast the least difference may grow."""
 SESSION_BYTES = 8
@@ -103,6 +107,8 @@ class Watch:
         self._online_since = now
         self._gap_since: float | None = None
         self._stranger_at: float | None = None
+        self._another_since: float | None = None
+        self._another_last = self._outside_at = -math.inf
 
     def __repr__(self) -> str:
         return f"Watch(beacons={sorted(self._senders)})"
@@ -122,7 +128,7 @@ class Watch:
 
     def advanced(self) -> None:
         """A new epoch was reached: frames of an unknown one before it mean nothing any more."""
-        self._unknown_since = None
+        self._unknown_since = self._another_since = None
 
     def heard(self, leaf: int, beacon: Beacon, now: float) -> None:
         """A beacon was opened and its signature held."""
@@ -154,6 +160,27 @@ class Watch:
     def has_heard_strangers(self, now: float) -> bool:
         """Whether that was lately: worth a look at the log, and no more than that."""
         return self._stranger_at is not None and now - self._stranger_at <= UNKNOWN_PAUSE_S
+
+    def another_group(self, now: float) -> None:
+        """A live message of another group came: what it says nobody here can open, or believe."""
+        if self._another_since is None or now - self._another_last > OUTSIDE_S:
+            self._another_since = now
+        self._another_last = now
+
+    def is_another_group_there(self, now: float) -> bool:
+        """Whether another group has been heard for some time, and lately."""
+        since = self._another_since
+        is_lately = now - self._another_last <= OUTSIDE_S
+        return since is not None and is_lately and self._another_last - since >= ANOTHER_GROUP_S
+
+    def somebody_outside(self, now: float) -> None:
+        """Somebody asks or offers to come in."""
+        self._outside_at = now
+
+    def is_anybody_outside(self, now: float) -> bool:
+        """Whether anybody outside of the group listens for it: in the lobby, or in another group."""
+        last = max(self._outside_at, self._another_last)
+        return now - last <= OUTSIDE_S
 
     def connection(self, is_online: bool, now: float) -> None:
         """The carrier lost or found the service."""

@@ -10,7 +10,7 @@ from conclaved.meeting.limits import Bucket, Buckets, Limits
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.rules import line_of
-from conclaved.meeting.welcoming import epoch_of_live
+from conclaved.meeting.welcoming import origin_of_live
 from conclaved.mls import DecryptionFailed, Group, MlsError, OwnMessage, WrongEpoch
 
 UNIT_BYTES = 16 * 1024
@@ -63,7 +63,11 @@ class Hearing:
         if group is None:
             return
         try:
-            epoch = epoch_of_live(data)
+            group_id, epoch = origin_of_live(data)
+            if group_id != group.group_id:
+                self._watch.another_group(now)
+                self._watch.unknown_epoch(now)
+                raise RemoteError("a live message of another group", rule="DESIGN §4 Founding")
             if epoch > group.epoch:
                 # Its sender may have been the first to read a commit that we are about to read.
                 self._early.append((now, epoch, data))

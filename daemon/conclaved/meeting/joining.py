@@ -38,6 +38,7 @@ DENIED_AFTER_S = 3.0
 TRIED_S = 6.0
 """After so long without an answer to our offer, another host's admission is tried, if there is one."""
 MOST_OTHERS = 8
+ANSWER_S = 3.0
 ASK_THE_HOST = "ask the host, then join again"
 REMOVED = "a host removed this room from the meeting"
 KEPT_WAITING_AFTER = 2
@@ -157,6 +158,7 @@ class Joining:
         held = self._own.admission
         if isinstance(answer, lobby.Denial):
             lobby.check_denial(answer, self._own.invitation, self._own.key)
+            self.others_heard = now
             why = REMOVED if answer.is_removed else "a host did not let this room in"
             by = answer.host.signature_key
             is_anothers = held is not None and held == self._granted and held.issuer_key != by
@@ -166,6 +168,8 @@ class Joining:
             return
         admission = answer.admission
         check(admission, self._own.key, self._own.invitation)
+        # A host answers: there is a group, and it is not ours to found another one.
+        self.others_heard = now
         if not self._is_better(admission, held):
             return
         if self._denied is not None and self._denied[1] != admission.issuer_key:
@@ -306,7 +310,10 @@ class Joining:
         is_fit = own is not None and (
             own.role is Role.HOST or (own.role is Role.MEMBER and not self._is_in_doubt)
         )
-        if not (is_fit and self._own.may_found and self.is_unanswered) or self._out.is_busy:
+        if not (is_fit and self._own.may_found and since is not None) or self._out.is_busy:
+            return False
+        # By then a host has answered the request that goes with an offer that nobody takes.
+        if now - since < ANSWER_S:
             return False
         is_silent = self.others_heard is None or now - self.others_heard > WINDOW_S
         return is_silent or (not self._is_resting and since is not None and now - since >= POSTPONED_S)

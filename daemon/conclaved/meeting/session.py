@@ -382,10 +382,12 @@ class Session:
         try:
             match self._hearing.lobby(data, now, is_in=self._state is State.IN_GROUP):
                 case lobby.Request() as request if self._is_host():
+                    self._watch.somebody_outside(now)
                     self._hosting.on_request(request, now)
                 case lobby.Grant() | lobby.Denial() as answer if self._state in ON_THE_WAY_IN:
                     self._joining.on_answer(answer, self._entering.found_or_offer, now)
                 case lobby.Offer() as offer if self._state is State.IN_GROUP:
+                    self._watch.somebody_outside(now)
                     self._commits.on_offer(offer, now)
                 case lobby.Appointment() as appointment if self._state is State.IN_GROUP:
                     self._hosting.appointing.on_appointment(appointment, now)
@@ -513,12 +515,15 @@ class Session:
         self._hearing.early(now)
         if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
-        self._voice.beacon_if_due(now)
+        self._voice.beacon_if_due(now, is_anybody_outside=self._watch.is_anybody_outside(now))
         if self._is_host():
             self._hosting.expire(now)
         self._vanishing.look(self._watch.vanished(now), now)
         # One bad commit and a forged later epoch are not enough: nobody who goes on with us is heard.
         is_left_behind = self._watch.is_in_doubt(now) and bool(self._commits.unopened_by)
+        if self._member.is_alone and self._watch.is_another_group_there(now):
+            self._rejoin("others of this meeting are in another group")
+            return
         if self._watch.is_lost(now) or is_left_behind:
             why = self._watch.reason_behind(now) or self._behind or "the others have gone on without it"
             self._rejoin(self._commits.why_lost or f"this room could not follow: {why}")

@@ -43,12 +43,16 @@ class Voice:
     def __repr__(self) -> str:
         return f"Voice(signing={self._is_signing_beacon})"
 
-    def beacon_if_due(self, now: float) -> None:
-        """Say that we are alive, if it is time and we are one of those who do."""
+    def beacon_if_due(self, now: float, *, is_anybody_outside: bool = False) -> None:
+        """Say that we are alive, if it is time and we are one of those who do.
+
+        One that is alone says so too while there is somebody outside, who would take the group for gone.
+        """
         if now < self.beacon_at or self._is_signing_beacon:
             return
         self.beacon_at = now + BEACON_INTERVAL_S
-        if self._member.is_alone or not self._member.sends_beacons():
+        is_heard = not self._member.is_alone or is_anybody_outside
+        if not is_heard or not self._member.sends_beacons():
             return
         self._is_signing_beacon = True
         content = Beacon(self._session_id, int((now - self._begun) * 1000)).encode()

@@ -35,8 +35,8 @@ def check_offer(key_package: KeyPackage, suite: CipherSuite, wall: int) -> None:
     check_key_package(Judge(crypto_for(suite), b"", AcceptAny(), wall), key_package)
 
 
-def epoch_of_live(data: bytes) -> int:
-    """The epoch of a live message, a PrivateMessage with application data (RFC 9420 §6.3).
+def origin_of_live(data: bytes) -> tuple[bytes, int]:
+    """The group id and epoch of a live message, a PrivateMessage with application data (RFC 9420 §6.3).
 
     Raises RemoteError for anything else, and the MLS room's when it is malformed.
     """
@@ -44,7 +44,7 @@ def epoch_of_live(data: bytes) -> int:
     if not isinstance(content, PrivateMessage) or content.content_type is not ContentType.APPLICATION:
         # Opened outside the log, a commit's key would be gone when the log brings the commit.
         raise RemoteError("a handshake message outside the log", rule="DESIGN §4 Meeting")
-    return content.epoch
+    return content.group_id, content.epoch
 
 
 def is_founding_commit(data: bytes) -> bool:
