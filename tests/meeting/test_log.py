@@ -5,7 +5,15 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conclaved.meeting.log import ASK_AGAIN_S, ASK_FOR_MORE_S, DOUBT_S, GONE_S, MAX_WAITING_ENTRIES, Log
+from conclaved.meeting.log import (
+    ASK_AGAIN_S,
+    ASK_FOR_MORE_S,
+    DOUBT_S,
+    GONE_S,
+    MAX_KNOWN,
+    MAX_WAITING_ENTRIES,
+    Log,
+)
 from tests.meeting.cast import PATIENT
 
 
@@ -237,3 +245,23 @@ def test_a_newest_entry_that_is_asked_for_in_vain_is_gone() -> None:
     assert log.is_gone(1.0 + GONE_S)
     log.reconnected(16.0)
     assert not log.is_gone(16.0 + GONE_S - 0.1)
+
+
+def test_two_logs_that_are_one_again_differ_in_what_came_before() -> None:
+    log = log_of(b"0", b"1", b"2", b"3")
+    log.doubt(0.0)
+    assert log.ask_from == 3
+    assert not log.is_another(3, b"3")
+    log.doubt(0.0, is_deep=True)
+    assert log.ask_from == 0
+    assert not log.is_another(0, b"0")
+    assert log.is_another(1, b"x")
+    assert log.is_in_doubt
+    assert not log.is_another(3, b"3")
+    assert not log.is_in_doubt
+
+
+def test_a_deep_doubt_goes_back_no_further_than_what_is_known() -> None:
+    log = log_of(*(bytes([i]) for i in range(100)))
+    log.doubt(0.0, is_deep=True)
+    assert log.ask_from == 100 - MAX_KNOWN

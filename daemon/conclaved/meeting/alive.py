@@ -107,6 +107,7 @@ class Watch:
         self._online_since = now
         self._gap_since: float | None = None
         self._stranger_at: float | None = None
+        self._strangers_since = now
         self._another_since: float | None = None
         self._another_last = self._outside_at = -math.inf
 
@@ -155,7 +156,13 @@ class Watch:
 
     def stranger(self, now: float) -> None:
         """A live message could not be opened: junk, an old one, or of a group that has another log."""
+        if self._stranger_at is None or now - self._stranger_at > UNKNOWN_PAUSE_S:
+            self._strangers_since = now
         self._stranger_at = now
+
+    def are_strangers_there(self, now: float) -> bool:
+        """Whether such messages have been coming for some time: worth a long look at the log."""
+        return self.has_heard_strangers(now) and now - self._strangers_since >= ANOTHER_GROUP_S
 
     def has_heard_strangers(self, now: float) -> bool:
         """Whether that was lately: worth a look at the log, and no more than that."""

@@ -11,6 +11,7 @@ import hashlib
 from conclaved.meeting.limits import DEFAULT_LIMITS, Bucket, Limits
 
 MAX_WAITING_ENTRIES = 4096
+MAX_KNOWN = 32
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 ASK_AGAIN_S = 1.0
 ASK_FOR_MORE_S = 5.0
@@ -42,10 +43,12 @@ class Log:
         """Since when (monotonic seconds) an entry is missing before one that has come."""
         self._gave_up_at: float | None = None
         self._asked: float | None = None
-        self._newest: tuple[int, bytes] | None = None
-        """Sequence number and SHA-256 of the entry before the next one, once that has been seen."""
-        self._in_question: tuple[int, bytes] | None = None
-        """What the newest entry was when the log came into doubt, until it is seen again."""
+        self._known: dict[int, bytes] = {}
+        """SHA-256 of the last entries by sequence number; of the one before the next too once it was seen."""
+        self._in_question: int | None = None
+        """Which entry was the newest when the log came into doubt, until it is seen again."""
+        self._from = 0
+        """The first entry that is in doubt too."""
         self._doubted_at = 0.0
 
     def __repr__(self) -> str:
@@ -59,7 +62,8 @@ class Log:
     def start(self, sequence: int) -> None:
         """Read from here; what waits from before is forgotten."""
         self.next_sequence = sequence
-        self._newest = self._in_question = None
+        self._known.clear()
+        self._in_question = None
         self._forget()
         self.gap_since = self._gave_up_at = None
 
@@ -67,8 +71,10 @@ class Log:
         """Entries before `sequence` are behind us; later ones that have come already stay."""
         self.next_sequence = sequence
         before = self._waiting.get(sequence - 1)
-        self._newest = None if before is None else (sequence - 1, _digest(before))
+        self._known.clear()
         self._in_question = None
+        if before is not None:
+            self._keep(sequence - 1, before)
         self._waiting = {s: data for s, data in self._waiting.items() if s >= sequence}
         self._waiting_bytes = sum(map(len, self._waiting.values()))
         self.gap_since = self._gave_up_at = None
@@ -77,18 +83,27 @@ class Log:
     def ask_from(self) -> int:
         """From where to ask for a replay, so that it also tells what is in doubt or not known yet."""
         if self._in_question is not None:
-            return self._in_question[0]
-        return self.next_sequence if self._newest is not None else max(0, self.next_sequence - 1)
+            return self._from
+        return self.next_sequence if self._has_newest else max(0, self.next_sequence - 1)
+
+    @property
+    def _has_newest(self) -> bool:
+        return self.next_sequence - 1 in self._known
 
     def reconnected(self, now: float) -> None:
         """There is a new connection: the log may be another one now, until the newest entry is seen again."""
         self.doubt(now)
         self._doubted_at = now
 
-    def doubt(self, now: float) -> None:
-        """The log may be another one than ours, or shorter, until the newest entry is seen again."""
-        if self._in_question is None:
-            self._in_question, self._doubted_at = self._newest, now
+    def doubt(self, now: float, *, is_deep: bool = False) -> None:
+        """The log may be another one than ours, or shorter, until the newest entry is seen again.
+
+        Of two logs that were one for a while, and are again, the newest entry is the same: a deep doubt
+        looks at those before it too.
+        """
+        if self._in_question is None and self._has_newest:
+            self._in_question, self._doubted_at = self.next_sequence - 1, now
+            self._from = min(self._known) if is_deep else self._in_question
 
     @property
     def is_in_doubt(self) -> bool:
@@ -100,13 +115,19 @@ class Log:
         return self._in_question is not None and now - self._doubted_at >= GONE_S
 
     def is_another(self, sequence: int, data: bytes) -> bool:
-        """Whether an entry shows that the service has another log now than before the connection was lost."""
-        if self._newest is None and sequence == self.next_sequence - 1:
-            self._newest = (sequence, _digest(data))
-        if self._in_question is None or sequence != self._in_question[0]:
+        """Whether an entry shows that the service has another log now than before it came into doubt."""
+        if sequence == self.next_sequence - 1 and not self._has_newest:
+            self._keep(sequence, data)
+        if self._in_question is None or not self._from <= sequence <= self._in_question:
             return False
-        (_, digest), self._in_question = self._in_question, None
-        return digest != _digest(data)
+        if sequence == self._in_question:
+            self._in_question = None
+        return sequence in self._known and self._known[sequence] != _digest(data)
+
+    def _keep(self, sequence: int, data: bytes) -> None:
+        self._known[sequence] = _digest(data)
+        while len(self._known) > MAX_KNOWN and next(iter(self._known)) != self._in_question:
+            del self._known[next(iter(self._known))]
 
     def has(self, sequence: int) -> bool:
         """Whether an entry has come already."""
@@ -179,7 +200,7 @@ class Log:
         data = self._waiting.pop(self.next_sequence, None)
         if data is not None:
             self._waiting_bytes -= len(data)
-            self._newest = (self.next_sequence, _digest(data))
+            self._keep(self.next_sequence, data)
             self.next_sequence += 1
         return data
 

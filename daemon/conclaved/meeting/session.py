@@ -473,7 +473,7 @@ class Session:
             self._pump(now)
             if self._log.asks_again(now):
                 if self._behind or self._watch.has_heard_strangers(now):
-                    self._log.doubt(now)
+                    self._log.doubt(now, is_deep=self._watch.are_strangers_there(now))
                 self._out.add(Replay(self._log.ask_from))
             self._watch.gap(self._log.gap_since)
             self._member.expire(now)
