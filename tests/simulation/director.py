@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MIN_COMMITS = 20
 MIN_FAULTS = 3
 GATHER_S = 3.0
-LONGEST_CHURN_S = 60.0
+LONGEST_CHURN_S = 32.0
 MOST_TOP_UPS = 60
 PEOPLE_S = 0.8
 """How often people look at their panel."""

@@ -41,7 +41,7 @@ SHORT_SHARE = 0.12
 """Of those who come, so many have a certificate that ends in mid-meeting."""
 MAX_STEPS = 400_000
 SIZES = tuple(range(3, 13))
-SIZE_WEIGHTS = (10, 12, 10, 8, 6, 5, 4, 3, 2, 2)
+SIZE_WEIGHTS = (20, 18, 12, 8, 6, 5, 4, 3, 2, 2)
 """Small meetings more often: most faults need few to be seen, and work grows with the square."""
 
 
