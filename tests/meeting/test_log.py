@@ -265,3 +265,15 @@ def test_a_deep_doubt_goes_back_no_further_than_what_is_known() -> None:
     log = log_of(*(bytes([i]) for i in range(100)))
     log.doubt(0.0, is_deep=True)
     assert log.ask_from == 100 - MAX_KNOWN
+
+
+def test_an_entry_that_has_come_is_no_news_unless_the_log_is_in_doubt_or_it_is_to_be_learned() -> None:
+    log = log_of(b"0", b"1")
+    assert log.is_no_news(0)
+    assert log.is_no_news(1)
+    assert not log.is_no_news(2)
+    log.doubt(0.0)
+    assert not log.is_no_news(1)
+    late = Log()
+    late.skip_to(5)
+    assert not late.is_no_news(4)

@@ -133,6 +133,11 @@ class Log:
         """Whether an entry has come already."""
         return sequence < self.next_sequence or sequence in self._waiting
 
+    def is_no_news(self, sequence: int) -> bool:
+        """Whether an entry of that number, come once more, can tell nothing."""
+        is_to_learn = sequence == self.next_sequence - 1 and not self._has_newest
+        return self.has(sequence) and not self.is_in_doubt and not is_to_learn
+
     def arrive(self, sequence: int, data: bytes, now: float) -> bool:
         """Take an entry in. True when an earlier one is missing and should be asked for again.
 

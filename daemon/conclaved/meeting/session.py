@@ -290,6 +290,8 @@ class Session:
             case Disconnected():
                 self._is_connected = False
                 self._watch.connection(False, now)
+            case Entry(sequence=sequence) if self._log.is_no_news(sequence):
+                return []
             case Entry(sequence=sequence, data=data):
                 self._entering.log_has(sequence, now)
                 if not self._log.has(sequence) and is_founding_commit(data):
@@ -299,7 +301,8 @@ class Session:
                 elif self._log.arrive(sequence, data, now):
                     self._out.add(Replay(self._log.next_sequence))
             case Lobby(data=data):
-                self._on_lobby(data, now)
+                if not self._on_lobby(data, now):
+                    return self._out.drain()
             case Live(data=data):
                 self._on_live(data, now)
             case PublishResult(token=token, accepted=False):
@@ -378,7 +381,8 @@ class Session:
 
     # -- lobby, live, log -----------------------------------------------------------------------
 
-    def _on_lobby(self, data: bytes, now: float) -> None:
+    def _on_lobby(self, data: bytes, now: float) -> bool:
+        """False for what is not for this device: most of what is said in the lobby."""
         try:
             match self._hearing.lobby(data, now, is_in=self._state is State.IN_GROUP):
                 case lobby.Request() as request if self._is_host():
@@ -394,9 +398,11 @@ class Session:
                 case lobby.WelcomeMessage() as welcome if self._state is State.OFFERING:
                     self._joining.on_welcome(welcome, self._entering.joined, self._joining.offer, now)
                 case _:
-                    pass
+                    return False
         except (RemoteError, MlsError) as error:
             self._out.bad_input(error)
+            return False
+        return True
 
     def _on_live(self, data: bytes, now: float) -> None:
         if self._state is State.IN_GROUP:

@@ -30,11 +30,16 @@ from conclaved.mls import LeafNode, X509Credential
 
 def admission_of(leaf: LeafNode) -> Admission:
     """The admission that a leaf carries. Raises GroupRuleError where it has none or a bad one."""
-    found = [e for e in leaf.extensions if e.extension_type == ADMISSION_EXTENSION]
-    if len(found) != 1:
+    found: bytes | None = None
+    for extension in leaf.extensions:
+        if extension.extension_type == ADMISSION_EXTENSION:
+            if found is not None:
+                raise GroupRuleError("a leaf carries two admissions", rule=every_leaf_is_admitted.__name__)
+            found = extension.data
+    if found is None:
         raise GroupRuleError("a leaf carries no admission", rule=every_leaf_is_admitted.__name__)
     try:
-        return Admission.decode(found[0].data)
+        return Admission.decode(found)
     except AdmissionError as error:
         raise GroupRuleError(str(error), rule=every_leaf_is_admitted.__name__) from error
 
