@@ -126,6 +126,7 @@ def test_the_policy_of_this_room_and_how_it_ended_the_meeting() -> None:
     assert [e.cause for e in of(a, Event.POLICY)] == ["this room's policy: standard or locked meetings"]
     a.perform(a.session.rules_changed(OwnRules(Level.LOCKED), meeting.service.clock.now))
     assert "locked meetings only" in of(a, Event.POLICY)[-1].cause
+    meeting.service.run(6)
     assert a.ended is not None
     assert a.session.record.entries[-1].event is Event.ENDED
     assert a.session.record.entries[-1].cause == a.ended.reason
