@@ -68,5 +68,5 @@ def test_a_key_that_members_do_not_share_is_found(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_lock_that_falls_while_all_are_muted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conclaved.meeting.alive.WINDOW_S", 1.0)
+    monkeypatch.setattr("conclaved.meeting.alive.WINDOW_S", 1.9)
     assert _finds(MUTED, range(1, 20))
