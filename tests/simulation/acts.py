@@ -78,7 +78,7 @@ class Acts:
         """Its people switch it on, with a certificate that is good now."""
         device.wants_in = True
         if not device.has_good_paper:
-            device.paper = device.person.paper
+            device.paper = device.person.lasting(device.paper)
         device.start()
 
     # -- hosts ----------------------------------------------------------------------------------

@@ -88,6 +88,10 @@ class Device:
         self.ended: Ended | None = None
         self.saved: Admission | None = None
         """What the device would find after a restart."""
+        self.minded: dict[bytes, float] = {}
+        """Since when each member, by key, is in the present group and not verified, in truth."""
+        self.given_up: set[bytes] = set()
+        """New keys that it says it cannot use in this meeting."""
         self.keyring = MediaKeyring()
         self.stays: list[Stay] = []
         """The epochs of the present group, the latest last."""
@@ -370,6 +374,8 @@ class Device:
         if before is not None and self.world.trace.is_on:
             self._tell_changes(before, self.view)
         self.saved = session.admission or self.saved
+        if any("not used in this meeting" in news for news in self.view.news):
+            self.given_up.add(self.key)
         self.world.judge.on_view(self, self.view)
 
     def _tell_changes(self, before: MeetingView, view: MeetingView) -> None:

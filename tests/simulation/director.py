@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from conclaved.meeting import OwnRules
 from tests.simulation.acts import Acts
 from tests.simulation.device import START
-from tests.simulation.faults import FAULTS, End, Fault
+from tests.simulation.fault import End, Fault
+from tests.simulation.faults import FAULTS
 from tests.simulation.insider import Insider
 from tests.simulation.liveness import ENDED, LIVENESS, ROUND_S, ROUNDS, what_is_wrong, who_goes_on
 from tests.simulation.people import ordinary_trust
@@ -132,8 +133,8 @@ class Director:
                 device.trusts(ordinary_trust())
             if device.rules != OwnRules():
                 device.has_rules(OwnRules())
-            if device.paper is device.person.short_lived:
-                device.renew(device.person.paper)
+            if not device.has_good_paper:
+                device.renew(device.person.lasting(device.paper))
             if device.session is None and device.wants_in:
                 self.acts.join(device)
         self._calm_since = world.loop.now

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 VERIFIED = "verified only with a chain to an anchor allowed for that domain"
+LOCKED = "who is in a locked meeting with somebody unverified leaves after a while"
+SHOWN_WITHIN_S = 5.0 + 1.5
+LEAVES_WITHIN_S = 30.0 + 5.0 + 6.0
+"""DESIGN §4: half a minute's patience, a look every few seconds, and a goodbye."""
 ENDS = "a meeting ends for a room only for a reason"
 
 
@@ -42,6 +46,31 @@ class PeopleInvariants:
                 self.judge.broken(
                     VERIFIED, f"{device.label} calls {participant.name} verified: {truth.vouching.value}"
                 )
+
+    def on_time(self, device: "Device") -> None:
+        """Time has passed: nobody is shown as verified for long after that has ended, or kept company."""
+        group, now = device.group, self.world.loop.now
+        if group is None or not device.is_in:
+            device.minded.clear()
+            return
+        unverified = set()
+        for member in group.members:
+            leaf = member.leaf_node
+            assert isinstance(leaf.credential, X509Credential)
+            if not device.trust.may_call_verified(truth_of(leaf.credential.certificates[0]), device.wall()):
+                unverified.add(leaf.signature_key)
+        since = {key: device.minded.get(key, now) for key in unverified}
+        device.minded = since
+        shown = () if device.view is None else device.view.participants
+        for participant in shown:
+            if participant.signature_key in since and participant.assurance is Assurance.VERIFIED:
+                self.judge.count(VERIFIED)
+                if now - since[participant.signature_key] > SHOWN_WITHIN_S:
+                    self.judge.broken(VERIFIED, f"{device.label} still calls {participant.name} verified")
+        if self.world.terms.is_locked and since:
+            self.judge.count(LOCKED)
+            if now - min(since.values()) > LEAVES_WITHIN_S and device.is_honest:
+                self.judge.broken(LOCKED, f"{device.label} stays with somebody who is not verified")
 
     def on_end(self, device: "Device", ended: Ended) -> None:
         """A session ended: somebody has to have wanted that."""

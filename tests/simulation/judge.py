@@ -49,6 +49,7 @@ class Judge:
     def on_media(self, device: "Device") -> None:
         """A device has let go what was overdue."""
         self.keys.on_time(device)
+        self.people.on_time(device)
 
     def on_group_left(self, device: "Device") -> None:
         """A device has given up its group."""

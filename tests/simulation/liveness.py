@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 LIVENESS = "when faults stop, all who should be in are in within a bounded number of rounds"
 ENDED = "a meeting that a host ends for all ends for all"
 ROUND_S = 2.0
-ROUNDS = 35
+ROUNDS = 60
 """Of beacons, that all may take to find together once the last fault is over."""
 
 
@@ -61,7 +61,7 @@ def _who_should_not_be_in(world: "World", epoch: EpochTruth) -> str:
 
 def _who_shows_an_old_key(wanted: list[Device], epoch: EpochTruth) -> str:
     for device in wanted:
-        if device.key not in epoch.members:
+        if device.key not in epoch.members | device.given_up:
             return f"{device.label} is in with a key that it has replaced"
     return ""
 

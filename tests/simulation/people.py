@@ -118,6 +118,15 @@ class Person:
         at = keys.index(paper.truth.key)
         return self.successors[at] if at < len(self.successors) else None
 
+    def lasting(self, paper: Paper) -> Paper:
+        """The certificate for the key of `paper` that ends long after the meeting."""
+        return (self.paper, *self.successors)[self.keys.index(paper.truth.key)]
+
+    def until(self, paper: Paper, ends_s: int) -> Paper:
+        """One more certificate for the key of `paper`, which ends so many seconds after the beginning."""
+        at = self.keys.index(paper.truth.key)
+        return Paper.issue(self.name, self.vouching, key=f"{self.name} {at}" if at else "", lasts_s=ends_s)
+
     @property
     def keys(self) -> tuple[bytes, ...]:
         """Every key that this one ever has."""

@@ -8,8 +8,8 @@ from tests.simulation.faults import FAULTS
 from tests.simulation.invariants_group import ADMITTED, AGREE, INVITED, KICKED, ONE_CODE, ONE_COMMIT
 from tests.simulation.invariants_keys import GONE, NO_KEY
 from tests.simulation.invariants_lock import FORGED, MUTED, STOPS
-from tests.simulation.invariants_people import ENDS, VERIFIED
-from tests.simulation.liveness import LIVENESS
+from tests.simulation.invariants_people import ENDS, LOCKED, VERIFIED
+from tests.simulation.liveness import ENDED, LIVENESS
 from tests.simulation.runner import Tally
 
 NONCES = "no (key, nonce) twice"
@@ -24,11 +24,13 @@ INVARIANTS = (
     NONCES,
     GONE,
     VERIFIED,
+    LOCKED,
     ADMITTED,
     INVITED,
     KICKED,
     ENDS,
     LIVENESS,
+    ENDED,
 )
 
 

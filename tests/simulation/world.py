@@ -37,6 +37,8 @@ from tests.simulation.violation import Violation
 
 REAL_SHARE = 0.02
 """Of all schedules so many run with the real cryptography."""
+MALICIOUS_HOST_SHARE = 0.5
+"""Of meetings with another host than the chair."""
 SHORT_SHARE = 0.12
 """Of those who come, so many have a certificate that ends in mid-meeting."""
 MAX_STEPS = 400_000
@@ -101,6 +103,9 @@ class World:
             people += [*PROVIDED, *RECORDERS, *STRAYS]
         chosen = [CHAIR, *rng.sample(people, rng.choices(SIZES, SIZE_WEIGHTS)[0] - 1)]
         malicious = rng.sample(chosen[1:], rng.choice((0, 0, 1, 1, 2)))
+        hosts = [person for person in chosen[1:] if person.name in self.terms.signed.content.hosts]
+        if hosts and rng.random() < MALICIOUS_HOST_SHARE:
+            malicious.append(rng.choice(hosts))
         for person in chosen:
             kind = Insider if person in malicious else Device
             is_short = person is not CHAIR and rng.random() < SHORT_SHARE
