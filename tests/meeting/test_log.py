@@ -86,12 +86,14 @@ def test_what_was_said_first_for_a_place_stays() -> None:
     assert drain(log) == []
 
 
-def test_a_reader_starts_where_it_is_told() -> None:
+def test_a_reader_starts_where_it_is_told_and_takes_nothing_that_came_before_it_was() -> None:
     log = Log()
     log.arrive(0, b"0", 0.0)
     log.arrive(5, b"5", 0.0)
     log.skip_to(5)
-    assert drain(log) == [b"5"]
+    assert drain(log) == []
+    log.arrive(5, b"another five", 1.0)
+    assert drain(log) == [b"another five"]
     log.start(0)
     assert log.next_sequence == 0
 
@@ -224,6 +226,7 @@ def test_who_comes_in_and_has_the_entry_before_already_need_not_ask() -> None:
     log.arrive(5, b"5", 0.0)
     log.skip_to(5)
     assert log.ask_from == 5
+    log.arrive(5, b"5", 0.0)
     assert drain(log) == [b"5"]
 
 

@@ -68,15 +68,18 @@ class Log:
         self.gap_since = self._gave_up_at = None
 
     def skip_to(self, sequence: int) -> None:
-        """Entries before `sequence` are behind us; later ones that have come already stay."""
+        """Entries before `sequence` are behind us; what has come of later ones is to be asked for again.
+
+        The service may have lost entries and given their numbers to others since: whoever went by the
+        lost ones would be past those that count.
+        """
         self.next_sequence = sequence
         before = self._waiting.get(sequence - 1)
         self._known.clear()
         self._in_question = None
         if before is not None:
             self._keep(sequence - 1, before)
-        self._waiting = {s: data for s, data in self._waiting.items() if s >= sequence}
-        self._waiting_bytes = sum(map(len, self._waiting.values()))
+        self._forget()
         self.gap_since = self._gave_up_at = None
 
     @property
