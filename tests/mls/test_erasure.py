@@ -7,7 +7,8 @@ from types import FunctionType, ModuleType
 import pytest
 
 from conclaved.mls import Stage
-from conclaved.mls.crypto import HpkePrivateKey, crypto_for
+from conclaved.mls.crypto import crypto_for
+from conclaved.mls.kem import HpkePrivateKey
 from conclaved.mls.secret_tree import SecretTree
 from tests.mls.cast import SUITE, Circle
 

@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 from conclaved.mls import GoneError, RemoteError
-from conclaved.mls.crypto import Crypto, Secret, crypto_for
+from conclaved.mls.crypto import Crypto, crypto_for
+from conclaved.mls.kem import Secret
 from conclaved.mls.secret_tree import MAX_KEPT, MAX_SKIP, Ratchet, SecretTree
 from tests.mls.cast import SUITE
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from conclaved.mls import CipherSuite, RemoteError
 from conclaved.mls.codec import opaque, uint16, uint32
-from conclaved.mls.crypto import Crypto, HpkePrivateKey, HpkePublicKey, Secret
+from conclaved.mls.crypto import Crypto
+from conclaved.mls.kem import HpkePrivateKey, HpkePublicKey, Secret
 from tests.simulation.violation import Violation
 
 SUITE = CipherSuite.MLS_128_DHKEMP256_AES128GCM_SHA256_P256

@@ -6,12 +6,13 @@ RFC 9420 §12.4.2. Pure: reads the epoch's secrets, consumes none, touches no ra
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from conclaved.mls.crypto import HpkePrivateKey, Signer
+from conclaved.mls.crypto import Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState
 from conclaved.mls.errors import LocalError, OwnMessage, RemoteError, WrongEpoch
 from conclaved.mls.extension import external_senders
 from conclaved.mls.framing import AuthenticatedContent, ContentType, SenderType
 from conclaved.mls.group_context import GroupContext
+from conclaved.mls.kem import HpkePrivateKey
 from conclaved.mls.key_schedule import epoch_secret, external_key_pair, joiner_secret
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.message_protection import verify_content

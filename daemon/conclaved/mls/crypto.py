@@ -1,15 +1,19 @@
 """The one provider of cryptography: everything below RFC 9420's labels is called from here.
 
-Primitives come from `cryptography`. What its HPKE `Suite` lacks is composed here as RFC 9180 says:
-DeriveKeyPair (§7.1.3), the exporter (§5.3), X448, and a sealing context that hashes one `info` for many
-recipients, which makes a Welcome for N joiners linear in N. HPKE's aad is empty in MLS throughout.
+Primitives come from `cryptography`. What its HPKE `Suite` lacks is composed here and in `kem` as RFC 9180
+says: DeriveKeyPair (§7.1.3), the exporter (§5.3), X448, and a sealing context that hashes one `info` for
+many recipients, which makes a Welcome for N joiners linear in N. HPKE's aad is empty in MLS throughout.
+
+Beside RFC 9420's seven suites there are the three of draft-ietf-mls-pq-ciphersuites-06 whose hybrid KEM the
+library has. The draft gives them no numbers yet (TBD1, TBD2, TBD5); until it does they are 0xF0D1, 0xF0D2
+and 0xF0D5 here, from the range for private use, and a client offers one only where it is asked to use it.
 """
 
 import hashlib
 import hmac
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, Protocol
@@ -17,19 +21,32 @@ from typing import Any, Protocol
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448, x25519
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-from conclaved.mls.codec import Reader, opaque, uint8, uint16, uint32
+from conclaved.mls.codec import Reader, opaque, uint16, uint32
 from conclaved.mls.errors import DecryptionFailed, InvalidSignature, LocalError, RemoteError
-
-Secret = bytes | bytearray
+from conclaved.mls.kem import (
+    P256,
+    P384,
+    P521,
+    X448,
+    X25519,
+    DhKem,
+    HpkePrivateKey,
+    HpkePublicKey,
+    HybridKem,
+    Kem,
+    NistCurve,
+    Secret,
+    labeled_extract,
+)
 
 
 class CipherSuite(IntEnum):
-    """RFC 9420 §17.1."""
+    """RFC 9420 §17.1, and draft-ietf-mls-pq-ciphersuites-06 §3.1."""
 
     MLS_128_DHKEMX25519_AES128GCM_SHA256_ED25519 = 1
     MLS_128_DHKEMP256_AES128GCM_SHA256_P256 = 2
@@ -38,6 +55,14 @@ class CipherSuite(IntEnum):
     MLS_256_DHKEMP521_AES256GCM_SHA512_P521 = 5
     MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_ED448 = 6
     MLS_256_DHKEMP384_AES256GCM_SHA384_P384 = 7
+    MLS_128_MLKEM768X25519_AES128GCM_SHA256_ED25519 = 0xF0D1
+    MLS_128_MLKEM768X25519_AES256GCM_SHA384_ED25519 = 0xF0D2
+    MLS_192_MLKEM1024P384_AES256GCM_SHA384_P384 = 0xF0D5
+
+    @property
+    def is_private_use(self) -> bool:
+        """Whether its number means it only among those who agreed on that (RFC 9420 §17.1)."""
+        return self >= 0xF000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +80,6 @@ class HpkeCiphertext:
         return cls(reader.opaque(), reader.opaque())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HpkePublicKey:
-    """A public key of a suite's KEM, parsed."""
-
-    data: bytes
-    key: Any = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HpkePrivateKey:
-    """A private key of a suite's KEM; only the public half shows."""
-
-    public_key: bytes
-    key: Any = field(repr=False)
-
-    def __reduce__(self) -> str:
-        raise TypeError("a private key is not copied or pickled")
-
-
 class Signer(Protocol):
     """Holder of a signature private key: software, a TPM, a PKCS#11 token."""
 
@@ -87,88 +93,13 @@ class Signer(Protocol):
         ...
 
 
-# --- Key agreement -------------------------------------------------------------------------------
-
-
-class _NistCurve:
-    """ECDH on a NIST curve, points uncompressed (RFC 9180 §7.1.1)."""
-
-    def __init__(self, curve: ec.EllipticCurve, order: int, size: int, bitmask: int) -> None:
-        self.curve, self.order, self.size, self.bitmask = curve, order, size, bitmask
-
-    def generate(self) -> Any:
-        return ec.generate_private_key(self.curve)
-
-    def from_private(self, data: bytes) -> Any:
-        return ec.derive_private_key(int.from_bytes(data, "big"), self.curve)
-
-    def candidate(self, data: bytes) -> Any | None:
-        masked = bytes([data[0] & self.bitmask]) + data[1:]
-        return self.from_private(masked) if 0 < int.from_bytes(masked, "big") < self.order else None
-
-    def public_bytes(self, key: Any) -> bytes:
-        encoded: bytes = key.public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-        )
-        return encoded
-
-    def from_public(self, data: bytes) -> Any:
-        if len(data) != 2 * self.size + 1 or data[0] != 4:
-            raise ValueError("not an uncompressed point")
-        return ec.EllipticCurvePublicKey.from_encoded_point(self.curve, data)
-
-    def exchange(self, private: Any, public: Any) -> bytes:
-        shared: bytes = private.exchange(ec.ECDH(), public)
-        return shared
-
-
-class _MontgomeryCurve:
-    """X25519 or X448 (RFC 7748)."""
-
-    def __init__(self, private: Any, public: Any, size: int) -> None:
-        self.private, self.public, self.size = private, public, size
-
-    def generate(self) -> Any:
-        return self.private.generate()
-
-    def from_private(self, data: bytes) -> Any:
-        return self.private.from_private_bytes(bytes(data))
-
-    def public_bytes(self, key: Any) -> bytes:
-        encoded: bytes = key.public_bytes_raw()
-        return encoded
-
-    def from_public(self, data: bytes) -> Any:
-        return self.public.from_public_bytes(data)
-
-    def exchange(self, private: Any, public: Any) -> bytes:
-        shared: bytes = private.exchange(public)
-        return shared
-
-
-_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_P384_ORDER = int(
-    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
-)
-_P521_ORDER = int(
-    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa"
-    "51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
-    16,
-)
-_P256 = _NistCurve(ec.SECP256R1(), _P256_ORDER, 32, 0xFF)
-_P384 = _NistCurve(ec.SECP384R1(), _P384_ORDER, 48, 0xFF)
-_P521 = _NistCurve(ec.SECP521R1(), _P521_ORDER, 66, 0x01)
-_X25519 = _MontgomeryCurve(x25519.X25519PrivateKey, x25519.X25519PublicKey, 32)
-_X448 = _MontgomeryCurve(x448.X448PrivateKey, x448.X448PublicKey, 56)
-
-
 # --- Signatures ----------------------------------------------------------------------------------
 
 
 class _Ecdsa:
     """ECDSA, DER encoded; keys are uncompressed points and field elements."""
 
-    def __init__(self, curve: _NistCurve, algorithm: hashes.HashAlgorithm) -> None:
+    def __init__(self, curve: NistCurve, algorithm: hashes.HashAlgorithm) -> None:
         self.curve, self.algorithm = curve, ec.ECDSA(algorithm)
 
     def generate(self) -> Any:
@@ -229,9 +160,7 @@ _ED448 = _EdDsa(ed448.Ed448PrivateKey, ed448.Ed448PublicKey)
 class _Parameters:
     """What a cipher suite is made of (RFC 9420 §17.1, RFC 9180 §7)."""
 
-    kem_id: int
-    curve: Any
-    kem_hash: hashes.HashAlgorithm
+    kem: Kem
     kdf_id: int
     hash: hashes.HashAlgorithm
     aead_id: int
@@ -241,14 +170,23 @@ class _Parameters:
 
 
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
+_DHKEM_P256, _DHKEM_P384 = DhKem(0x10, P256, _SHA256), DhKem(0x11, P384, _SHA384)
+_DHKEM_P521, _DHKEM_X448 = DhKem(0x12, P521, _SHA512), DhKem(0x21, X448, _SHA512)
+_DHKEM_X25519 = DhKem(0x20, X25519, _SHA256)
+_MLKEM768_X25519 = HybridKem(0x647A, 768, X25519, bytes.fromhex("5c2e2f2f5e5c"))
+_MLKEM1024_P384 = HybridKem(0x51, 1024, P384, b"MLKEM1024-P384")
+_P256_SIGNATURE, _P384_SIGNATURE = _Ecdsa(P256, _SHA256), _Ecdsa(P384, _SHA384)
 _REGISTRY = {
-    1: _Parameters(0x20, _X25519, _SHA256, 1, _SHA256, 1, AESGCM, 16, _ED25519),
-    2: _Parameters(0x10, _P256, _SHA256, 1, _SHA256, 1, AESGCM, 16, _Ecdsa(_P256, _SHA256)),
-    3: _Parameters(0x20, _X25519, _SHA256, 1, _SHA256, 3, ChaCha20Poly1305, 32, _ED25519),
-    4: _Parameters(0x21, _X448, _SHA512, 3, _SHA512, 2, AESGCM, 32, _ED448),
-    5: _Parameters(0x12, _P521, _SHA512, 3, _SHA512, 2, AESGCM, 32, _Ecdsa(_P521, _SHA512)),
-    6: _Parameters(0x21, _X448, _SHA512, 3, _SHA512, 3, ChaCha20Poly1305, 32, _ED448),
-    7: _Parameters(0x11, _P384, _SHA384, 2, _SHA384, 2, AESGCM, 32, _Ecdsa(_P384, _SHA384)),
+    1: _Parameters(_DHKEM_X25519, 1, _SHA256, 1, AESGCM, 16, _ED25519),
+    2: _Parameters(_DHKEM_P256, 1, _SHA256, 1, AESGCM, 16, _P256_SIGNATURE),
+    3: _Parameters(_DHKEM_X25519, 1, _SHA256, 3, ChaCha20Poly1305, 32, _ED25519),
+    4: _Parameters(_DHKEM_X448, 3, _SHA512, 2, AESGCM, 32, _ED448),
+    5: _Parameters(_DHKEM_P521, 3, _SHA512, 2, AESGCM, 32, _Ecdsa(P521, _SHA512)),
+    6: _Parameters(_DHKEM_X448, 3, _SHA512, 3, ChaCha20Poly1305, 32, _ED448),
+    7: _Parameters(_DHKEM_P384, 2, _SHA384, 2, AESGCM, 32, _P384_SIGNATURE),
+    0xF0D1: _Parameters(_MLKEM768_X25519, 1, _SHA256, 1, AESGCM, 16, _ED25519),
+    0xF0D2: _Parameters(_MLKEM768_X25519, 2, _SHA384, 2, AESGCM, 32, _ED25519),
+    0xF0D5: _Parameters(_MLKEM1024_P384, 2, _SHA384, 2, AESGCM, 32, _P384_SIGNATURE),
 }
 NONCE_SIZE = 12
 
@@ -270,9 +208,9 @@ class Crypto:
         self.nonce_size = NONCE_SIZE
         self._hash_name = self._p.hash.name
         self._hash = getattr(hashlib, self._hash_name)
-        self._kem_suite_id = b"KEM" + uint16(self._p.kem_id)
+        self._kem = self._p.kem
         self.hpke_suite_id = (
-            b"HPKE" + uint16(self._p.kem_id) + uint16(self._p.kdf_id) + uint16(self._p.aead_id)
+            b"HPKE" + uint16(self._kem.kem_id) + uint16(self._p.kdf_id) + uint16(self._p.aead_id)
         )
         self.zero = bytes(self.hash_size)
         self._longest = min(255 * self.hash_size, 0xFFFF)
@@ -380,38 +318,22 @@ class Crypto:
 
     def generate_key_pair(self) -> HpkePrivateKey:
         """A fresh key pair of the suite's KEM."""
-        key = self._p.curve.generate()
-        return HpkePrivateKey(self._p.curve.public_bytes(key.public_key()), key)
+        return self._kem.generate_key_pair()
 
     def derive_key_pair(self, key_material: Secret) -> HpkePrivateKey:
         """KEM.DeriveKeyPair (RFC 9180 §7.1.3)."""
-        curve = self._p.curve
-        prk = self._labeled_extract(self._kem_suite_id, b"", b"dkp_prk", key_material, self._p.kem_hash)
-        if isinstance(curve, _MontgomeryCurve):
-            key = curve.from_private(self._kem_expand(prk, b"sk", b"", curve.size))
-        else:
-            for counter in range(256):
-                key = curve.candidate(self._kem_expand(prk, b"candidate", uint8(counter), curve.size))
-                if key is not None:
-                    break
-            else:
-                raise LocalError("no key pair from this key material")
-        return HpkePrivateKey(curve.public_bytes(key.public_key()), key)
+        return self._kem.derive_key_pair(key_material)
 
     def hpke_private_key(self, data: bytes) -> HpkePrivateKey:
         """DeserializePrivateKey (RFC 9180 §7.1.2); LocalError for bytes that are none."""
         try:
-            key = self._p.curve.from_private(data)
+            return self._kem.private_key(data)
         except ValueError:
             raise LocalError("not an HPKE private key of this suite") from None
-        return HpkePrivateKey(self._p.curve.public_bytes(key.public_key()), key)
 
     def hpke_public_key(self, data: bytes) -> HpkePublicKey:
         """DeserializePublicKey (RFC 9180 §7.1.1), validated; RemoteError for bytes that are none."""
-        try:
-            return HpkePublicKey(data, self._p.curve.from_public(data))
-        except ValueError:
-            raise RemoteError("not an HPKE public key of this suite", rule="RFC 9180 §7.1.4") from None
+        return self._kem.public_key(data)
 
     def hpke_context(self, info: bytes) -> "HpkeContext":
         """Base mode for one `info`, hashed once for any number of seals and opens."""
@@ -423,36 +345,15 @@ class Crypto:
 
     def encapsulate(self, public: HpkePublicKey) -> tuple[bytes, bytes]:
         """Encap (RFC 9180 §4.1): the shared secret and what carries it."""
-        ephemeral = self._p.curve.generate()
-        output = self._p.curve.public_bytes(ephemeral.public_key())
-        return self._shared_secret(ephemeral, public.key, output + public.data), output
+        return self._kem.encapsulate(public)
 
     def decapsulate(self, private: HpkePrivateKey, kem_output: bytes) -> bytes:
         """Decap (RFC 9180 §4.1)."""
-        public = self.hpke_public_key(kem_output)
-        return self._shared_secret(private.key, public.key, kem_output + private.public_key)
-
-    def _shared_secret(self, private: Any, public: Any, kem_context: bytes) -> bytes:
-        try:
-            dh = self._p.curve.exchange(private, public)
-        except ValueError:
-            raise RemoteError("key agreement failed", rule="RFC 9180 §7.1.4") from None
-        prk = self._labeled_extract(self._kem_suite_id, b"", b"eae_prk", dh, self._p.kem_hash)
-        return self._kem_expand(prk, b"shared_secret", kem_context, self._p.kem_hash.digest_size)
-
-    def _labeled_extract(
-        self, suite_id: bytes, salt: bytes, label: bytes, ikm: Secret, algorithm: hashes.HashAlgorithm
-    ) -> bytes:
-        labeled = b"HPKE-v1" + suite_id + label + bytes(ikm)
-        return HKDF.extract(algorithm, salt or bytes(algorithm.digest_size), labeled)
-
-    def _kem_expand(self, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
-        labeled = uint16(length) + b"HPKE-v1" + self._kem_suite_id + label + info
-        return HKDFExpand(self._p.kem_hash, length, labeled).derive(prk)
+        return self._kem.decapsulate(private, kem_output)
 
     def hpke_extract(self, salt: bytes, label: bytes, ikm: bytes) -> bytes:
         """LabeledExtract of the HPKE suite (RFC 9180 §4)."""
-        return self._labeled_extract(self.hpke_suite_id, salt, label, ikm, self._p.hash)
+        return labeled_extract(self._p.hash, self.hpke_suite_id, salt, label, ikm)
 
     def hpke_expand(self, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
         """LabeledExpand of the HPKE suite (RFC 9180 §4)."""
@@ -579,12 +480,17 @@ def use_provider(crypto: Crypto) -> Crypto:
 
 
 def supported_suites() -> Sequence[CipherSuite]:
-    """Every suite that this build can use, in the registry's order."""
-    return tuple(CipherSuite(number) for number in sorted(_REGISTRY))
+    """Every suite that this build can use, in the order of their numbers."""
+    return tuple(suite for suite in CipherSuite if _is_supported(suite))
+
+
+@lru_cache(maxsize=len(_REGISTRY))
+def _is_supported(suite: int) -> bool:
+    return suite in _REGISTRY and _REGISTRY[suite].kem.is_supported
 
 
 def suite_from_wire(number: int) -> CipherSuite:
     """The suite of a number on the wire; RemoteError for one that is not supported."""
-    if number not in _REGISTRY:
+    if not _is_supported(number):
         raise RemoteError(f"cipher suite {number} is not supported", rule="RFC 9420 §5.1")
     return CipherSuite(number)

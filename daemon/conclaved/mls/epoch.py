@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from conclaved.mls.credential import AuthenticationService
-from conclaved.mls.crypto import Crypto, HpkePrivateKey, Secret, Signer
+from conclaved.mls.crypto import Crypto, Signer
 from conclaved.mls.errors import GoneError, LocalError
 from conclaved.mls.group_context import GroupContext
+from conclaved.mls.kem import HpkePrivateKey, Secret
 from conclaved.mls.key_schedule import EpochKeys
 from conclaved.mls.proposal import ReInit
 from conclaved.mls.psk import ResumptionPskUsage

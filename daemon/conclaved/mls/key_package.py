@@ -5,16 +5,10 @@ from dataclasses import dataclass, field
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, uint16
 from conclaved.mls.credential import Credential
-from conclaved.mls.crypto import (
-    CipherSuite,
-    Crypto,
-    HpkePrivateKey,
-    HpkePublicKey,
-    Signer,
-    crypto_for,
-)
+from conclaved.mls.crypto import CipherSuite, Crypto, Signer, crypto_for
 from conclaved.mls.errors import GoneError
 from conclaved.mls.extension import Extension, encode_extensions, read_extensions
+from conclaved.mls.kem import HpkePrivateKey, HpkePublicKey
 from conclaved.mls.leaf_node import (
     PROTOCOL_VERSION,
     Capabilities,

@@ -1,7 +1,8 @@
 """The key schedule (RFC 9420 §8): from one epoch's init secret to the next epoch's secrets."""
 
-from conclaved.mls.crypto import Crypto, HpkePrivateKey, Secret
+from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import GoneError
+from conclaved.mls.kem import HpkePrivateKey, Secret
 
 _LABELS = {
     "sender_data_secret": "sender data",

@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, uint8, uint16, uint32, uint64, vector
 from conclaved.mls.credential import Credential, CredentialType, check_key_binding, read_credential
-from conclaved.mls.crypto import Crypto, HpkePublicKey, Signer, supported_suites
+from conclaved.mls.crypto import Crypto, Signer, supported_suites
 from conclaved.mls.errors import DecodeError
 from conclaved.mls.extension import DEFAULT_EXTENSION_TYPES, Extension, encode_extensions, read_extensions
+from conclaved.mls.kem import HpkePublicKey
 
 PROTOCOL_VERSION = 1
 # RFC 9420 §13.5: values that only test whether a peer ignores what it does not know.
@@ -53,9 +54,10 @@ class Capabilities:
         """What this library supports, the application's extension types, and a grain of GREASE."""
         grease = _GREASE[crypto.random(1)[0] % len(_GREASE)]
         extensions = sorted(set(extension_types) - DEFAULT_EXTENSION_TYPES)
+        suites = [each for each in supported_suites() if not each.is_private_use or each is crypto.suite]
         return cls(
             versions=(PROTOCOL_VERSION,),
-            cipher_suites=(*supported_suites(), grease),
+            cipher_suites=(*suites, grease),
             extensions=(*extensions, grease),
             proposals=(grease,),
             credentials=(CredentialType.BASIC, CredentialType.X509, grease),

@@ -6,7 +6,7 @@ Functions of what they are given: the group decides which keys and which sender 
 from dataclasses import dataclass, field
 
 from conclaved.mls.codec import Reader, decode_whole, uint32
-from conclaved.mls.crypto import Crypto, Secret, Signer
+from conclaved.mls.crypto import Crypto, Signer
 from conclaved.mls.errors import DecodeError, LocalError, RemoteError
 from conclaved.mls.framing import (
     AuthenticatedContent,
@@ -21,6 +21,7 @@ from conclaved.mls.framing import (
     read_auth,
     read_body,
 )
+from conclaved.mls.kem import Secret
 from conclaved.mls.secret_tree import MessageKey, Ratchet, SecretTree
 
 _GUARD_SIZE = 4

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from conclaved.mls.codec import Reader, opaque, uint8, uint16, uint64
-from conclaved.mls.crypto import CipherSuite, Crypto, Secret, crypto_for
+from conclaved.mls.crypto import CipherSuite, Crypto, crypto_for
 from conclaved.mls.errors import DecodeError, MissingPsk
+from conclaved.mls.kem import Secret
 
 
 class PskType(IntEnum):

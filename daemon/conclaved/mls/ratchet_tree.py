@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8, uint32, vector
-from conclaved.mls.crypto import Crypto, HpkePublicKey
+from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import DecodeError, LocalError, RemoteError
+from conclaved.mls.kem import HpkePublicKey
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.tree_math import subtree_node
 

@@ -8,8 +8,9 @@ must not cost the honest one its key.
 from collections import deque
 from dataclasses import dataclass, field
 
-from conclaved.mls.crypto import Crypto, Secret
+from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import GoneError, RemoteError
+from conclaved.mls.kem import Secret
 from conclaved.mls.tree_math import is_leaf, left, level, right, root
 
 MAX_SKIP = 1024

@@ -1,9 +1,10 @@
 """The running hashes over all Commits of a group (RFC 9420 §8.2)."""
 
 from conclaved.mls.codec import opaque, uint16
-from conclaved.mls.crypto import Crypto, Secret
+from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import RemoteError
 from conclaved.mls.framing import AuthenticatedContent
+from conclaved.mls.kem import Secret
 
 
 def confirmed_transcript_hash(crypto: Crypto, interim: bytes, commit: AuthenticatedContent) -> bytes:

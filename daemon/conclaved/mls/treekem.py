@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from conclaved.mls.crypto import Crypto, HpkeContext, HpkePrivateKey, Secret
+from conclaved.mls.crypto import Crypto, HpkeContext
 from conclaved.mls.errors import LocalError, RemoteError
+from conclaved.mls.kem import HpkePrivateKey, Secret
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.parent_hash import path_parents
 from conclaved.mls.ratchet_tree import PathStep, RatchetTree, Subtree

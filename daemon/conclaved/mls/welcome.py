@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint16, vector
-from conclaved.mls.crypto import Crypto, HpkeCiphertext, HpkePrivateKey, Secret
+from conclaved.mls.crypto import Crypto, HpkeCiphertext
 from conclaved.mls.errors import RemoteError
 from conclaved.mls.group_info import GroupInfo
+from conclaved.mls.kem import HpkePrivateKey, Secret
 from conclaved.mls.key_package import KeyPackage
 from conclaved.mls.psk import PreSharedKeyID
 
