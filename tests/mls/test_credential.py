@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from conclaved.mls import AcceptAny, Add, Group, KeyPackageBundle, RemoteError, SoftwareSigner, X509Credential
 from conclaved.mls.codec import Reader
-from conclaved.mls.credential import BasicCredential, read_credential
+from conclaved.mls.credential import BasicCredential, Credential, UnknownCredential, read_credential
 from tests.mls.cast import LIFETIME, SUITE, Person, received
 
 
@@ -65,11 +65,46 @@ def test_a_certificate_that_does_not_hold_the_signature_key_is_refused(chain: tu
         group.commit(by_value=[Add(received(person.bundle()))])
 
 
-@pytest.mark.parametrize("credential", [BasicCredential(b"a"), X509Credential((b"one", b"two"))])
-def test_a_credential_comes_back_as_it_went(credential: BasicCredential | X509Credential) -> None:
+CREDENTIALS = [BasicCredential(b"a"), X509Credential((b"one", b"two")), UnknownCredential(0xF001, b"badge")]
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+def test_a_credential_comes_back_as_it_went(credential: Credential) -> None:
     assert read_credential(Reader(credential.encode())) == credential
 
 
-def test_a_credential_of_another_type_is_refused_by_name() -> None:
-    with pytest.raises(RemoteError, match=r"§5\.3"):
-        read_credential(Reader(b"\xf0\x01\x00"))
+def with_a_badge(name: str) -> Person:
+    person = Person(name)
+    person.credential = UnknownCredential(0xF001, name.encode())
+    return person
+
+
+def test_a_type_that_all_members_support_is_carried() -> None:
+    alice, bob = with_a_badge("alice"), with_a_badge("bob")
+    group, bundle = alice.found(), bob.bundle()
+    pending = group.commit(by_value=[Add(received(bundle))])
+    assert pending.welcome is not None
+    joined = Group.join(pending.welcome, bundle, bob.signer, auth=AcceptAny())
+    assert [each.leaf_node.credential for each in joined.members] == [alice.credential, bob.credential]
+    assert joined.epoch_authenticator == pending.merge().epoch_authenticator
+
+
+def test_a_type_that_somebody_does_not_support_is_kept_out() -> None:
+    group = Person("alice").found()
+    with pytest.raises(RemoteError, match=r"§7\.3"):
+        group.commit(by_value=[Add(received(with_a_badge("bob").bundle()))])
+
+
+def test_who_says_that_it_supports_a_type_meets_it() -> None:
+    alice, bob = Person("alice"), with_a_badge("bob")
+    group = Group.create(
+        SUITE,
+        b"g",
+        alice.signer,
+        alice.credential,
+        lifetime=LIFETIME,
+        credential_types=[0xF001],
+        auth=AcceptAny(),
+    )
+    bundle = bob.bundle(extension_types=[])
+    assert group.commit(by_value=[Add(received(bundle))]).staged.added == (1,)

@@ -4,29 +4,14 @@ import pytest
 
 from conclaved.mls import (
     AcceptAny,
-    Add,
-    AuthenticatedContent,
     Extension,
-    ExtensionType,
     Group,
     LocalError,
     PreSharedKeyID,
     RemoteError,
     Remove,
-    Sender,
-    SenderType,
-    SoftwareSigner,
-    Update,
-    WireFormat,
 )
-from conclaved.mls.codec import vector
-from conclaved.mls.crypto import crypto_for
-from conclaved.mls.extension import ExternalSender
-from conclaved.mls.framing import FramedContent, PublicMessage
-from conclaved.mls.message_protection import sign_content
-from conclaved.mls.mls_message import MlsMessage
-from conclaved.mls.proposal import Proposal
-from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
+from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint
 
 
 def enter(circle: Circle, by: str, name: str, **options: object) -> bytes:
@@ -112,64 +97,11 @@ def test_a_member_does_not_enter_a_second_time() -> None:
         )
 
 
-def proposed(group: Group, signer: SoftwareSigner, sender: Sender, proposal: Proposal) -> bytes:
-    """A proposal from outside, in a PublicMessage."""
-    content = FramedContent(group.group_id, group.epoch, sender, b"", proposal)
-    signature = sign_content(crypto_for(SUITE), signer, WireFormat.PUBLIC_MESSAGE, content, b"unused")
-    message = AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, content, signature, None)
-    return MlsMessage(PublicMessage(message, None)).encode()
-
-
-def with_external_sender(outsider: Person) -> Circle:
-    sender = ExternalSender(outsider.signer.public_key, outsider.credential)
-    data = vector([sender.encode()])
-    return Circle("alice", "bob", "carol", extensions=[Extension(ExtensionType.EXTERNAL_SENDERS, data)])
-
-
-def test_an_external_sender_may_propose_a_removal() -> None:
-    outsider = Person("outsider")
-    circle = with_external_sender(outsider)
-    message = proposed(circle["alice"], outsider.signer, Sender(SenderType.EXTERNAL, 0), Remove(2))
-    with pytest.raises(RemoteError, match="not wanted"):
-        circle["alice"].unprotect(message)
-    known = {name: [group.unprotect(message, allow_outsiders=True)] for name, group in circle.groups.items()}
-    pending = circle["alice"].commit(by_reference=known["alice"])
-    assert pending.staged.proposals[0].sender is None
-    circle.deliver("alice", pending, known)
-    circle.assert_agreement()
-    assert list(circle.groups) == ["alice", "bob"]
-
-
-def test_an_outsider_that_the_group_does_not_name_may_not() -> None:
-    circle, outsider = Circle("alice", "bob", "carol"), Person("outsider")
-    for index in (0, 5):
-        sender = Sender(SenderType.EXTERNAL, index)
-        message = proposed(circle["alice"], outsider.signer, sender, Remove(2))
-        with pytest.raises(RemoteError, match=r"§6\.1"):
-            circle["alice"].unprotect(message, allow_outsiders=True)
-
-
-def test_an_external_sender_may_not_update() -> None:
-    outsider = Person("outsider")
-    circle = with_external_sender(outsider)
-    leaf = outsider.bundle().key_package.leaf_node
-    message = proposed(circle["alice"], outsider.signer, Sender(SenderType.EXTERNAL, 0), Update(leaf))
-    content = circle["alice"].unprotect(message, allow_outsiders=True)
-    with pytest.raises(RemoteError, match=r"§12\.1\.8"):
-        circle["alice"].commit(by_reference=[content])
-
-
-def test_a_newcomer_may_propose_its_own_add() -> None:
+def test_a_tree_may_travel_apart_from_the_group_info() -> None:
     circle, dave = Circle("alice", "bob"), Person("dave")
-    bundle = dave.bundle()
-    sender = Sender(SenderType.NEW_MEMBER_PROPOSAL)
-    message = proposed(circle["alice"], dave.signer, sender, Add(received(bundle)))
-    known = {name: [group.unprotect(message, allow_outsiders=True)] for name, group in circle.groups.items()}
-    pending = circle["alice"].commit(by_reference=known["alice"])
-    circle.deliver("alice", pending, known)
-    assert pending.welcome is not None
-    circle.groups["dave"] = Group.join(pending.welcome, bundle, dave.signer, auth=AcceptAny())
-    circle.assert_agreement()
-    other = proposed(circle["alice"], dave.signer, sender, Remove(1))
-    with pytest.raises(RemoteError, match=r"§6\.1"):
-        circle["alice"].unprotect(other, allow_outsiders=True)
+    info = circle["alice"].group_info(allow_external=True, with_ratchet_tree=False)
+    with pytest.raises(LocalError, match="no ratchet tree"):
+        Group.join_externally(info, dave.signer, dave.credential, auth=AcceptAny())
+    tree = circle["bob"].ratchet_tree
+    _, group = Group.join_externally(info, dave.signer, dave.credential, ratchet_tree=tree, auth=AcceptAny())
+    assert group.own_leaf_index == 2

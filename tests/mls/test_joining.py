@@ -92,6 +92,39 @@ def test_a_bundle_is_used_once(circle: Circle) -> None:
         join(welcome, bundle, erin)
 
 
+def test_a_last_resort_is_used_again_and_says_that_it_is_one(circle: Circle) -> None:
+    erin = Person("erin")
+    bundle = erin.bundle(is_last_resort=True)
+    assert received(bundle).is_last_resort
+    assert not received(erin.bundle()).is_last_resort
+    for founder in ("alice", "bob"):
+        group = Person(founder).found()
+        pending = group.commit(by_value=[Add(received(bundle))])
+        assert pending.welcome is not None
+        joined = Group.join(pending.welcome, bundle, erin.signer, auth=AcceptAny())
+        assert joined.epoch_authenticator == pending.merge().epoch_authenticator
+    bundle.close()
+    welcome, _, _ = invited(circle, erin)
+    with pytest.raises(GoneError):
+        join(welcome, bundle, erin)
+
+
+def test_a_tree_may_travel_apart_from_the_welcome(circle: Circle) -> None:
+    erin = Person("erin")
+    bundle = erin.bundle()
+    pending = circle["alice"].commit(by_value=[Add(received(bundle))], with_ratchet_tree=False)
+    assert pending.welcome is not None
+    with pytest.raises(LocalError, match="no ratchet tree"):
+        join(pending.welcome, bundle, erin)
+    before = circle["alice"].ratchet_tree
+    circle.deliver("alice", pending)
+    with pytest.raises(RemoteError, match=r"§12\.4\.3\.1"):
+        Group.join(pending.welcome, bundle, erin.signer, ratchet_tree=before, auth=AcceptAny())
+    tree = circle["bob"].ratchet_tree
+    joined = Group.join(pending.welcome, bundle, erin.signer, ratchet_tree=tree, auth=AcceptAny())
+    assert joined.epoch_authenticator == circle["bob"].epoch_authenticator
+
+
 def test_a_failed_join_leaves_the_bundle_for_the_next(circle: Circle) -> None:
     erin = Person("erin")
     psks = {b"psk": b"secret"}

@@ -236,6 +236,10 @@ ROWS: dict[str, tuple[Scene, str]] = {
         add(change_leaf=lambda leaf: replace(leaf, lifetime=replace(LIFETIME, not_after=NOW - 1))),
         "§7.3",
     ),
+    "a KeyPackage for ever": (
+        add(change_leaf=lambda leaf: replace(leaf, lifetime=replace(LIFETIME, not_after=1 << 40))),
+        "§7.2",
+    ),
     "a KeyPackage from the future": (
         add(change_leaf=lambda leaf: replace(leaf, lifetime=replace(LIFETIME, not_before=NOW + 1))),
         "§7.3",
@@ -351,9 +355,9 @@ def commit_of(circle: Circle, attempt: Attempt, patch: pytest.MonkeyPatch) -> by
     """Mallory's message, made without a single check."""
     with patch.context() as unpatched:
         unpatched.setattr(commit_creation, "applied_list", unchecked)
-        unpatched.setattr(commit_creation, "check_path", lambda *_: None)
-        unpatched.setattr(commit_creation, "check_merged_path", lambda *_: None)
-        unpatched.setattr(commit_creation, "_make_welcome", lambda *_: None)
+        unpatched.setattr(commit_creation, "check_path", lambda *_, **__: None)
+        unpatched.setattr(commit_creation, "check_merged_path", lambda *_, **__: None)
+        unpatched.setattr(commit_creation, "_make_welcome", lambda *_, **__: None)
         unpatched.setattr(commit_creation, "look_up", lambda ids, _psks: [(each, b"") for each in ids])
         unpatched.setattr(commit_creation, "encrypt_path", lambda *given: attempt.path(encrypt_path(*given)))
         pending = circle["mallory"].commit(

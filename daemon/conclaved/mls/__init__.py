@@ -28,7 +28,15 @@ from conclaved.mls.errors import (
     RemoteError,
     WrongEpoch,
 )
-from conclaved.mls.extension import Extension, ExtensionType, RequiredCapabilities, find_extension
+from conclaved.mls.extension import (
+    Extension,
+    ExtensionType,
+    ExternalSender,
+    RequiredCapabilities,
+    external_senders_extension,
+    find_extension,
+)
+from conclaved.mls.external_proposal import external_proposal, new_member_proposal
 from conclaved.mls.framing import AuthenticatedContent, ContentType, Sender, SenderType, WireFormat
 from conclaved.mls.group import Group
 from conclaved.mls.group_context import GroupContext
@@ -69,6 +77,7 @@ __all__ = [
     "Extension",
     "ExtensionType",
     "ExternalInit",
+    "ExternalSender",
     "GoneError",
     "Group",
     "GroupContext",
@@ -108,6 +117,9 @@ __all__ = [
     "WireFormat",
     "WrongEpoch",
     "X509Credential",
+    "external_proposal",
+    "external_senders_extension",
     "find_extension",
+    "new_member_proposal",
     "resumption_psk_key",
 ]

@@ -52,6 +52,7 @@ class CommitOrder:
     now: int | None
     allow_reinit: bool = False
     continues: ResumptionPskUsage = ResumptionPskUsage.APPLICATION
+    with_ratchet_tree: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,9 @@ def create_commit(state: GroupState, secrets: EpochSecrets, order: CommitOrder) 
     after = advanced(state, transition, content, context)
     welcome = None
     if applied.added:
-        welcome = _make_welcome(after, transition, path, joiner, psk, tag, signer)
+        welcome = _make_welcome(
+            after, transition, path, joiner, psk, tag, signer, with_ratchet_tree=order.with_ratchet_tree
+        )
     return CreatedCommit(content, welcome, NextEpoch(transition, after, following))
 
 
@@ -150,11 +153,15 @@ def _make_welcome(
     psk: bytes,
     tag: bytes,
     signer: Signer,
+    *,
+    with_ratchet_tree: bool,
 ) -> bytes:
-    """One Welcome for all joiners, with the tree in it: an encoded MLSMessage."""
+    """One Welcome for all joiners: an encoded MLSMessage."""
     crypto, applied = after.crypto, transition.applied
-    tree = Extension(ExtensionType.RATCHET_TREE, after.tree.encode())
-    info = GroupInfo(after.context, (tree,), tag, after.own_leaf).sign(crypto, signer)
+    extensions: tuple[Extension, ...] = ()
+    if with_ratchet_tree:
+        extensions = (Extension(ExtensionType.RATCHET_TREE, after.tree.encode()),)
+    info = GroupInfo(after.context, extensions, tag, after.own_leaf).sign(crypto, signer)
     joiners = []
     for index, package in applied.added:
         path_secret = None if path is None else path.path_secret_for(after.own_leaf, index)

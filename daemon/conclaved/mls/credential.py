@@ -49,30 +49,31 @@ class X509Credential:
 
 @dataclass(frozen=True, slots=True)
 class UnknownCredential:
-    """A credential of a type that this library does not know; `data` is all that follows the type.
+    """A credential of a type that this library does not know, carried as it is.
 
-    Its length is known only where it ends the buffer, so it cannot stand in a LeafNode: a reader meets
-    it only when a caller builds it.
+    RFC 9420 leaves the content of further types to those who register them, and with it their extent. Both
+    types that there are begin with the length of one vector, so that is how an unknown one is read: `data`
+    is the content of that vector. It is in a group only where all members say that they support the type.
     """
 
     credential_type: int
     data: bytes
 
     def encode(self) -> bytes:
-        return uint16(self.credential_type) + self.data
+        return uint16(self.credential_type) + opaque(self.data)
 
 
 Credential = BasicCredential | X509Credential | UnknownCredential
 
 
 def read_credential(reader: Reader) -> Credential:
-    """One Credential; RemoteError for a type whose extent cannot be known."""
+    """One Credential, of whatever type."""
     credential_type = reader.uint16()
     if credential_type == CredentialType.BASIC:
         return BasicCredential(reader.opaque())
     if credential_type == CredentialType.X509:
         return X509Credential(reader.vector(Reader.opaque))
-    raise RemoteError(f"credential type {credential_type} is not supported", rule="RFC 9420 §5.3")
+    return UnknownCredential(credential_type, reader.opaque())
 
 
 def check_key_binding(crypto: Crypto, credential: Credential, signature_key: bytes) -> None:

@@ -19,6 +19,9 @@ class ExtensionType(IntEnum):
     EXTERNAL_SENDERS = 5
 
 
+LAST_RESORT = 0x000A
+"""`last_resort_key_package` (draft-ietf-mls-extensions): the KeyPackage may be used more than once."""
+
 DEFAULT_EXTENSION_TYPES = frozenset(int(member) for member in ExtensionType)
 
 
@@ -102,6 +105,11 @@ class ExternalSender:
     @classmethod
     def read(cls, reader: Reader) -> "ExternalSender":
         return cls(reader.opaque(), read_credential(reader))
+
+
+def external_senders_extension(senders: Iterable[ExternalSender]) -> Extension:
+    """The GroupContext extension that lets these propose (RFC 9420 §12.1.8.1)."""
+    return Extension(ExtensionType.EXTERNAL_SENDERS, vector(sender.encode() for sender in senders))
 
 
 def external_senders(extensions: Sequence[Extension]) -> tuple[ExternalSender, ...]:

@@ -49,13 +49,16 @@ from conclaved.mls.validation import (
 _RULE = "RFC 9420 §12.4.3.2"
 
 
-def make_group_info(state: GroupState, secrets: EpochSecrets, *, allow_external: bool) -> bytes:
-    """An encoded MLSMessage with this epoch's signed GroupInfo and tree; GoneError unless live.
+def make_group_info(
+    state: GroupState, secrets: EpochSecrets, *, allow_external: bool, with_ratchet_tree: bool
+) -> bytes:
+    """An encoded MLSMessage with this epoch's signed GroupInfo; GoneError unless live.
 
-    Whoever has one with `allow_external` can join by itself.
+    Whoever has one with `allow_external`, and the tree, can join by itself.
     """
-    crypto = state.crypto
-    extensions = [Extension(ExtensionType.RATCHET_TREE, state.tree.encode())]
+    crypto, extensions = state.crypto, []
+    if with_ratchet_tree:
+        extensions.append(Extension(ExtensionType.RATCHET_TREE, state.tree.encode()))
     if allow_external:
         public = external_key_pair(crypto, secrets.keys.get("external_secret")).public_key
         extensions.append(Extension(ExtensionType.EXTERNAL_PUB, opaque(public)))
@@ -76,6 +79,7 @@ class Newcomer:
     replaces: int | None
     """Leaf index of an old appearance of the same client, to be removed."""
     psk_ids: Sequence[PreSharedKeyID] = ()
+    credential_types: Iterable[int] = ()
     psks: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
 
 
@@ -130,7 +134,9 @@ def join_externally(
             encryption_key,
             newcomer.signer.public_key,
             newcomer.credential,
-            Capabilities.of_this_library(crypto, types),
+            Capabilities.of_this_library(
+                crypto, types, (newcomer.credential.credential_type, *newcomer.credential_types)
+            ),
             LeafNodeSource.COMMIT,
             None,
             parent_hash,

@@ -81,12 +81,13 @@ class Group:
         extension_types: Iterable[int] = (),
         leaf_extensions: Iterable[Extension] = (),
         extensions: Iterable[Extension] = (),
+        credential_types: Iterable[int] = (),
         auth: AuthenticationService,
     ) -> "Group":
         """Found a group of one, epoch 0 (RFC 9420 §11). `extensions` are the GroupContext's.
 
-        `extension_types` are further private-use types that this client supports. Raises RemoteError if
-        the credential does not go with the signer's key or the extensions are malformed.
+        `extension_types` and `credential_types` are further ones that this client supports. Raises
+        RemoteError if the credential does not go with the signer's key or the extensions are malformed.
         """
         found = found_group(
             suite,
@@ -98,6 +99,7 @@ class Group:
             leaf_extensions,
             tuple(extensions),
             auth,
+            credential_types,
         )
         return cls(*found)
 
@@ -151,6 +153,7 @@ class Group:
         *,
         extension_types: Iterable[int] = (),
         leaf_extensions: Iterable[Extension] = (),
+        credential_types: Iterable[int] = (),
         replaces: int | None = None,
         psk_ids: Sequence[PreSharedKeyID] = (),
         psks: Mapping[bytes, bytes] = _NO_PSKS,
@@ -164,7 +167,14 @@ class Group:
         `replaces` is the leaf of an old appearance of this client. Raises as `join` does.
         """
         newcomer = Newcomer(
-            signer, credential, extension_types, tuple(leaf_extensions), replaces, psk_ids, psks
+            signer,
+            credential,
+            extension_types,
+            tuple(leaf_extensions),
+            replaces,
+            psk_ids,
+            credential_types,
+            psks,
         )
         message, state, secrets = join_externally(group_info, newcomer, ratchet_tree, auth, now)
         return message, cls(state, secrets)
@@ -256,12 +266,18 @@ class Group:
         """MLS-Exporter (RFC 9420 §8.5): `length` bytes; GoneError unless live."""
         return export(self._state.crypto, self._secrets.keys.get("exporter_secret"), label, context, length)
 
-    def group_info(self, *, allow_external: bool = False) -> bytes:
-        """This epoch's signed GroupInfo with the tree, an encoded MLSMessage; GoneError unless live.
+    def group_info(self, *, allow_external: bool = False, with_ratchet_tree: bool = True) -> bytes:
+        """This epoch's signed GroupInfo, an encoded MLSMessage; GoneError unless live.
 
-        Whoever holds one made with `allow_external` can join by itself: hand it out accordingly.
+        Whoever holds one made with `allow_external` can join by itself: hand it out accordingly. Without
+        the tree in it, a joiner has to be sent `ratchet_tree` apart.
         """
-        return make_group_info(self._state, self._secrets, allow_external=allow_external)
+        return make_group_info(
+            self._state,
+            self._secrets,
+            allow_external=allow_external,
+            with_ratchet_tree=with_ratchet_tree,
+        )
 
     # Messages
 
@@ -422,13 +438,15 @@ class Group:
         now: int | None = None,
         allow_reinit: bool = False,
         continues: "Group | None" = None,
+        with_ratchet_tree: bool = True,
     ) -> PendingCommit:
         """Make a Commit and its Welcome (RFC 9420 §12.4.1). Pure and heavy; touches no ratchet.
 
         Validates the list as every receiver will: RemoteError names the rule that a proposal breaks.
         `now`, in seconds since 1970, is what KeyPackage lifetimes are checked against, if given.
         `continues` is the old group, in the first Commit of one that reinitialises it or is a subgroup of
-        it; the PSK that ties them is added by itself.
+        it; the PSK that ties them is added by itself. Without `with_ratchet_tree` the Welcome has no tree,
+        and joiners have to be sent the next epoch's `ratchet_tree` apart.
         """
         usage = ResumptionPskUsage.APPLICATION
         if continues is not None:
@@ -450,6 +468,7 @@ class Group:
             now,
             allow_reinit,
             usage,
+            with_ratchet_tree,
         )
         created = create_commit(self._state, self._secrets, order)
         return PendingCommit(created.content, created.welcome, self._staged(created.following))

@@ -46,12 +46,21 @@ def found_group(
     leaf_extensions: Iterable[Extension],
     extensions: tuple[Extension, ...],
     auth: AuthenticationService,
+    credential_types: Iterable[int] = (),
 ) -> tuple[GroupState, EpochSecrets]:
     """Epoch 0 of a group of one (§11)."""
     crypto = crypto_for(suite)
     leaf_key = crypto.generate_key_pair()
     leaf = new_leaf_node(
-        crypto, signer, credential, leaf_key, lifetime, extension_types, leaf_extensions, extensions
+        crypto,
+        signer,
+        credential,
+        leaf_key,
+        lifetime,
+        extension_types,
+        leaf_extensions,
+        extensions,
+        credential_types,
     )
     leaf.verify(crypto)
     tree = RatchetTree.of_one(leaf)
@@ -83,7 +92,7 @@ def tree_of(info: GroupInfo, ratchet_tree: bytes | None, *, max_leaves: int = MA
     if data is None:
         data = ratchet_tree
     if data is None:
-        raise LocalError("the Welcome carries no ratchet tree, and none was handed in")
+        raise LocalError("there is no ratchet tree in it, and none was handed in")
     return RatchetTree.decode(data, max_leaves=max_leaves)
 
 
@@ -151,7 +160,8 @@ def join_group(
     except MlsError:
         secrets.close()
         raise
-    bundle.close()
+    if not package.is_last_resort:
+        bundle.close()
     return state, secrets
 
 

@@ -7,7 +7,7 @@ from conclaved.mls.codec import Reader, decode_whole, opaque, uint16
 from conclaved.mls.credential import Credential
 from conclaved.mls.crypto import CipherSuite, Crypto, Signer, crypto_for
 from conclaved.mls.errors import GoneError
-from conclaved.mls.extension import Extension, encode_extensions, read_extensions
+from conclaved.mls.extension import LAST_RESORT, Extension, encode_extensions, find_extension, read_extensions
 from conclaved.mls.kem import HpkePrivateKey, HpkePublicKey
 from conclaved.mls.leaf_node import (
     PROTOCOL_VERSION,
@@ -68,6 +68,11 @@ class KeyPackage:
         object.__setattr__(package, "_encoded", reader.since(start))
         return package
 
+    @property
+    def is_last_resort(self) -> bool:
+        """Whether it is for those who find no fresh one, and outlives its use (RFC 9420 §16.8)."""
+        return find_extension(self.extensions, LAST_RESORT) is not None
+
     def reference(self, suite: CipherSuite) -> bytes:
         """KeyPackageRef (RFC 9420 §5.2)."""
         return crypto_for(suite).ref_hash("MLS 1.0 KeyPackage Reference", self.encode())
@@ -98,7 +103,10 @@ class KeyPackage:
 
 
 class KeyPackageBundle:
-    """A KeyPackage with its private keys, of which it is the single owner. A join consumes it."""
+    """A KeyPackage with its private keys, of which it is the single owner.
+
+    A join consumes it, unless it is a last resort: that one is for the caller to `close` and replace.
+    """
 
     __slots__ = ("_init_key", "_leaf_key", "key_package")
 
@@ -118,18 +126,31 @@ class KeyPackageBundle:
         extension_types: Iterable[int] = (),
         leaf_extensions: Iterable[Extension] = (),
         extensions: Iterable[Extension] = (),
+        credential_types: Iterable[int] = (),
+        is_last_resort: bool = False,
     ) -> "KeyPackageBundle":
         """A fresh KeyPackage, signed twice by `signer` (leaf and package).
 
         `extension_types` are the private-use types that this client supports, for the GroupContext as for
-        leaves; those of the extensions given here are added by themselves.
+        leaves; those of the extensions given here are added by themselves. `credential_types` are those
+        that it supports beside basic and x509. A last resort can be joined with again and again.
         """
-        crypto = crypto_for(suite)
+        crypto, extensions = crypto_for(suite), tuple(extensions)
+        if is_last_resort:
+            extensions = (*extensions, Extension(LAST_RESORT, b""))
         init_key, leaf_key = crypto.generate_key_pair(), crypto.generate_key_pair()
         leaf_node = new_leaf_node(
-            crypto, signer, credential, leaf_key, lifetime, extension_types, leaf_extensions, extensions
+            crypto,
+            signer,
+            credential,
+            leaf_key,
+            lifetime,
+            extension_types,
+            leaf_extensions,
+            extensions,
+            credential_types,
         )
-        package = KeyPackage(PROTOCOL_VERSION, suite, init_key.public_key, leaf_node, tuple(extensions)).sign(
+        package = KeyPackage(PROTOCOL_VERSION, suite, init_key.public_key, leaf_node, extensions).sign(
             crypto, signer
         )
         return cls(package, init_key, leaf_key)
@@ -168,6 +189,7 @@ def new_leaf_node(
     extension_types: Iterable[int] = (),
     leaf_extensions: Iterable[Extension] = (),
     extensions: Iterable[Extension] = (),
+    credential_types: Iterable[int] = (),
 ) -> LeafNode:
     """A leaf with source key_package, signed."""
     leaf_extensions = tuple(leaf_extensions)
@@ -176,7 +198,7 @@ def new_leaf_node(
         leaf_key.public_key,
         signer.public_key,
         credential,
-        Capabilities.of_this_library(crypto, types),
+        Capabilities.of_this_library(crypto, types, (credential.credential_type, *credential_types)),
         LeafNodeSource.KEY_PACKAGE,
         lifetime,
         None,

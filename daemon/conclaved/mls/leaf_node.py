@@ -13,6 +13,8 @@ from conclaved.mls.extension import DEFAULT_EXTENSION_TYPES, Extension, encode_e
 from conclaved.mls.kem import HpkePublicKey
 
 PROTOCOL_VERSION = 1
+MAX_LIFETIME_S = 366 * 24 * 3600
+"""The longest lifetime of a leaf that is accepted, which RFC 9420 §7.2 wants said: a leap year."""
 # RFC 9420 §13.5: values that only test whether a peer ignores what it does not know.
 _GREASE = tuple(0x0A0A + 0x1010 * step for step in range(15))
 
@@ -50,8 +52,10 @@ class Capabilities:
         return _capabilities(*(reader.opaque() for _ in range(5)))
 
     @classmethod
-    def of_this_library(cls, crypto: Crypto, extension_types: Iterable[int]) -> "Capabilities":
-        """What this library supports, the application's extension types, and a grain of GREASE."""
+    def of_this_library(
+        cls, crypto: Crypto, extension_types: Iterable[int], credential_types: Iterable[int] = ()
+    ) -> "Capabilities":
+        """What this library supports, the application's types, and a grain of GREASE (RFC 9420 §13.5)."""
         grease = _GREASE[crypto.random(1)[0] % len(_GREASE)]
         extensions = sorted(set(extension_types) - DEFAULT_EXTENSION_TYPES)
         suites = [each for each in supported_suites() if not each.is_private_use or each is crypto.suite]
@@ -60,7 +64,7 @@ class Capabilities:
             cipher_suites=(*suites, grease),
             extensions=(*extensions, grease),
             proposals=(grease,),
-            credentials=(CredentialType.BASIC, CredentialType.X509, grease),
+            credentials=(*sorted({*CredentialType, *credential_types}), grease),
         )
 
     def with_extensions(self, extension_types: Iterable[int]) -> "Capabilities":
@@ -89,7 +93,13 @@ class Lifetime:
     not_after: int
 
     def includes(self, now: int) -> bool:
+        """Whether that is a time within it."""
         return self.not_before <= now <= self.not_after
+
+    @property
+    def is_acceptable(self) -> bool:
+        """Whether it is no longer than `MAX_LIFETIME_S`."""
+        return self.not_after - self.not_before <= MAX_LIFETIME_S
 
 
 @dataclass(frozen=True, slots=True)

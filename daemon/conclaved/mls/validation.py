@@ -30,6 +30,7 @@ from conclaved.mls.proposal import (
     ExternalInit,
     GroupContextExtensions,
     PreSharedKey,
+    Proposal,
     ProposalType,
     ReInit,
     Remove,
@@ -71,9 +72,13 @@ def check_leaf_source(leaf: LeafNode, source: LeafNodeSource) -> None:
 
 
 def check_lifetime(judge: Judge, leaf: LeafNode) -> None:
-    """Prevents adding a client by a KeyPackage that has expired or is not valid yet."""
-    if judge.now is not None and leaf.lifetime is not None and not leaf.lifetime.includes(judge.now):
+    """Prevents adding a client by a KeyPackage that has expired, is not valid yet, or never ends."""
+    if judge.now is None or leaf.lifetime is None:
+        return
+    if not leaf.lifetime.includes(judge.now):
         raise RemoteError("the leaf's lifetime does not include the present", rule="RFC 9420 §7.3")
+    if not leaf.lifetime.is_acceptable:
+        raise RemoteError("the leaf's lifetime is too long", rule="RFC 9420 §7.2")
 
 
 def check_leaf_extensions_are_listed(leaf: LeafNode) -> None:
@@ -190,15 +195,23 @@ def check_reinit(judge: Judge, proposal: ReInit) -> None:
         raise RemoteError("a ReInit to an older version", rule="RFC 9420 §12.1.5")
 
 
+def may_propose(sender: SenderType, proposal: Proposal) -> bool:
+    """§12.1.8: whether a sender of that type may propose that at all."""
+    match sender:
+        case SenderType.MEMBER:
+            return True
+        case SenderType.EXTERNAL:
+            return isinstance(proposal, _EXTERNAL_SENDER_TYPES)
+        case SenderType.NEW_MEMBER_PROPOSAL:
+            return isinstance(proposal, Add)
+        case SenderType.NEW_MEMBER_COMMIT:
+            return False
+
+
 def check_external_sender(each: ResolvedProposal) -> None:
     """§12.1.8: prevents outsiders from proposing what only members may."""
-    if each.sender_type is SenderType.MEMBER:
-        return
-    if each.sender_type is SenderType.EXTERNAL and isinstance(each.proposal, _EXTERNAL_SENDER_TYPES):
-        return
-    if each.sender_type is SenderType.NEW_MEMBER_PROPOSAL and isinstance(each.proposal, Add):
-        return
-    raise RemoteError("an outsider may not propose that", rule="RFC 9420 §12.1.8")
+    if not may_propose(each.sender_type, each.proposal):
+        raise RemoteError("an outsider may not propose that", rule="RFC 9420 §12.1.8")
 
 
 def check_proposal(
