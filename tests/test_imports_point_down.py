@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,25 @@ def test_a_sans_io_room_touches_no_clock_socket_file_or_thread(room: str) -> Non
     for path in sorted((PACKAGES["conclaved"] / room).rglob("*.py")):
         touched = {module.split(".")[0] for module in imports_of(path)} & FORBIDDEN_IN_SANS_IO
         assert not touched, f"{path.relative_to(ROOT)} imports {touched}"
+
+
+def module_of(path: Path) -> str:
+    for name, folder in PACKAGES.items():
+        if path.is_relative_to(folder):
+            parts = [name, *path.relative_to(folder).with_suffix("").parts]
+            return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    raise AssertionError(path)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    modules = {module_of(path): path for path in files()}
+    graph = {
+        module: {
+            name if name in modules else name.rpartition(".")[0]
+            for name in imports_of(path)
+            if name.split(".")[0] in PACKAGES
+        }
+        for module, path in modules.items()
+    }
+    # Raises CycleError, which names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(modules)

@@ -38,7 +38,7 @@ from conclaved.mls.extension import (
 )
 from conclaved.mls.external_proposal import external_proposal, new_member_proposal
 from conclaved.mls.framing import AuthenticatedContent, ContentType, Sender, SenderType, WireFormat
-from conclaved.mls.group import Group
+from conclaved.mls.group import Group, PendingCommit, StagedCommit
 from conclaved.mls.group_context import GroupContext
 from conclaved.mls.key_package import KeyPackage, KeyPackageBundle
 from conclaved.mls.leaf_node import Capabilities, LeafChange, LeafNode, LeafNodeSource, Lifetime
@@ -58,7 +58,7 @@ from conclaved.mls.proposal import (
 )
 from conclaved.mls.proposal_list import ResolvedProposal
 from conclaved.mls.psk import PreSharedKeyID, resumption_psk_key
-from conclaved.mls.staged_commit import Member, PendingCommit, StagedCommit
+from conclaved.mls.staged_commit import Member
 
 __all__ = [
     "AcceptAny",

@@ -53,7 +53,7 @@ from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import PreSharedKey, Proposal, ReInit, Update
 from conclaved.mls.psk import PreSharedKeyID, ResumptionPskUsage
 from conclaved.mls.ratchet_tree import MAX_LEAVES, check_in_tree
-from conclaved.mls.staged_commit import Member, PendingCommit, StagedCommit, members_of
+from conclaved.mls.staged_commit import Member, Pending, Staged, members_of
 
 _PAD_TO = 64
 _NO_PSKS: Mapping[bytes, bytes] = {}
@@ -439,7 +439,7 @@ class Group:
         allow_reinit: bool = False,
         continues: "Group | None" = None,
         with_ratchet_tree: bool = True,
-    ) -> PendingCommit:
+    ) -> "PendingCommit":
         """Make a Commit and its Welcome (RFC 9420 §12.4.1). Pure and heavy; touches no ratchet.
 
         Validates the list as every receiver will: RemoteError names the rule that a proposal breaks.
@@ -482,7 +482,7 @@ class Group:
         now: int | None = None,
         allow_external: bool = False,
         allow_reinit: bool = False,
-    ) -> StagedCommit:
+    ) -> "StagedCommit":
         """Validate another member's Commit wholly and compute the next epoch (RFC 9420 §12.4.2).
 
         `proposals` are the messages of this epoch that it may refer to, our own included. Pure and heavy.
@@ -501,7 +501,7 @@ class Group:
         )
         return self._staged(following)
 
-    def _staged(self, following: NextEpoch) -> StagedCommit:
+    def _staged(self, following: NextEpoch) -> "StagedCommit":
         group = None if following.secrets is None else Group(following.state, following.secrets)
         return StagedCommit(following.transition, self, group)
 
@@ -525,3 +525,17 @@ class Group:
 
     def __reduce__(self) -> str:
         raise TypeError("a group's secrets are not copied or pickled")
+
+
+class StagedCommit(Staged[Group]):
+    """What another member's Commit does, and the way into the epoch that follows it."""
+
+    __slots__ = ()
+
+
+class PendingCommit(Pending[Group]):
+    """Our own Commit, to be merged once the delivery service has accepted it."""
+
+    __slots__ = ()
+    staged: StagedCommit
+    """What the Commit does, as every other member will see it."""

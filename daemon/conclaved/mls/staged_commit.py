@@ -5,7 +5,7 @@ that never came to be. Until then the group is as it was.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from conclaved.mls.commit_processing import Transition
 from conclaved.mls.errors import GoneError, LocalError
@@ -14,9 +14,6 @@ from conclaved.mls.framing import AuthenticatedContent
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.proposal_list import ResolvedProposal
 from conclaved.mls.ratchet_tree import RatchetTree
-
-if TYPE_CHECKING:
-    from conclaved.mls.group import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +29,28 @@ def members_of(tree: RatchetTree) -> tuple[Member, ...]:
     return tuple(Member(index, leaf) for index, leaf in tree.leaves())
 
 
-class StagedCommit:
-    """What a Commit does, and the way into the epoch that follows it."""
+class _Epoch(Protocol):
+    """What is asked of a group, that of the epoch before or after."""
+
+    @property
+    def own_leaf_index(self) -> int: ...
+
+    def check_live(self) -> None: ...
+
+    def retire(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+G = TypeVar("G", bound=_Epoch)
+
+
+class Staged(Generic[G]):
+    """What a Commit does, and the way into the epoch that follows it. `G` is the class of group."""
 
     __slots__ = ("_following", "_is_used", "_previous", "_transition")
 
-    def __init__(self, transition: Transition, previous: "Group", following: "Group | None") -> None:
+    def __init__(self, transition: Transition, previous: G, following: G | None) -> None:
         self._transition = transition
         self._previous = previous
         self._following = following
@@ -94,7 +107,7 @@ class StagedCommit:
         own = self._previous.own_leaf_index
         return any(index == own for index, _ in self.removed)
 
-    def merge(self) -> "Group":
+    def merge(self) -> G:
         """Enter the next epoch: its secrets move to the group returned, the previous one retires.
 
         LocalError if the Commit removes us; GoneError the second time, or if the previous group has
@@ -124,12 +137,12 @@ class StagedCommit:
         raise TypeError("secrets are not copied or pickled")
 
 
-class PendingCommit:
+class Pending(Generic[G]):
     """Our own Commit, to be merged once the delivery service has accepted it."""
 
     __slots__ = ("content", "staged", "welcome")
 
-    def __init__(self, content: AuthenticatedContent, welcome: bytes | None, staged: StagedCommit) -> None:
+    def __init__(self, content: AuthenticatedContent, welcome: bytes | None, staged: Staged[G]) -> None:
         self.content = content
         """Send `group.protect(content)`, made before `merge` retires the group."""
         self.welcome = welcome
@@ -137,8 +150,8 @@ class PendingCommit:
         self.staged = staged
         """What the Commit does, as every other member will see it."""
 
-    def merge(self) -> "Group":
-        """Enter the next epoch; see `StagedCommit.merge`."""
+    def merge(self) -> G:
+        """Enter the next epoch; see `Staged.merge`."""
         return self.staged.merge()
 
     def discard(self) -> None:
