@@ -347,7 +347,7 @@ def test_who_was_away_when_a_host_allowed_one_back_comes_in_all_the_same() -> No
     service.filter = lambda room, event: [] if room is late and isinstance(event, Entry) else [event]
     host.allow_back("b.example.com")
     back = meeting.room(B)
-    service.run(LOST_S + 2)
+    service.run(LOST_S + 4)
     service.filter = lambda room, event: [event]
     service.run(6)
     agree(host, a, back, late)

@@ -5,8 +5,11 @@ those for gone who throw it out, before a member whom the service shows another 
 this member hears. Two things speak against it. One who was heard a moment ago is not gone: it is given
 time to come back (after that the code is another, and people read who took it for gone; to join anew would
 leave the group to the one who did). And a locked meeting whose hosts have all vanished may be one that they
-have thrown somebody out of elsewhere: nobody sends in it before a host is heard.
+have thrown somebody out of elsewhere: nobody sends in it before a host is heard. Nor does who has just come
+in by a Welcome: that a host's leaf is in the tree says only that it once made a KeyPackage for this meeting.
 """
+
+import math
 
 from conclaved.meeting.alive import Watch
 from conclaved.meeting.invitation import Level
@@ -19,6 +22,8 @@ LATELY_S = 10.0
 """Who was heard so lately cannot have been missed for the time after which one has vanished."""
 COMES_BACK_S = 15.0
 """By then one who is there has come back."""
+COMING_IN_S = 5.0
+"""For so long after a Welcome it is nothing to speak of that no host has been heard."""
 
 
 class Awaiting:
@@ -29,10 +34,22 @@ class Awaiting:
         self._watch = watch
         self._taken_away: dict[frozenset[bytes], tuple[float, str]] = {}
         """Since when one is gone who was heard just before, and its name; by its line."""
-        self._is_host_awaited = False
+        self._awaits_host = ""
+        """Why a host has to be heard first; empty if none has to."""
+        self._welcomed_at = -math.inf
 
     def __repr__(self) -> str:
-        return f"Awaiting({len(self._taken_away)}, host={self._is_host_awaited})"
+        return f"Awaiting({len(self._taken_away)}, {self._awaits_host!r})"
+
+    def welcomed(self, now: float) -> None:
+        """This device came in by a Welcome. Who is the only host itself has no other to wait for."""
+        member, self._welcomed_at = self._member, now
+        if self._is_locked and member.group is not None and member.hosts() - {member.group.own_leaf_index}:
+            self._awaits_host = "no host of the locked meeting has been heard yet"
+
+    @property
+    def _is_locked(self) -> bool:
+        return self._member.context.invitation.content.level is Level.LOCKED
 
     def entered(self, before: dict[int, LeafNode], now: float) -> None:
         """A commit was entered; `before` are the leaves that the group had."""
@@ -46,24 +63,26 @@ class Awaiting:
                 if self._watch.was_heard_since(leaf, now - LATELY_S):
                     self._taken_away[gone.line] = (now, gone.participant.name)
         self._taken_away = {line: gone for line, gone in self._taken_away.items() if line.isdisjoint(present)}
-        is_locked = member.context.invitation.content.level is Level.LOCKED
-        self._is_host_awaited |= is_locked and has_lost_host and not member.hosts()
+        if self._is_locked and has_lost_host and not member.hosts():
+            self._awaits_host = "all hosts of the locked meeting have vanished"
 
     def heard(self, leaf: int) -> None:
         """A beacon of `leaf` was opened, in the present epoch."""
         if leaf in self._member.hosts():
-            self._is_host_awaited = False
+            self._awaits_host = ""
 
     def reason_behind(self, now: float) -> str | None:
         """Why this device may not send, or None."""
         for since, name in self._taken_away.values():
             if now - since < COMES_BACK_S:
                 return f"{name} was taken to have vanished, and was heard just before"
-        if self._is_host_awaited:
-            return "all hosts of the locked meeting have vanished"
-        return None
+        return self._awaits_host or None
+
+    def is_coming_in(self, now: float) -> bool:
+        """Whether this device has just come in, and what it waits for is on its way."""
+        return bool(self._awaits_host) and now - self._welcomed_at < COMING_IN_S
 
     def close(self) -> None:
         """The group is given up."""
         self._taken_away.clear()
-        self._is_host_awaited = False
+        self._awaits_host = ""

@@ -46,11 +46,12 @@ class Entering:
         *,
         publish: Callable[[PendingCommit, float], None],
         in_group: Callable[[], None],
+        welcomed: Callable[[float], None],
         broke: Callable[[Exception, float], None],
         terms: MeetingContext | None = None,
     ) -> None:
         """`terms` are those of a session before this one. `publish` takes the founding commit; `in_group` is
-        told when this device is in.
+        told when this device is in, `welcomed` when that is by a Welcome.
         """
         self._course = course
         self._out = out
@@ -61,6 +62,7 @@ class Entering:
         self._assess = assess
         self._publish = publish
         self._in_group = in_group
+        self._welcomed = welcomed
         self._broke = broke
         self._outside: Group | None = None
         """One that we said goodbye to, until that is signed."""
@@ -145,6 +147,7 @@ class Entering:
         self._member.enter(
             group, context, now, added_keys=keys, is_code_epoch=True, code_reason="this room joined"
         )
+        self._welcomed(now)
         self._in_group()
         return True
 

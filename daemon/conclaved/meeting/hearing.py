@@ -19,7 +19,7 @@ MAX_REQUEST_BYTES = (lobby.MAX_CERTIFICATES + 1) * lobby.MAX_CERTIFICATE_BYTES
 """Nothing in the lobby but a Welcome is longer than a request can be."""
 
 EARLY_S = 1.0
-"""How long a live message of a later epoch may wait for the commit that leads there."""
+"""How long a live message of a later epoch may wait for the commit that leads there, or for the Welcome."""
 MAX_EARLY = 64
 
 
@@ -37,7 +37,7 @@ class Hearing:
         self._awaiting = awaiting
         self._watch = watch
         self._out = out
-        self._early: deque[tuple[float, int, bytes]] = deque(maxlen=MAX_EARLY)
+        self._early: deque[tuple[float, bytes, int, bytes]] = deque(maxlen=MAX_EARLY)
         self._of_lobby = Bucket(limits.lobby_per_s)
         self._welcome_bytes = limits.welcome_bytes
         self._of_all = Bucket(limits.live_per_s)
@@ -58,28 +58,34 @@ class Hearing:
         return lobby.unseal(data, self._out.sealer)
 
     def live(self, data: bytes, now: float) -> None:
-        """Open a live message. What is no beacon of a member in this epoch is at most a sign of another."""
+        """Open a live message. What is no beacon of a member in this epoch is at most a sign of another.
+
+        What comes on the way in is kept for a moment: it may be from the group that a Welcome leads into.
+        """
         group = self._member.group
-        if group is None:
-            return
         try:
             group_id, epoch = origin_of_live(data)
+            if group is None:
+                self._early.append((now, group_id, epoch, data))
+                return
             if group_id != group.group_id:
                 self._watch.another_group(now)
                 self._watch.unknown_epoch(now)
                 raise RemoteError("a live message of another group", rule="DESIGN §4 Founding")
             if epoch > group.epoch:
                 # Its sender may have been the first to read a commit that we are about to read.
-                self._early.append((now, epoch, data))
+                self._early.append((now, group_id, epoch, data))
                 raise WrongEpoch(epoch, group.epoch)
             self._open(group, epoch, data, now)
         except OwnMessage:
             return
         except WrongEpoch as error:
             self._watch.stranger(now)
-            if error.epoch > group.epoch:
+            if group is not None and error.epoch > group.epoch:
                 self._watch.unknown_epoch(now)
         except (MlsError, RemoteError) as error:
+            if group is None:
+                return
             if isinstance(error, DecryptionFailed):
                 # Forged; or of this epoch's number in another group, which a commit that only some have
                 # taken leads to.
@@ -93,11 +99,13 @@ class Hearing:
         if group is None or not self._early:
             return
         waiting, self._early = self._early, deque(maxlen=MAX_EARLY)
-        for came, epoch, data in waiting:
+        for came, group_id, epoch, data in waiting:
+            if group_id != group.group_id:
+                continue
             if epoch <= group.epoch:
                 self.live(data, now)
             elif now - came <= EARLY_S:
-                self._early.append((came, epoch, data))
+                self._early.append((came, group_id, epoch, data))
 
     def _open(self, group: Group, epoch: int, data: bytes, now: float) -> None:
         # One who has not read the last commit yet is no sign of a later one: it counts as alive.

@@ -19,9 +19,8 @@ Bytes, values and `now` (monotonic seconds) go in; effects come out; every publi
 the list of them. Three things can never happen here: two commits applied for one epoch; a
 commit applied before the log has it; a message that fails a check changing the state.
 
-Heavy work on the group is one job at a time, and entries wait for it. Signing for requests,
-grants, proposals and beacons are jobs too, and touch no ratchet: a message is protected here,
-when its signature is there, and only if its epoch is still the present one.
+Heavy work on the group is one job at a time, and entries wait for it. Signing is a job too, and touches
+no ratchet: a message is protected here, when its signature is there, if its epoch is still the present one.
 
 The parts: `own_side` speaks for this device, `entering` gets it in, `membership` is the group,
 `committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
@@ -144,6 +143,7 @@ class Session:
             assess,
             publish=self._commits.publish,
             in_group=self._in_group,
+            welcomed=self._awaiting.welcomed,
             broke=self._broke,
             terms=terms if terms is not None and terms.invitation.token == invitation.token else None,
         )
@@ -316,8 +316,6 @@ class Session:
                 elif self._state is State.IN_GROUP:
                     self._log.doubt(now)
                 self._out.add(Replay(self._log.ask_from))
-            case PublishResult():
-                pass
             case Leader(is_self=is_self):
                 self._commits.is_leader = is_self
         return self._drain(now)
@@ -405,9 +403,9 @@ class Session:
         return True
 
     def _on_live(self, data: bytes, now: float) -> None:
-        if self._state is State.IN_GROUP:
+        if self._state is not State.FOUNDING:
             self._hearing.live(data, now)
-        else:
+        if self._state is not State.IN_GROUP:
             self._joining.others_heard = now
 
     def _pump(self, now: float) -> None:
@@ -440,6 +438,8 @@ class Session:
             self._end(end_in_words(staged.proposals, before, self._member.context, self._assess))
             return
         self._in_group()
+        if staged.added and self._is_host():
+            self._voice.beacon_at_once(now)
         if self._leaving.is_going and self._state is State.IN_GROUP:
             self._close(self._leaving.farewell) if self._member.is_alone else self._leaving.new_epoch()
 
@@ -504,7 +504,8 @@ class Session:
                         self._joining.also_ask()
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
-            self._recorder.look(self._out.alarms, self._behind, self._minding.reason)
+            noted = "" if self._awaiting.is_coming_in(now) else self._behind
+            self._recorder.look(self._out.alarms, noted, self._minding.reason)
         return self._out.drain()
 
     def _drain_in_group(self, now: float) -> None:

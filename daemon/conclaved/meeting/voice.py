@@ -63,6 +63,10 @@ class Voice:
 
         self._sign(lambda group: group.sign_application(content), send)
 
+    def beacon_at_once(self, now: float) -> None:
+        """Do not keep those who have just come in waiting for the next beacon."""
+        self.beacon_at = min(self.beacon_at, now)
+
     def goodbye(self) -> None:
         """Propose our own removal; to be said anew in each epoch that comes before it is carried out."""
         reason = bytes([RemoveReason.LEAVE])
