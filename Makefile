@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo test e2e simulate mutants lint bench lock clean setup-run setup-test
+.PHONY: help demo test e2e simulate peers mutants lint bench lock clean setup-run setup-test setup-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -12,14 +12,17 @@ help: ## list the targets
 demo: setup-run ## three rooms enroll, meet and encrypt; ARGS=--once runs it to its end and checks it
 	@$(PY) -m tests.demo $(ARGS)
 
-test: setup-test ## all tests but the end-to-end run; ARGS='-k name' picks some
-	@$(PY) -m pytest -q -m "not e2e" $(ARGS)
+test: setup-test ## all tests but the end-to-end run and peers; ARGS='-k name' picks some
+	@$(PY) -m pytest -q -m "not e2e and not peers" $(ARGS)
 
 e2e: setup-test ## the slow end-to-end tests, on real processes
 	@$(PY) -m pytest -q -m e2e $(ARGS)
 
 simulate: setup-test ## a minute of meetings under every fault; ARGS='--hours 4', ARGS='--seed N'
 	@$(PY) -m tests.simulation $(ARGS)
+
+peers: setup-peers ## one MLS group with OpenMLS, mls-rs and ts-mls, live; builds them first
+	@$(PY) -m tests.peers $(ARGS)
 
 mutants: setup-test ## plant deliberate bugs, one at a time; each must be noticed
 	@$(PY) -m tests.mutation $(ARGS)
@@ -43,3 +46,6 @@ setup-run:
 
 setup-test:
 	@tests/setup.sh test
+
+setup-peers:
+	@tests/setup.sh peers

@@ -1,16 +1,19 @@
 #!/bin/sh
 # Makes a bare Debian 12 able to run one of the make targets: names and installs the
 # Debian packages it lacks, then builds .venv from the lock file.
-# Usage: tests/setup.sh run|test
+# Usage: tests/setup.sh run|test|peers
 set -eu
 cd "$(dirname "$0")/.."
 
 base="python3 python3-venv python3-systemd dbus-daemon pebble ca-certificates"
 browser="chromium fonts-dejavu-core fonts-b612"
+# For the other MLS stacks' programs; Rust and Node.js in Debian 12 are too old for them.
+compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 case "${1:-run}" in
     run) wanted="$base" ;;
     test) wanted="$base $browser" ;;
-    *) echo "usage: tests/setup.sh run|test" >&2; exit 2 ;;
+    peers) wanted="$base $compilers" ;;
+    *) echo "usage: tests/setup.sh run|test|peers" >&2; exit 2 ;;
 esac
 
 missing=""
