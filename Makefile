@@ -21,7 +21,7 @@ e2e: setup-test ## the slow end-to-end tests, on real processes
 simulate: setup-test ## a minute of meetings under every fault; ARGS='--hours 4', ARGS='--seed N'
 	@$(PY) -m tests.simulation $(ARGS)
 
-peers: setup-peers ## one MLS group with OpenMLS, mls-rs and ts-mls, live; builds them first
+peers: setup-peers ## one MLS group with OpenMLS, mls-rs and ts-mls, live; builds them first; ARGS=--record
 	@$(PY) -m tests.peers $(ARGS)
 
 mutants: setup-test ## plant deliberate bugs, one at a time; each must be noticed

@@ -2,6 +2,7 @@
 
 make peers                         one group with every stack, live
 make peers ARGS='-k external'      some of it
+make peers ARGS=--record           and write down what went over the wire, into tests/mls/golden
 
 Exits with 1 where a program cannot be built: what could not be tried is not proven.
 """
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.peers.build import NAMES, PeerMissing, program
+from tests.peers.record import record_all
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +23,7 @@ def main(arguments: list[str]) -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="make peers ARGS=", description="meet other MLS stacks, live")
     parser.add_argument("--build", action="store_true", help="build only")
+    parser.add_argument("--record", action="store_true", help="write tests/mls/golden anew")
     options, others = parser.parse_known_args(arguments)
     lacking = 0
     for name in NAMES:
@@ -38,7 +41,10 @@ def main(arguments: list[str]) -> int:
     if options.build:
         return 0
     words = [sys.executable, "-m", "pytest", "-q", "-m", "peers", "tests/peers", *others]
-    return subprocess.run(words, cwd=ROOT, check=False).returncode
+    code = subprocess.run(words, cwd=ROOT, check=False).returncode
+    if code == 0 and options.record:
+        record_all()
+    return code
 
 
 if __name__ == "__main__":

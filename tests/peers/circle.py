@@ -55,9 +55,13 @@ class Circle:
         client.create(b"a group of many stacks")
         self.members[founder] = client
 
+    def identity(self, name: str) -> Identity:
+        """The identity of the client of that name."""
+        return self._identities.get(name, Basic(name.encode()))
+
     def client(self, name: str) -> Client:
         """A client that is in no group yet."""
-        identity = self._identities.get(name, Basic(name.encode()))
+        identity = self.identity(name)
         stack = name.partition(".")[0]
         client = self._programs.client(
             stack, self.suite, identity, encrypts_handshake=self._encrypts_handshake

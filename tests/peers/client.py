@@ -6,10 +6,6 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from conclaved.mls import CipherSuite
-
-SUPPORTED_BY_ALL = tuple(CipherSuite(number) for number in (1, 2, 3, 7))
-
 
 @dataclass(frozen=True, slots=True)
 class Basic:
