@@ -8,6 +8,7 @@ import { Client } from "./client.js";
 
 const SUITE = 2;
 const WARMING_COMMITS = 20;
+const RECEIVERS = 4;
 const APPLICATION_MESSAGES = 200;
 const MESSAGE = new Uint8Array(1024).fill(7);
 
@@ -15,7 +16,7 @@ function parse(words) {
   const options = { "--credential": "basic" };
   for (let index = 0; index < words.length; index += 2) options[words[index]] = words[index + 1];
   const n = Number(options["--n"]);
-  if (!Number.isInteger(n) || n < 3) throw new Error("--n must be at least 3");
+  if (!Number.isInteger(n) || n < 4) throw new Error("--n must be at least 4");
   return { n, credential: options["--credential"], folder: options["--certificates"] };
 }
 
@@ -39,13 +40,13 @@ function settings({ credential, folder }, index) {
   };
 }
 
-function chosenLeaves(n, receiver, wanted) {
+function warmingLeaves(n) {
   const chosen = [];
   let state = 1n;
-  while (chosen.length < Math.min(wanted, n - 2)) {
+  while (chosen.length < Math.min(WARMING_COMMITS, n - 3)) {
     state = (state * 1_103_515_245n + 12_345n) & 0x7fff_ffffn;
     const leaf = Number((state >> 8n) % BigInt(n));
-    if (leaf !== 0 && leaf !== receiver && !chosen.includes(leaf)) chosen.push(leaf);
+    if (![0, Math.floor(n / 2), n - 1].includes(leaf) && !chosen.includes(leaf)) chosen.push(leaf);
   }
   return chosen;
 }
@@ -66,7 +67,7 @@ function heapBytes() {
 export async function bench(version, words) {
   const options = parse(words);
   const { n, credential } = options;
-  const runs = n <= 100 ? 10 : 3;
+  const runs = n <= 100 ? 10 : 2;
 
   const line = (fields) =>
     console.log(JSON.stringify({ peer: "ts-mls", version, suite: SUITE, credential, n, ...fields }));
@@ -94,7 +95,7 @@ export async function bench(version, words) {
   times = [];
   await timed(times, () => receiver.join(welcome));
   const before = heapBytes();
-  const warmers = chosenLeaves(n, Math.floor(n / 2), WARMING_COMMITS).map((leaf) => clients[leaf]);
+  const warmers = warmingLeaves(n).map((leaf) => clients[leaf]);
   for (const warmer of warmers) await timed(times, () => warmer.join(welcome));
   print("join", times, welcome.length);
   if (warmers.length > 0) {
@@ -102,43 +103,43 @@ export async function bench(version, words) {
   }
 
   const log = [];
-  const commit = async (into, proposals) => {
-    const { message } = await timed(into.created, () => founder.commit(proposals));
+  const seen = new Map();
+  const catchUp = async (client) => {
+    for (let index = seen.get(client) ?? 0; index < log.length; index++) await client.process(log[index]);
+    seen.set(client, log.length);
+  };
+  const receivers = [receiver, ...warmers.slice(0, RECEIVERS)];
+  const measure = async (name, proposals) => {
+    const [created, processed] = [[], []];
+    let message;
+    for (let run = 0; run < runs; run++) {
+      if (run > 0) founder.discard();
+      ({ message } = await timed(created, () => founder.commit(proposals)));
+    }
     founder.merge();
-    await timed(into.processed, () => receiver.process(message));
-    into.bytes = message.length;
+    for (const client of receivers) {
+      await catchUp(client);
+      await timed(processed, () => client.process(message));
+      seen.set(client, log.length + 1);
+    }
     log.push(message);
-  };
-  const fresh = () => ({ created: [], processed: [], bytes: 0 });
-  const printBoth = (name, { created, processed, bytes }) => {
-    print(`${name}_create`, created, bytes);
-    print(`${name}_process`, processed, bytes);
-  };
-  const updates = async (name) => {
-    const into = fresh();
-    for (let run = 0; run < runs; run++) await commit(into, []);
-    printBoth(name, into);
+    print(`${name}_create`, created, message.length);
+    print(`${name}_process`, processed, message.length);
   };
 
-  await updates("flat_update");
-  for (const warmer of warmers) {
-    for (const message of log) await warmer.process(message);
+  await measure("flat_update", []);
+  for (const warmer of [...warmers.slice(RECEIVERS), ...warmers.slice(0, RECEIVERS)]) {
+    await catchUp(warmer);
     const { message } = await warmer.commit([]);
+    warmer.merge();
     await founder.process(message);
-    await receiver.process(message);
     log.push(message);
+    seen.set(warmer, log.length);
   }
-  await updates("warm_update");
-
-  const [removed, added] = [fresh(), fresh()];
-  for (let run = 0; run < runs; run++) {
-    const newcomer = await Client.create(settings(options, n - 1));
-    const keyPackage = await newcomer.keyPackage();
-    await commit(removed, [{ type: "remove", leaf: n - 1 }]);
-    await commit(added, [{ type: "add", keyPackage }]);
-  }
-  printBoth("warm_add", added);
-  printBoth("warm_remove", removed);
+  await measure("warm_update", []);
+  const newcomer = await Client.create(settings(options, n));
+  await measure("warm_add", [{ type: "add", keyPackage: await newcomer.keyPackage() }]);
+  await measure("warm_remove", [{ type: "remove", leaf: n - 1 }]);
 
   const [sealed, opened] = [[], []];
   let bytes = 0;

@@ -1,7 +1,9 @@
 //! A stack measures itself: bytes in, bytes out, as an application would call it.
 //!
-//! Leaf 0 founds the group and adds N-1 in one commit (*flat*); leaf N/2 and 20 others join. After the
-//! flat updates the others make an empty commit each (*warm*). Handshake messages are PublicMessages.
+//! Leaf 0 founds the group and adds N-1 in one commit (*flat*); 20 chosen leaves and leaf N/2 join. Once the
+//! flat update is measured the chosen ones make an empty commit each (*warm*). What is created is measured
+//! several times and discarded all but once, so that each operation meets the tree of its name; what is left
+//! is processed by leaf N/2 and some of the chosen. Handshake messages are PublicMessages.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use crate::{Client, Identity, Proposal, Result, Settings, Stack};
 
 const SUITE: u16 = 2;
 const WARMING_COMMITS: usize = 20;
+/// So many of the chosen leaves process what is measured, beside leaf N/2.
+const RECEIVERS: usize = 4;
 const APPLICATION_MESSAGES: usize = 200;
 const MESSAGE: [u8; 1024] = [7; 1024];
 
@@ -90,8 +94,8 @@ impl Arguments {
             other => return Err(format!("no such credential: {other}").into()),
         };
         match n {
-            Some(n) if n >= 3 => Ok(Self { n, credentials }),
-            _ => Err("--n must be at least 3".into()),
+            Some(n) if n >= 4 => Ok(Self { n, credentials }),
+            _ => Err("--n must be at least 4".into()),
         }
     }
 }
@@ -136,13 +140,14 @@ fn timed<T>(times: &mut Vec<Duration>, action: impl FnOnce() -> Result<T>) -> Re
     Ok(result)
 }
 
-/// The same pseudo-random choice on every run and for every peer: a linear congruential sequence.
-fn chosen_leaves(n: usize, receiver: usize, wanted: usize) -> Vec<usize> {
+/// Who makes the tree warm: at most 20 leaves, neither the founder nor the receiver nor the last, who is
+/// removed. The same on every run and for every stack: a linear congruential sequence.
+fn warming_leaves(n: usize) -> Vec<usize> {
     let (mut chosen, mut state) = (Vec::new(), 1_usize);
-    while chosen.len() < wanted.min(n.saturating_sub(2)) {
+    while chosen.len() < WARMING_COMMITS.min(n - 3) {
         state = (state * 1_103_515_245 + 12_345) & 0x7fff_ffff;
         let leaf = (state >> 8) % n;
-        if leaf != 0 && leaf != receiver && !chosen.contains(&leaf) {
+        if ![0, n / 2, n - 1].contains(&leaf) && !chosen.contains(&leaf) {
             chosen.push(leaf);
         }
     }
@@ -155,54 +160,50 @@ fn resident_bytes() -> Result<usize> {
     Ok(pages * 4096)
 }
 
-/// The two members that are measured, and every commit since the second joined.
-struct Pair<'a, S: Stack> {
+/// Somebody who takes in the commits of `Group::log`, and how many of them so far.
+struct Member {
+    client: Box<dyn Client>,
+    seen: usize,
+}
+
+/// The founder, who creates; those who process; and every commit since they joined.
+struct Group<'a, S: Stack> {
     report: &'a Report<S>,
     founder: Box<dyn Client>,
-    receiver: Box<dyn Client>,
+    receivers: Vec<Member>,
     log: Vec<Vec<u8>>,
 }
 
-/// Times of one operation on both sides, and the size of its last commit.
-#[derive(Default)]
-struct Times {
-    created: Vec<Duration>,
-    processed: Vec<Duration>,
-    bytes: usize,
-}
-
-impl<S: Stack> Pair<'_, S> {
-    fn commit(&mut self, times: &mut Times, proposals: Vec<Proposal>) -> Result<()> {
-        let commit = timed(&mut times.created, || self.founder.commit(proposals))?;
+impl<S: Stack> Group<'_, S> {
+    /// Measure a commit of these proposals on both sides. It stays in the group.
+    fn measure(&mut self, name: &str, runs: usize, proposals: impl Fn() -> Vec<Proposal>) -> Result<()> {
+        let (mut created, mut processed, mut message) = (Vec::new(), Vec::new(), Vec::new());
+        for run in 0..runs {
+            if run > 0 {
+                self.founder.discard()?;
+            }
+            let list = proposals();
+            message = timed(&mut created, || self.founder.commit(list))?.message;
+        }
         self.founder.merge()?;
-        timed(&mut times.processed, || self.receiver.process(&commit.message))?;
-        times.bytes = commit.message.len();
-        self.log.push(commit.message);
+        for receiver in &mut self.receivers {
+            catch_up(receiver, &self.log)?;
+            timed(&mut processed, || receiver.client.process(&message))?;
+            receiver.seen += 1;
+        }
+        self.report.print(&format!("{name}_create"), &mut created, message.len());
+        self.report.print(&format!("{name}_process"), &mut processed, message.len());
+        self.log.push(message);
         Ok(())
     }
 
-    fn updates(&mut self, runs: usize, name: &str) -> Result<()> {
-        let mut times = Times::default();
-        for _ in 0..runs {
-            self.commit(&mut times, Vec::new())?;
-        }
-        self.print(name, times);
-        Ok(())
-    }
-
-    fn print(&self, name: &str, mut times: Times) {
-        self.report.print(&format!("{name}_create"), &mut times.created, times.bytes);
-        self.report.print(&format!("{name}_process"), &mut times.processed, times.bytes);
-    }
-
-    /// Let another member, which has seen nothing since it joined, make an empty commit.
-    fn commit_by(&mut self, mut other: Box<dyn Client>) -> Result<()> {
-        for message in &self.log {
-            other.process(message)?;
-        }
-        let message = other.commit(Vec::new())?.message;
+    /// Let a member make an empty commit.
+    fn commit_by(&mut self, member: &mut Member) -> Result<()> {
+        catch_up(member, &self.log)?;
+        let message = member.client.commit(Vec::new())?.message;
+        member.client.merge()?;
+        member.seen += 1;
         self.founder.process(&message)?;
-        self.receiver.process(&message)?;
         self.log.push(message);
         Ok(())
     }
@@ -211,7 +212,7 @@ impl<S: Stack> Pair<'_, S> {
         let (mut sealed, mut opened, mut bytes) = (Vec::new(), Vec::new(), 0);
         for _ in 0..APPLICATION_MESSAGES {
             let message = timed(&mut sealed, || self.founder.protect(&MESSAGE))?;
-            timed(&mut opened, || self.receiver.process(&message))?;
+            timed(&mut opened, || self.receivers[0].client.process(&message))?;
             bytes = message.len();
         }
         self.report.print("app_encrypt_1k", &mut sealed, bytes);
@@ -220,11 +221,19 @@ impl<S: Stack> Pair<'_, S> {
     }
 }
 
+fn catch_up(member: &mut Member, log: &[Vec<u8>]) -> Result<()> {
+    for message in &log[member.seen..] {
+        member.client.process(message)?;
+        member.seen += 1;
+    }
+    Ok(())
+}
+
 /// Measure everything for one N and print a line for each operation.
 pub fn bench<S: Stack>(stack: &S, words: &[String]) -> Result<()> {
     let Arguments { n, credentials } = Arguments::parse(words)?;
     let report = Report::<S> { stack: std::marker::PhantomData, n, credential: credentials.name() };
-    let runs = if n <= 100 { 20 } else { 5 };
+    let runs = if n <= 1000 { 10 } else { 3 };
 
     let mut clients = Vec::with_capacity(n);
     let mut packages = Vec::with_capacity(n);
@@ -257,10 +266,10 @@ pub fn bench<S: Stack>(stack: &S, words: &[String]) -> Result<()> {
     timed(&mut times, || receiver.join(&welcome))?;
     let before = resident_bytes()?;
     let mut warmers = Vec::new();
-    for leaf in chosen_leaves(n, n / 2, WARMING_COMMITS) {
+    for leaf in warming_leaves(n) {
         let mut client = take(leaf)?;
         timed(&mut times, || client.join(&welcome))?;
-        warmers.push(client);
+        warmers.push(Member { client, seen: 0 });
     }
     report.print("join", &mut times, welcome.len());
     if !warmers.is_empty() {
@@ -268,22 +277,25 @@ pub fn bench<S: Stack>(stack: &S, words: &[String]) -> Result<()> {
         report.line(json!({ "operation": "memory", "bytes": bytes }));
     }
 
-    let mut pair = Pair { report: &report, founder, receiver, log: Vec::new() };
-    pair.updates(runs, "flat_update")?;
-    for warmer in warmers {
-        pair.commit_by(warmer)?;
+    let mut early = warmers.split_off(warmers.len().min(RECEIVERS));
+    let mut receivers = vec![Member { client: receiver, seen: 0 }];
+    receivers.append(&mut warmers);
+    let mut group = Group { report: &report, founder, receivers, log: Vec::new() };
+    group.measure("flat_update", runs, Vec::new)?;
+    for member in &mut early {
+        group.commit_by(member)?;
     }
-    pair.updates(runs, "warm_update")?;
+    drop(early);
+    for index in 1..group.receivers.len() {
+        let mut member = group.receivers.remove(index);
+        group.commit_by(&mut member)?;
+        group.receivers.insert(index, member);
+    }
+    group.measure("warm_update", runs, Vec::new)?;
 
-    // In turns, so that the tree keeps its size: the last member goes, and comes back to the same leaf. One
-    // and the same member, since every removal blanks a path that nobody fills again.
-    let (mut removed, mut added) = (Times::default(), Times::default());
-    for _ in 0..runs {
-        let package = stack.client(credentials.settings(n - 1)?)?.key_package()?;
-        pair.commit(&mut removed, vec![Proposal::Remove(u32::try_from(n - 1)?)])?;
-        pair.commit(&mut added, vec![Proposal::Add(package)])?;
-    }
-    pair.print("warm_add", added);
-    pair.print("warm_remove", removed);
-    pair.messages()
+    let newcomer = stack.client(credentials.settings(n)?)?.key_package()?;
+    group.measure("warm_add", runs, || vec![Proposal::Add(newcomer.clone())])?;
+    let last = u32::try_from(n - 1)?;
+    group.measure("warm_remove", runs, || vec![Proposal::Remove(last)])?;
+    group.messages()
 }
