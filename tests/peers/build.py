@@ -56,7 +56,7 @@ def program(name: str) -> Path:
 
     Raises PeerMissing, which says what to install.
     """
-    found = _place(name)
+    found = place(name)
     if found.exists():
         return found
     _check_tools(name)
@@ -78,7 +78,7 @@ def command(name: str) -> list[str]:
 
 def missing(name: str) -> PeerMissing | None:
     """Why a peer cannot be run or built here; None where nothing is known to stand against it."""
-    if _place(name).exists():
+    if place(name).exists():
         return None
     try:
         _check_tools(name)
@@ -97,7 +97,8 @@ def _sources(name: str) -> list[Path]:
     return sorted([*own, folder / "Cargo.toml", folder / "Cargo.lock"])
 
 
-def _place(name: str) -> Path:
+def place(name: str) -> Path:
+    """Where the program of a peer is once it has been built from these sources."""
     if name not in NAMES:
         raise PeerMissing(f"there is no peer {name}", hint="one of " + ", ".join(NAMES))
     digest = hashlib.sha256(f"{name} {platform.machine()}".encode())
@@ -145,32 +146,32 @@ def _only_one_builder() -> Iterator[None]:
         yield
 
 
-def _build_rust(name: str, place: Path) -> None:
+def _build_rust(name: str, wanted: Path) -> None:
     # One target folder for all: the stacks share most of what they are built from, and a change of our
     # own few lines does not build them anew.
     target = cache_folder() / "target"
     words = ["cargo", "build", "--release", "--locked", "--package", f"peer-{name}"]
     _run(name, words, HERE / "rust", {"CARGO_TARGET_DIR": str(target)})
-    _appear(target / "release" / f"peer-{name}", place)
+    _appear(target / "release" / f"peer-{name}", wanted)
 
 
-def _install_ts(place: Path) -> None:
-    staging = place.parent.with_name(place.parent.name + ".part")
+def _install_ts(wanted: Path) -> None:
+    staging = wanted.parent.with_name(wanted.parent.name + ".part")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     for path in _sources("ts-mls"):
         shutil.copy(path, staging)
     _run("ts-mls", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], staging, {})
-    shutil.rmtree(place.parent, ignore_errors=True)
-    staging.rename(place.parent)
+    shutil.rmtree(wanted.parent, ignore_errors=True)
+    staging.rename(wanted.parent)
 
 
-def _appear(built: Path, place: Path) -> None:
+def _appear(built: Path, wanted: Path) -> None:
     """Let a program appear in the cache whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_suffix(".part")
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    part = wanted.with_suffix(".part")
     shutil.copy(built, part)
-    part.rename(place)
+    part.rename(wanted)
 
 
 def _run(name: str, words: Sequence[str], folder: Path, environment: dict[str, str]) -> None:

@@ -61,7 +61,7 @@ class Program:
     def __init__(self, name: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         """Start it; builds it first if the cache has it not. Raises PeerMissing, PeerGone."""
         self.name = name
-        self._timeout_s = answer_timeout_s
+        self.answer_timeout_s = answer_timeout_s
         self._clients = 0
         self._unread = b""
         self._process = subprocess.Popen(
@@ -112,14 +112,14 @@ class Program:
         stdout = self._process.stdout
         if stdout is None:
             raise PeerGone(f"{self.name} has no output")
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + self.answer_timeout_s
         poll = select.poll()
         poll.register(stdout, select.POLLIN)
         while b"\n" not in self._unread:
             left_s = deadline - time.monotonic()
             if left_s <= 0 or not poll.poll(left_s * 1000):
                 self.stop()
-                raise PeerTimeout(f"{self.name} did not answer in {self._timeout_s:.0f} s")
+                raise PeerTimeout(f"{self.name} did not answer in {self.answer_timeout_s:.0f} s")
             more = os.read(stdout.fileno(), 1 << 16)
             if not more:
                 raise PeerGone(f"{self.name} has ended")

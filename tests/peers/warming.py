@@ -1,4 +1,4 @@
-"""Which leaves make a benchmark's tree warm: the same for every stack, or their costs could not be compared."""
+"""Which leaves make a benchmark's tree warm: the same for every stack, so that their costs compare."""
 
 WARMING_COMMITS = 20
 
