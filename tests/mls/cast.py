@@ -61,10 +61,17 @@ def received(bundle: KeyPackageBundle) -> KeyPackage:
 class Circle:
     """Members of one group in one process, each with its own view of it."""
 
-    def __init__(self, *names: str, suite: CipherSuite = SUITE, extensions: Iterable[Extension] = ()) -> None:
+    def __init__(
+        self,
+        *names: str,
+        suite: CipherSuite = SUITE,
+        extensions: Iterable[Extension] = (),
+        auth: AuthenticationService | None = None,
+    ) -> None:
+        self.auth = auth or AcceptAny()
         self.people = {name: Person(name, suite) for name in names}
         first = names[0]
-        self.groups: dict[str, Group] = {first: self.people[first].found(extensions)}
+        self.groups: dict[str, Group] = {first: self.people[first].found(extensions, self.auth)}
         if names[1:]:
             self.add(first, *names[1:])
 
@@ -87,14 +94,15 @@ class Circle:
                 bundle,
                 self.people[name].signer,
                 psks=options.get("psks", {}),
-                auth=AcceptAny(),
+                auth=self.auth,
             )
         return before
 
     def commit(self, by: str, *proposals: Proposal, **options: Any) -> list[Group]:
         """Commit by value; every other member that is still in takes it in."""
         pending = self.groups[by].commit(by_value=proposals, **options)
-        return self.deliver(by, pending, psks=options.get("psks", {}))
+        allow_reinit = options.get("allow_reinit", False)
+        return self.deliver(by, pending, psks=options.get("psks", {}), allow_reinit=allow_reinit)
 
     def deliver(
         self,
@@ -102,6 +110,7 @@ class Circle:
         pending: PendingCommit,
         proposals: Mapping[str, Sequence[AuthenticatedContent]] | None = None,
         psks: dict[bytes, bytes] | None = None,
+        allow_reinit: bool = False,
     ) -> list[Group]:
         """Carry a pending Commit to everybody. Whom it removes is out of the circle afterwards."""
         message, before = self.groups[by].protect(pending.content), list(self.groups.values())
@@ -110,7 +119,7 @@ class Circle:
                 self.groups[name] = pending.merge()
                 continue
             known = (proposals or {}).get(name, ())
-            staged = group.stage(group.unprotect(message), known, psks=psks or {})
+            staged = group.stage(group.unprotect(message), known, psks=psks or {}, allow_reinit=allow_reinit)
             if staged.removes_us:
                 del self.groups[name]
             else:
@@ -132,11 +141,30 @@ class Circle:
 
 
 def fingerprint(group: Group) -> tuple[object, ...]:
-    """Everything about a group's state that an operation could change."""
+    """Everything about a group's epoch that an operation could change; reading a message leaves it."""
     return (
         group.group_context.encode(),
         group.ratchet_tree,
         group.epoch_authenticator,
         group.resumption_psk,
         group.stage_of_life,
+        group.reinit,
+    )
+
+
+def all_bytes(group: Group) -> tuple[object, ...]:
+    """All of a group's state: what `fingerprint` says, and each secret and ratchet."""
+    secrets = group._secrets
+    ratchets = {
+        leaf: [(each.generation, [bytes(ahead) for ahead in each._ahead], dict(each._kept)) for each in pair]
+        for leaf, pair in secrets.secret_tree._ratchets.items()
+    }
+    return (
+        fingerprint(group),
+        {name: bytes(secret) for name, secret in secrets.keys._secrets.items()},
+        {node: bytes(secret) for node, secret in secrets.secret_tree._nodes.items()},
+        ratchets,
+        {node: key.public_key for node, key in secrets._private_keys.items()},
+        sorted(secrets._updates),
+        sorted(secrets._sent),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from conclaved.mls.crypto import Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState
-from conclaved.mls.errors import LocalError, OwnMessage, RemoteError, WrongEpoch
+from conclaved.mls.errors import LocalError, OwnMessage, RemoteError
 from conclaved.mls.extension import external_senders
 from conclaved.mls.framing import AuthenticatedContent, ContentType, SenderType
 from conclaved.mls.group_context import GroupContext
@@ -31,7 +31,10 @@ from conclaved.mls.update_path import UpdatePath
 from conclaved.mls.validation import (
     Judge,
     check_applied,
+    check_committer_may,
     check_external_commit,
+    check_group_goes_on,
+    check_is_for_group,
     check_merged_path,
     check_path,
     check_path_is_there,
@@ -111,17 +114,12 @@ def init_secret_of(state: GroupState, secrets: EpochSecrets, proposals: Iterable
 
 def _check_is_for_us(state: GroupState, commit: AuthenticatedContent, *, allow_external: bool) -> Commit:
     content, body = commit.content, commit.body
-    if content.group_id != state.context.group_id:
-        raise RemoteError("a Commit of another group", rule="RFC 9420 §12.4.2")
-    if content.epoch != state.context.epoch:
-        raise WrongEpoch(content.epoch, state.context.epoch)
+    check_is_for_group(state.context, content.group_id, content.epoch)
+    check_group_goes_on(state.reinit)
     if not isinstance(body, Commit):
         raise LocalError("the message carries no Commit")
-    if commit.sender_type is SenderType.NEW_MEMBER_COMMIT and allow_external:
-        return body
-    if commit.sender_type is not SenderType.MEMBER:
-        raise RemoteError("a Commit by an outsider is not wanted here", rule="RFC 9420 §12.4.3.2")
-    if commit.sender == state.own_leaf:
+    check_committer_may(commit.sender_type, allow_external=allow_external)
+    if commit.sender_type is SenderType.MEMBER and commit.sender == state.own_leaf:
         raise OwnMessage(content.epoch, commit.content_type)
     return body
 
@@ -155,8 +153,10 @@ def signature_key_of(state: GroupState, message: AuthenticatedContent) -> bytes:
                 raise RemoteError("a new member may only propose its Add", rule=rule)
             return message.body.key_package.leaf_node.signature_key
         case SenderType.NEW_MEMBER_COMMIT:
-            if not isinstance(message.body, Commit) or message.body.path is None:
-                raise RemoteError("a new member may only send a Commit with a path", rule=rule)
+            if not isinstance(message.body, Commit):
+                raise RemoteError("a new member may only send a Commit", rule=rule)
+            if message.body.path is None:
+                raise RemoteError("an external Commit without a path", rule="RFC 9420 §12.4.3.2")
             return message.body.path.leaf_node.signature_key
 
 

@@ -4,7 +4,7 @@ Conclave's meetings use none of this (nobody joins but by a member's Add); it is
 it. `unprotect` and `stage` refuse outsiders unless they are told otherwise.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conclaved.mls.codec import Reader, decode_whole, opaque
@@ -28,7 +28,14 @@ from conclaved.mls.key_schedule import epoch_secret, external_key_pair, joiner_s
 from conclaved.mls.leaf_node import Capabilities, LeafNode, LeafNodeSource
 from conclaved.mls.message_protection import sign_content
 from conclaved.mls.mls_message import MlsMessage
-from conclaved.mls.proposal import Commit, ExternalInit, PreSharedKey, Proposal, Remove
+from conclaved.mls.proposal import (
+    Commit,
+    ExternalInit,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    Remove,
+)
 from conclaved.mls.proposal_list import ResolvedProposal, apply_proposals
 from conclaved.mls.psk import PreSharedKeyID, look_up, psk_secret
 from conclaved.mls.ratchet_tree import check_in_tree
@@ -41,6 +48,8 @@ from conclaved.mls.tree_hash import tree_hash
 from conclaved.mls.treekem import encrypt_path, new_path
 from conclaved.mls.validation import (
     check_external_commit,
+    check_group_context_extensions,
+    check_group_is_new,
     check_joined_tree,
     check_merged_path,
     check_path,
@@ -99,6 +108,7 @@ def join_externally(
     ratchet_tree: bytes | None,
     auth: AuthenticationService,
     now: int | None,
+    other_groups: Container[bytes] = (),
 ) -> tuple[bytes, GroupState, EpochSecrets]:
     """Make an external Commit: the message to send, and the epoch that begins if it is accepted.
 
@@ -107,12 +117,14 @@ def join_externally(
     info, external_pub = _read_info(data)
     context = info.group_context
     crypto = crypto_for(suite_from_wire(context.cipher_suite))
+    check_group_is_new(context.group_id, other_groups)
     tree = tree_of(info, ratchet_tree)
     info.verify(crypto, check_in_tree(tree, info.signer, _RULE).signature_key)
     interim = interim_transcript_hash(crypto, context.confirmed_transcript_hash, info.confirmation_tag)
     state = GroupState(crypto, context, tree, interim, 0, auth)
     judge = state.judge(now)
     check_joined_tree(judge, tree, context.tree_hash, context.extensions)
+    check_group_context_extensions(judge, (), GroupContextExtensions(context.extensions))
 
     public = crypto.hpke_public_key(external_pub)
     kem_output, init_secret = crypto.hpke_context(b"").send_export(

@@ -12,14 +12,14 @@ What needs a secret that is no longer there raises GoneError. Whatever fails lea
 `commit` and `stage` are heavy and pure: they may run in another thread while messages flow.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from conclaved.mls.commit_creation import CommitOrder, create_commit
 from conclaved.mls.commit_processing import NextEpoch, process_commit, signature_key_of
 from conclaved.mls.credential import AuthenticationService, Credential
 from conclaved.mls.crypto import CipherSuite, Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState, Stage, UpdateKeys
-from conclaved.mls.errors import LocalError, OwnMessage, RemoteError, WrongEpoch
+from conclaved.mls.errors import LocalError, OwnMessage, RemoteError
 from conclaved.mls.extension import Extension
 from conclaved.mls.external_commit import Newcomer, join_externally, make_group_info
 from conclaved.mls.framing import (
@@ -39,7 +39,7 @@ from conclaved.mls.joining import Inspect, found_group, join_group
 from conclaved.mls.key_package import KeyPackageBundle
 from conclaved.mls.key_schedule import export
 from conclaved.mls.leaf_node import LeafChange, LeafNode, LeafNodeSource, Lifetime
-from conclaved.mls.lineage import Lineage, check_continues
+from conclaved.mls.lineage import Lineage
 from conclaved.mls.message_protection import (
     check_membership,
     open_private,
@@ -54,6 +54,7 @@ from conclaved.mls.proposal import PreSharedKey, Proposal, ReInit, Update
 from conclaved.mls.psk import PreSharedKeyID, ResumptionPskUsage
 from conclaved.mls.ratchet_tree import MAX_LEAVES, check_in_tree
 from conclaved.mls.staged_commit import Member, Pending, Staged, members_of
+from conclaved.mls.validation import check_continues, check_group_goes_on, check_is_for_group
 
 _PAD_TO = 64
 _NO_PSKS: Mapping[bytes, bytes] = {}
@@ -117,11 +118,13 @@ class Group:
         continues: "Group | None" = None,
         inspect: Inspect | None = None,
         max_leaves: int = MAX_LEAVES,
+        other_groups: Container[bytes] = (),
     ) -> "Group":
         """Join by a Welcome, an encoded MLSMessage (RFC 9420 §12.4.3.1); consumes the bundle on success.
 
-        `continues` is the old group where the new one is its reinitialisation or a subgroup of it. That
-        no other group has this group id, and who is in it, is for the caller to check. `inspect` may refuse
+        `continues` is the old group where the new one is its reinitialisation or a subgroup of it; who is
+        in it is for the caller to check. `other_groups` are the ids of the groups that this client is in:
+        the new one must be none of them (§12.4.3). `inspect` may refuse
         the group by an error of its own, before a signature of every leaf in it is verified; a tree of more
         than `max_leaves` is refused before it takes memory.
 
@@ -141,6 +144,7 @@ class Group:
                 lineage,
                 inspect=inspect,
                 max_leaves=max_leaves,
+                other_groups=other_groups,
             )
         )
 
@@ -160,11 +164,13 @@ class Group:
         ratchet_tree: bytes | None = None,
         auth: AuthenticationService,
         now: int | None = None,
+        other_groups: Container[bytes] = (),
     ) -> tuple[bytes, "Group"]:
         """Join by an external Commit (RFC 9420 §12.4.3.2): the message to send, and the group.
 
         The group is in the new epoch, which begins only if the message is accepted: `close` it if not.
-        `replaces` is the leaf of an old appearance of this client. Raises as `join` does.
+        `replaces` is the leaf of an old appearance of this client; with it, leave this group out of
+        `other_groups`. Raises as `join` does.
         """
         newcomer = Newcomer(
             signer,
@@ -176,7 +182,7 @@ class Group:
             credential_types,
             psks,
         )
-        message, state, secrets = join_externally(group_info, newcomer, ratchet_tree, auth, now)
+        message, state, secrets = join_externally(group_info, newcomer, ratchet_tree, auth, now, other_groups)
         return message, cls(state, secrets)
 
     # What can be read
@@ -388,10 +394,8 @@ class Group:
         raise RemoteError("neither PublicMessage nor PrivateMessage", rule="RFC 9420 §6")
 
     def _check_belongs(self, group_id: bytes, epoch: int) -> None:
-        if group_id != self.group_id:
-            raise RemoteError("a message of another group", rule="RFC 9420 §6")
-        if epoch != self.epoch:
-            raise WrongEpoch(epoch, self.epoch)
+        check_is_for_group(self._state.context, group_id, epoch)
+        check_group_goes_on(self._state.reinit)
 
     def _unprotect_private(self, message: PrivateMessage, encoded: bytes) -> AuthenticatedContent:
         crypto, secrets = self._state.crypto, self._secrets

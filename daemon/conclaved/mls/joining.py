@@ -1,6 +1,6 @@
 """Founding a group, and joining one by a Welcome (RFC 9420 §11, §12.4.3.1)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from conclaved.mls.credential import AuthenticationService, Credential
 from conclaved.mls.crypto import CipherSuite, Crypto, Signer, crypto_for, suite_from_wire
@@ -9,10 +9,10 @@ from conclaved.mls.errors import LocalError, MlsError, RemoteError
 from conclaved.mls.extension import Extension, ExtensionType, find_extension
 from conclaved.mls.group_context import GroupContext
 from conclaved.mls.group_info import GroupInfo
-from conclaved.mls.key_package import KeyPackage, KeyPackageBundle, new_leaf_node
+from conclaved.mls.key_package import KeyPackageBundle, new_leaf_node
 from conclaved.mls.key_schedule import epoch_secret, welcome_secret
 from conclaved.mls.leaf_node import Lifetime
-from conclaved.mls.lineage import Lineage, check_ties
+from conclaved.mls.lineage import Lineage
 from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import GroupContextExtensions
 from conclaved.mls.psk import look_up, psk_secret, resumption_psk_key
@@ -28,8 +28,13 @@ from conclaved.mls.validation import (
     Judge,
     check_capabilities,
     check_group_context_extensions,
+    check_group_info_suite,
+    check_group_is_new,
     check_joined_tree,
     check_lifetime,
+    check_own_leaf,
+    check_ties,
+    check_welcome_suite,
 )
 from conclaved.mls.welcome import Welcome
 
@@ -96,14 +101,6 @@ def tree_of(info: GroupInfo, ratchet_tree: bytes | None, *, max_leaves: int = MA
     return RatchetTree.decode(data, max_leaves=max_leaves)
 
 
-def _own_leaf(tree: RatchetTree, package: KeyPackage) -> int:
-    encoded = package.leaf_node.encode()
-    for index, leaf in tree.leaves():
-        if leaf.signature_key == package.leaf_node.signature_key and leaf.encode() == encoded:
-            return index
-    raise RemoteError("this client's leaf is not in the tree", rule=_RULE)
-
-
 def join_group(
     data: bytes,
     bundle: KeyPackageBundle,
@@ -116,6 +113,7 @@ def join_group(
     *,
     inspect: Inspect | None = None,
     max_leaves: int = MAX_LEAVES,
+    other_groups: Container[bytes] = (),
 ) -> tuple[GroupState, EpochSecrets]:
     """Join by an encoded MLSMessage with a Welcome. The bundle is consumed only on success.
 
@@ -124,8 +122,7 @@ def join_group(
     """
     welcome, package = _read_welcome(data), bundle.key_package
     suite = suite_from_wire(welcome.cipher_suite)
-    if package.cipher_suite != suite:
-        raise RemoteError("the Welcome is of another cipher suite", rule=_RULE)
+    check_welcome_suite(package, suite)
     if signer.public_key != package.leaf_node.signature_key:
         raise LocalError("the signer is not the one of the KeyPackage")
     crypto = crypto_for(suite)
@@ -135,16 +132,14 @@ def join_group(
     psk = psk_secret(crypto, look_up(opened.psks, psks))
     info = welcome.open_group_info(crypto, welcome_secret(crypto, opened.joiner_secret, psk))
     context = info.group_context
-    if context.cipher_suite != suite:
-        raise RemoteError("the GroupInfo is of another cipher suite", rule=_RULE)
+    check_group_info_suite(package, context)
+    check_group_is_new(context.group_id, other_groups)
     check_ties(opened.psks, lineage, context)
     tree = tree_of(info, ratchet_tree, max_leaves=max_leaves)
     info.verify(crypto, check_in_tree(tree, info.signer, _RULE).signature_key)
     if inspect is not None:
         inspect(context.extensions, tree, info.signer)
-    own = _own_leaf(tree, package)
-    if own == info.signer:
-        raise RemoteError("this client signed the GroupInfo itself", rule=_RULE)
+    own = check_own_leaf(tree, package, info.signer)
     judge = Judge(crypto, context.group_id, auth, now)
     check_lifetime(judge, package.leaf_node)
     check_joined_tree(judge, tree, context.tree_hash, context.extensions)

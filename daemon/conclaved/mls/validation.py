@@ -5,15 +5,19 @@ it prevents. All raise RemoteError with the section that they enforce. What a cr
 by the authentication service, whose refusal reaches the caller as it is.
 
 Order: leaves (§7.3), KeyPackages (§10.1), single proposals (§12.1), the list (§12.2), the tree that
-results (§7.3, §11.1, §13.4), the path (§12.4.2), a joiner's tree (§12.4.3.1).
+results (§7.3, §11.1, §13.4), the Commit and its path (§12.4.2), a joiner's group (§12.4.3).
+
+Rules about bytes are where bytes are read, those that need a secret where the secret is: the shape of a
+tree in `ratchet_tree`, parent hashes in `parent_hash`, a path's length, ciphertexts and keys in `treekem`,
+signatures, tags and padding in `message_protection`. docs/mls-rules.md lists all, by section.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from conclaved.mls.credential import AuthenticationService
 from conclaved.mls.crypto import Crypto
-from conclaved.mls.errors import RemoteError
+from conclaved.mls.errors import RemoteError, WrongEpoch
 from conclaved.mls.extension import (
     DEFAULT_EXTENSION_TYPES,
     Extension,
@@ -22,8 +26,10 @@ from conclaved.mls.extension import (
     required_capabilities,
 )
 from conclaved.mls.framing import SenderType
+from conclaved.mls.group_context import GroupContext
 from conclaved.mls.key_package import KeyPackage
 from conclaved.mls.leaf_node import PROTOCOL_VERSION, LeafNode, LeafNodeSource
+from conclaved.mls.lineage import Lineage, is_tie
 from conclaved.mls.parent_hash import check_parent_hashes
 from conclaved.mls.proposal import (
     Add,
@@ -38,7 +44,7 @@ from conclaved.mls.proposal import (
     Update,
 )
 from conclaved.mls.proposal_list import Applied, ResolvedProposal
-from conclaved.mls.psk import PskType, ResumptionPskUsage
+from conclaved.mls.psk import PreSharedKeyID, PskType, ResumptionPskUsage
 from conclaved.mls.ratchet_tree import ParentNode, RatchetTree, check_in_tree
 from conclaved.mls.tree_hash import tree_hash
 from conclaved.mls.update_path import UpdatePath
@@ -71,14 +77,19 @@ def check_leaf_source(leaf: LeafNode, source: LeafNodeSource) -> None:
         raise RemoteError(f"the leaf's source is not {source.name.lower()}", rule="RFC 9420 §7.3")
 
 
+def check_lifetime_is_bounded(judge: Judge, leaf: LeafNode) -> None:
+    """Prevents a leaf that never ends: a key that was lost long ago would still let somebody in."""
+    if judge.now is not None and leaf.lifetime is not None and not leaf.lifetime.is_acceptable:
+        raise RemoteError("the leaf's lifetime is too long", rule="RFC 9420 §7.2")
+
+
 def check_lifetime(judge: Judge, leaf: LeafNode) -> None:
     """Prevents adding a client by a KeyPackage that has expired, is not valid yet, or never ends."""
     if judge.now is None or leaf.lifetime is None:
         return
     if not leaf.lifetime.includes(judge.now):
         raise RemoteError("the leaf's lifetime does not include the present", rule="RFC 9420 §7.3")
-    if not leaf.lifetime.is_acceptable:
-        raise RemoteError("the leaf's lifetime is too long", rule="RFC 9420 §7.2")
+    check_lifetime_is_bounded(judge, leaf)
 
 
 def check_leaf_extensions_are_listed(leaf: LeafNode) -> None:
@@ -374,7 +385,30 @@ def check_applied(applied: Applied) -> None:
     check_capabilities(applied.tree, applied.extensions)
 
 
-# --- The path (§12.4.2) --------------------------------------------------------------------------
+# --- The Commit and its path (§12.4.2) -----------------------------------------------------------
+
+
+def check_group_goes_on(reinit: ReInit | None) -> None:
+    """Prevents a group that a ReInit has ended from being taken up again, or anything being said in it."""
+    if reinit is not None:
+        raise RemoteError(
+            "the group has been reinitialised: it has no more messages", rule="RFC 9420 §12.4.2"
+        )
+
+
+def check_is_for_group(context: GroupContext, group_id: bytes, epoch: int) -> None:
+    """Prevents a message from counting in another group or epoch than it was sent in."""
+    if group_id != context.group_id:
+        raise RemoteError("a message of another group", rule="RFC 9420 §12.4.2")
+    if epoch != context.epoch:
+        raise WrongEpoch(epoch, context.epoch)
+
+
+def check_committer_may(sender: SenderType, *, allow_external: bool) -> None:
+    """Prevents a Commit by somebody who is no member, unless external Commits are wanted."""
+    if sender is SenderType.MEMBER or (allow_external and sender is SenderType.NEW_MEMBER_COMMIT):
+        return
+    raise RemoteError("a Commit by an outsider is not wanted here", rule="RFC 9420 §12.4.3.2")
 
 
 def is_path_required(proposals: Sequence[ResolvedProposal]) -> bool:
@@ -414,7 +448,63 @@ def check_merged_path(merged: RatchetTree, path: UpdatePath, extensions: Sequenc
     check_capabilities(merged, extensions)
 
 
-# --- A joiner's tree (§12.4.3.1) -----------------------------------------------------------------
+# --- A joiner's group (§12.4.3) ------------------------------------------------------------------
+
+
+def check_group_is_new(group_id: bytes, other_groups: Container[bytes]) -> None:
+    """Prevents two groups of one name at one client, whose messages could not be told apart."""
+    if group_id in other_groups:
+        raise RemoteError("this client already is in a group of that id", rule="RFC 9420 §12.4.3")
+
+
+def check_welcome_suite(package: KeyPackage, cipher_suite: int) -> None:
+    """Prevents a Welcome from using a KeyPackage's keys with other algorithms than they are for."""
+    if package.cipher_suite != cipher_suite:
+        raise RemoteError("the Welcome is of another cipher suite", rule="RFC 9420 §12.4.3.1")
+
+
+def check_group_info_suite(package: KeyPackage, context: GroupContext) -> None:
+    """Prevents a group of another suite than its Welcome is sealed with."""
+    if context.cipher_suite != package.cipher_suite:
+        raise RemoteError("the GroupInfo is of another cipher suite", rule="RFC 9420 §12.4.3.1")
+
+
+def check_own_leaf(tree: RatchetTree, package: KeyPackage, signer: int) -> int:
+    """Prevents a joiner from being in a group that its own leaf is not in; gives the leaf's index."""
+    rule, encoded = "RFC 9420 §12.4.3.1", package.leaf_node.encode()
+    for index, leaf in tree.leaves():
+        if leaf.signature_key == package.leaf_node.signature_key and leaf.encode() == encoded:
+            if index == signer:
+                raise RemoteError("this client signed the GroupInfo itself", rule=rule)
+            return index
+    raise RemoteError("this client's leaf is not in the tree", rule=rule)
+
+
+def check_continues(lineage: Lineage, context: GroupContext) -> None:
+    """§11.2, §11.3: prevents a new group from being another one than its old group asks for."""
+    if lineage.reinit is None:
+        if context.cipher_suite != lineage.suite:
+            raise RemoteError("a subgroup with another cipher suite", rule="RFC 9420 §11.3")
+        return
+    asked = lineage.reinit
+    given = (context.group_id, PROTOCOL_VERSION, context.cipher_suite, context.extensions)
+    if given != (asked.group_id, asked.version, asked.cipher_suite, asked.extensions):
+        raise RemoteError("the group is not what the ReInit asks for", rule="RFC 9420 §11.2")
+
+
+def check_ties(psks: Sequence[PreSharedKeyID], lineage: Lineage | None, context: GroupContext) -> None:
+    """Prevents a Welcome from claiming a descent that is not there, or hiding one."""
+    rule, ties = "RFC 9420 §12.4.3.1", [psk for psk in psks if is_tie(psk)]
+    if not ties and lineage is None:
+        return
+    if len(ties) != 1 or lineage is None:
+        raise RemoteError("the Welcome and this client do not agree on an old group", rule=rule)
+    tie = ties[0]
+    if (tie.usage, tie.group_id, tie.epoch) != (lineage.usage, lineage.group_id, lineage.epoch):
+        raise RemoteError("the Welcome continues another group or epoch", rule=rule)
+    if context.epoch != 1:
+        raise RemoteError("a group that continues another one is joined in epoch 1", rule=rule)
+    check_continues(lineage, context)
 
 
 def check_unmerged_leaves(tree: RatchetTree) -> None:
@@ -447,5 +537,7 @@ def check_joined_tree(
         raise RemoteError("a signature key occurs twice", rule="RFC 9420 §7.3")
     check_capabilities(tree, extensions)
     for index, leaf in tree.leaves():
+        # A leaf may have expired since it came in, so that only the length is judged.
+        check_lifetime_is_bounded(judge, leaf)
         check_leaf(judge, leaf, index)
         check_new_credential(judge, leaf)
