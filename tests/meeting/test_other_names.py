@@ -3,7 +3,7 @@
 from conclaved.meeting import Level, OwnIdentity
 from conclaved.mls import LeafChange, Remove, X509Credential
 from tests.meeting.insider import LEAVE, Insider
-from tests.meeting.simulated_service import PUBLIC_CA, WALL, Meeting, Room, identity
+from tests.meeting.simulated_service import PUBLIC_CA, WALL, Meeting, Room, agree, identity
 
 A = identity("a.example.com")
 CHAIR = "chairwoman.example.net"
@@ -57,3 +57,26 @@ def test_what_is_held_against_a_name_outlives_a_rejoin() -> None:
     meeting.service.run(3)
     assert CHAIR in host.names()
     assert host.view.minds
+
+
+def test_one_that_a_host_has_let_in_anew_comes_back_under_the_name_that_the_host_saw() -> None:
+    others = [f"{letter}.example.com" for letter in "abc"]
+    meeting = Meeting.invite(tuple(others))
+    host, *rooms = [meeting.room(who) for who in (meeting.host, *map(identity, others))]
+    meeting.service.run(3)
+    guest = identity("guest.example.net")
+    room = meeting.room(guest)
+    meeting.service.run(3)
+    host.admit("guest.example.net")
+    meeting.service.run(3)
+    kept = room.session.admission
+    meeting.service.crash(room)
+    back = meeting.room(renamed(guest), admission=kept)
+    meeting.service.run(30)
+    assert not back.is_in()
+    assert [waiting.name for waiting in host.view.lobby] == [CHAIR]
+    host.admit(CHAIR)
+    meeting.service.run(4)
+    agree(host, *rooms, back)
+    assert "guest.example.net came back as chairwoman.example.net, let in by a host" in rooms[0].view.news
+    assert back.session.admission != kept

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.roster import Assess, Participant, roster
 from conclaved.meeting.rules import CommittedProposal, RemoveReason, line_of
+from conclaved.meeting.tree_rules import name_on
 from conclaved.mls import GroupContextExtensions, LeafNode, Remove
 
 ENDED = "{} ended the meeting for all"
@@ -29,10 +30,14 @@ class Departure:
     """The name of the one who proposed it."""
     is_back: bool
     """The same commit let it in again."""
+    back_as: str = ""
+    """The name under which, where that is another one."""
 
     @property
     def words(self) -> str:
         """For people."""
+        if self.back_as:
+            return f"{self.participant.name} came back as {self.back_as}, let in by a host"
         if self.is_back:
             return f"{self.participant.name} came back"
         # Anybody may say so of anybody: people should know who did.
@@ -52,7 +57,7 @@ def departures(
     `before` are the leaves before it, by index; `added` those that it let in.
     """
     gone = []
-    back = frozenset[bytes]().union(*map(line_of, added))
+    back = {key: leaf for leaf in added for key in line_of(leaf)}
 
     def seen(index: int, leaf: LeafNode) -> Participant:
         return roster([(index, leaf)], context, assess, own_leaf=-1)[0]
@@ -61,13 +66,16 @@ def departures(
         if isinstance(item.proposal, Remove):
             index, leaf = item.proposal.removed, before[item.proposal.removed]
             by = None if item.sender is None else before.get(item.sender)
+            anew = next((back[key] for key in line_of(leaf) if key in back), None)
+            is_renamed = anew is not None and name_on(anew) != name_on(leaf)
             gone.append(
                 Departure(
                     participant=seen(index, leaf),
                     reason=RemoveReason(item.authenticated_data[0]),
                     line=line_of(leaf),
                     by="somebody" if by is None else seen(index, by).name,
-                    is_back=not back.isdisjoint(line_of(leaf)),
+                    is_back=anew is not None,
+                    back_as=seen(index, anew).name if anew is not None and is_renamed else "",
                 )
             )
     return tuple(gone)

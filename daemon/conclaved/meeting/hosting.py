@@ -59,7 +59,8 @@ class Hosting:
         self._denials_of_one: Buckets[bytes] = Buckets(1 / DENIAL_EVERY_S, 1)
         self._repeats = Bucket(limits.repeats_per_s)
         self._repeats_of_one: Buckets[tuple[bytes, bytes]] = Buckets(1 / ANSWER_EVERY_S, 1)
-        self._admissions: dict[tuple[bytes, Role], Admission] = {}
+        self._admissions: dict[tuple[bytes, Role, str], Admission] = {}
+        """By key, role, and the name that was let in: another name is another decision."""
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
         self.removing = Removing(own, member, voice.propose)
@@ -174,7 +175,7 @@ class Hosting:
     def _grant(self, request: lobby.Request, role: Role, verdict: Verdict) -> None:
         if role is Role.HOST and not self._own.may_appoint(request.signature_key):
             role = Role.MEMBER  # A host in name only. One nearer to the invitation can still appoint it.
-        known = (request.signature_key, role)
+        known = (request.signature_key, role, verdict.name)
         self.removing.let_in(request.signature_key, verdict)
 
         def signed(admission: Admission, _now: float) -> None:

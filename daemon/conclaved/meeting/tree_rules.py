@@ -226,10 +226,16 @@ def who_comes_back_has_its_name(members: Mapping[bytes, LeafNode], leaf: LeafNod
     """Prevents: one whom a host let in under one name sitting there, after a rejoin, under another.
 
     A certificate that changes in its place is compared with the one before it, and shown. A leaf that is
-    taken out and put in anew would be compared with nothing. `members` are those who are in, by key.
+    taken out and put in anew would be compared with nothing. So under another name it needs another word of
+    a host, which has seen that name. `members` are those who are in, by key.
     """
     place = members.get(leaf.signature_key)
-    return None if place is None or name_on(place) == name_on(leaf) else "one comes back under another name"
+    if place is None or name_on(place) == name_on(leaf):
+        return None
+    word = origin(admission_of(leaf))
+    if word.issuer_type is IssuerType.HOST and word != origin(admission_of(place)):
+        return None
+    return "one comes back under another name"
 
 
 NewcomerRule = Callable[[MeetingContext, LeafNode, Members], str | None]
