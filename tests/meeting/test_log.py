@@ -264,10 +264,25 @@ def test_two_logs_that_are_one_again_differ_in_what_came_before() -> None:
     assert not log.is_in_doubt
 
 
+def looks(log: Log, at: float) -> int:
+    """How far back a deep doubt looks then; the newest entry, the service still has."""
+    log.doubt(at, is_deep=True)
+    far = log.next_sequence - log.ask_from
+    newest = log.next_sequence - 1
+    assert not log.is_another(newest, str(newest).encode())
+    return far
+
+
+def test_each_deep_doubt_goes_back_twice_as_far_and_waits_twice_as_long() -> None:
+    log = log_of(*(str(i).encode() for i in range(MAX_KNOWN + 500)))
+    at = [0.0, 4.9, 5.0, 14.9, 15.0, 34.9, 35.0, 75.0, 155.0, 315.0, 475.0]
+    assert [looks(log, each) for each in at] == [32, 1, 64, 1, 128, 1, 256, 512, 1024, 1024, 1024]
+    assert looks(log, 800.0) == 32
+
+
 def test_a_deep_doubt_goes_back_no_further_than_what_is_known() -> None:
-    log = log_of(*(bytes([i]) for i in range(100)))
-    log.doubt(0.0, is_deep=True)
-    assert log.ask_from == 100 - MAX_KNOWN
+    log = log_of(*(str(i).encode() for i in range(20)))
+    assert looks(log, 0.0) == 20
 
 
 def test_an_entry_that_has_come_is_no_news_unless_the_log_is_in_doubt_or_it_is_to_be_learned() -> None:
@@ -280,3 +295,23 @@ def test_an_entry_that_has_come_is_no_news_unless_the_log_is_in_doubt_or_it_is_t
     late = Log()
     late.skip_to(5)
     assert not late.is_no_news(4)
+
+
+def test_one_that_came_in_behind_the_end_of_the_log_finds_out() -> None:
+    # The Welcome's log was another one than that which the service goes on with, and longer.
+    log = Log()
+    log.skip_to(7)
+    log.doubt(0.0)
+    assert log.ask_from == 6
+    assert not log.is_gone(GONE_S - 0.1)
+    assert log.is_gone(GONE_S)
+
+
+def test_the_entry_that_it_had_not_seen_ends_the_doubt() -> None:
+    log = Log()
+    log.skip_to(7)
+    log.doubt(0.0)
+    assert not log.is_another(6, b"6")
+    assert not log.is_in_doubt
+    log.doubt(1.0)
+    assert log.is_another(6, b"x")

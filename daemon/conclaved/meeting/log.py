@@ -11,7 +11,13 @@ import hashlib
 from conclaved.meeting.limits import DEFAULT_LIMITS, Bucket, Limits
 
 MAX_WAITING_ENTRIES = 4096
-MAX_KNOWN = 32
+MAX_KNOWN = 1024
+FIRST_LOOK = 32
+"""How many entries a deep doubt looks back at first. Each further one goes back twice as far, and waits twice
+as long: what makes a member doubt can be a stranger's doing, and a replay is work for the service."""
+LOOK_AGAIN_S = 5.0
+STARTS_ANEW_S = 60.0
+"""So long after a deep doubt was last due, the next one begins with the first look."""
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 ASK_AGAIN_S = 1.0
 ASK_FOR_MORE_S = 5.0
@@ -50,6 +56,9 @@ class Log:
         self._from = 0
         """The first entry that is in doubt too."""
         self._doubted_at = 0.0
+        self._look = FIRST_LOOK
+        self._deep_at = 0.0
+        """When the next deep doubt is due."""
 
     def __repr__(self) -> str:
         return f"Log(next={self.next_sequence}, {len(self._waiting)} waiting)"
@@ -102,11 +111,20 @@ class Log:
         """The log may be another one than ours, or shorter, until the newest entry is seen again.
 
         Of two logs that were one for a while, and are again, the newest entry is the same: a deep doubt
-        looks at those before it too.
+        looks at those before it too. Who came in by a Welcome may never have seen the newest: that there is
+        one is in question then.
         """
-        if self._in_question is None and self._has_newest:
-            self._in_question, self._doubted_at = self.next_sequence - 1, now
-            self._from = min(self._known) if is_deep else self._in_question
+        if self._in_question is not None or not self.next_sequence:
+            return
+        self._from = self._in_question = self.next_sequence - 1
+        self._doubted_at = now
+        if is_deep and now >= self._deep_at:
+            if now - self._deep_at > STARTS_ANEW_S:
+                self._look = FIRST_LOOK
+            oldest = min(self._known, default=self._in_question)
+            self._from = max(oldest, self.next_sequence - self._look)
+            self._deep_at = now + LOOK_AGAIN_S * self._look / FIRST_LOOK
+            self._look = min(2 * self._look, MAX_KNOWN)
 
     @property
     def is_in_doubt(self) -> bool:
