@@ -1,5 +1,7 @@
 """A room whose own certificate, and perhaps key, changes while it is in a meeting, or on its way in."""
 
+from typing import Any
+
 import pytest
 
 from conclaved.identity import Assurance, SoftwareSigner
@@ -446,8 +448,11 @@ def test_a_host_whose_old_key_is_not_in_any_more_comes_back_by_another_host() ->
     assert back.view.is_host
 
 
-def test_one_whose_certificate_ended_while_it_was_outside_asks_with_its_new_key() -> None:
-    meeting = Meeting.invite(INVITED, level=Level.LOCKED)
+@pytest.mark.parametrize("terms", [{"level": Level.LOCKED}, {"is_open": True}], ids=["locked", "open"])
+def test_one_whose_certificate_ended_while_it_was_outside_comes_with_its_new_key(
+    terms: dict[str, Any],
+) -> None:
+    meeting = Meeting.invite(INVITED, **terms)
     service = meeting.service
     signer = SoftwareSigner.generate()
     chain = PUBLIC_CA.issue(signer.certificate_public_key, dns=[A], not_before=WALL - 60, not_after=WALL + 30)
@@ -466,3 +471,20 @@ def test_one_whose_certificate_ended_while_it_was_outside_asks_with_its_new_key(
     service.run(60)
     agree(host, a, b)
     assert is_shown(new, host, a, b)
+
+
+def test_an_offer_that_was_withdrawn_before_it_was_signed_is_not_made() -> None:
+    meeting = Meeting.invite(INVITED)
+    host, room = meeting.room(meeting.host), meeting.room(identity(A), connect=False)
+    meeting.service.run(1)
+    room.holds_jobs = True
+    room.session._own.take_admission(meeting.admission(room.session._own.identity))
+    meeting.service.connect(room)
+    meeting.service.settle()
+    assert room.view.state is State.OFFERING
+    assert room.jobs
+    room.session._joining.close()
+    room.session._own.admission = None
+    room.work()
+    meeting.service.run(40)
+    assert host.names() == {"host.example.com"}

@@ -196,3 +196,6 @@ class Entering:
         self._own.admission = admission
         if self._course.state in (State.CONNECTING, State.ASKING):
             self.found_or_offer()
+        elif self._course.state is State.OFFERING:
+            # It was on its way in with another key, whose offer is withdrawn.
+            self.offer()

@@ -60,6 +60,8 @@ class Joining:
         self._broke = broke
         self.request_id = out.random(lobby.REQUEST_ID_BYTES)
         self._bundle: KeyPackageBundle | None = None
+        self._wish: object | None = None
+        """The offer that is to be made: one under way may not be wanted any more when its key is there."""
         self._is_resting = False
         """The offer was answered by a group that this device does not want to be in; it is not repeated."""
         self._message: bytes | None = None
@@ -113,9 +115,13 @@ class Joining:
 
     def offer(self) -> None:
         """Offer a fresh KeyPackage."""
-        signer = self._own.identity.signer
+        signer, wish = self._own.identity.signer, object()
+        self._wish = wish
 
         def made(bundle: KeyPackageBundle, now: float) -> None:
+            if self._wish is not wish:
+                bundle.close()
+                return
             times_said = 0 if self._bundle is None else self._times_said
             since = None if self._bundle is None else self._unanswered_since
             self.close()
@@ -285,6 +291,7 @@ class Joining:
 
     def close(self) -> None:
         """Stop repeating, and erase the private keys."""
+        self._wish = None
         if self._bundle is not None:
             self._bundle.close()
         self._bundle = self._signer = self._message = self._request = None
