@@ -44,6 +44,36 @@ def test_a_named_host_a_recorder_and_a_member_come_in_by_themselves() -> None:
     assert rooms[0].view.is_host
 
 
+def test_the_invitations_signer_is_a_host_under_another_key_too() -> None:
+    meeting = Meeting.invite(("a.example.com",), hosts=(CHAIR,))
+    first, chair, a = (
+        meeting.room(who) for who in (meeting.host, identity(CHAIR), identity("a.example.com"))
+    )
+    meeting.service.run(4)
+    agree(first, chair, a)
+    first.leave()
+    meeting.service.run(4)
+    again = meeting.room(identity("host.example.com"))
+    meeting.service.run(4)
+    agree(chair, a, again)
+    assert again.view.is_host
+
+
+def test_a_name_that_only_the_provider_vouches_for_is_not_the_signers() -> None:
+    meeting = Meeting.invite((), hosts=(CHAIR,))
+    chair = meeting.room(identity(CHAIR))
+    host = meeting.room(meeting.host)
+    meeting.service.run(4)
+    other = meeting.room(identity("host.example.com", PROVIDER_CA))
+    meeting.service.run(4)
+    assert not other.is_in()
+    assert [waiting.name for waiting in chair.view.lobby] == ["host.example.com"]
+    host.admit("host.example.com")
+    meeting.service.run(4)
+    assert other.is_in()
+    assert not other.view.is_host
+
+
 def test_a_recorder_that_only_the_provider_vouches_for_waits_and_comes_in_as_one() -> None:
     meeting = Meeting.invite((), service_ends=(RECORDER,))
     host = meeting.room(meeting.host)

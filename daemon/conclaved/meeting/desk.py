@@ -101,10 +101,17 @@ class Desk:
         return is_new
 
     @staticmethod
-    def role_without_asking(invitation: Invitation, verdict: Verdict, *, is_kicked: bool) -> Role | None:
-        """The role in which the device itself lets somebody in, or None: a person decides."""
+    def role_without_asking(
+        invitation: Invitation, verdict: Verdict, *, is_kicked: bool, signer_name: str = ""
+    ) -> Role | None:
+        """The role in which the device itself lets somebody in, or None: a person decides.
+
+        The invitation's signer is a host under another key too: `signer_name` is what its certificate said.
+        """
         if is_kicked or verdict.assurance is not Assurance.VERIFIED:
             return None
+        if signer_name and verdict.name == signer_name:
+            return Role.HOST
         return role_of(invitation, verdict.name)
 
     def find(self, name_or_id: str) -> Waiting:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from conclaved.identity import Verdict
+from conclaved.identity import Verdict, claimed_name
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.appointing import Appointing
@@ -98,13 +98,18 @@ class Hosting:
                 self._denials_of_one.take(request.signature_key, now)
                 self._deny(request, is_removed=True)
             return
-        role = self._desk.role_without_asking(
-            self._own.invitation.content, verdict, is_kicked=not self.removing.knows_all()
-        )
+        role = self._role_of(verdict, is_kicked=not self.removing.knows_all())
         if role is not None:
             self._grant(request, role, verdict)
         elif self._desk.arrive(request, verdict, now):
             self._out.changed()
+
+    def _role_of(self, verdict: Verdict, *, is_kicked: bool) -> Role | None:
+        invitation = self._own.invitation
+        signer_name = claimed_name(invitation.chain[0]).lower()
+        return self._desk.role_without_asking(
+            invitation.content, verdict, is_kicked=is_kicked, signer_name=signer_name
+        )
 
     def admit(self, name_or_id: str) -> Waiting:
         """Let in one who waits: as what the invitation names it, or as a guest.
@@ -120,7 +125,7 @@ class Hosting:
                 f"{waiting.name} cannot be admitted: {obstacle}", hint="deny it, or trust its CA"
             )
         content = self._own.invitation.content
-        role = self._desk.role_without_asking(content, waiting.verdict, is_kicked=False)
+        role = self._role_of(waiting.verdict, is_kicked=False)
         # Who is named as a service end can be in as nothing else.
         is_service_end = role_of(content, waiting.name) is Role.SERVICE_END
         self._grant(request, role or (Role.SERVICE_END if is_service_end else Role.GUEST), waiting.verdict)
