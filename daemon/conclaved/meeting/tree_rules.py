@@ -161,6 +161,10 @@ class Members:
         hosts = (a for a in by_admission if may(a.role, Capability.ADD_PARTICIPANT))
         return cls(by_admission, frozenset[bytes]().union(*map(line, hosts)))
 
+    def has_any_of(self, keys: frozenset[bytes]) -> bool:
+        """Whether one who is in has, or has had, one of these keys."""
+        return any(not keys.isdisjoint(line(admission)) for admission in self.by_admission)
+
     def predecessor(self, admission: Admission) -> LeafNode | None:
         """The leaf of this very admission, or of the one that it succeeds; None if that is not in."""
         steps = (self.by_admission.get(step) for step in lineage(admission))
@@ -207,13 +211,13 @@ def successors_take_a_place(context: MeetingContext, leaf: LeafNode, members: Me
     """Prevents: a member admitting others by naming them its successors, when it has left, or as guests.
 
     Who comes in by a succession takes the place of the one that it succeeds, which is in, and bears its
-    name. Everybody else asks in the lobby; but for the invitation's signer, which nobody could let in again
-    as the host that it is, and whose word could make the new key a host as well.
+    name. Everybody else asks in the lobby; but for hosts, whose word could make the new key a host as well:
+    a meeting may have none but those who wait outside.
     """
     if not is_successor(leaf):
         return None
     place = members.predecessor(admission_of(leaf))
-    if place is None and context.invitation.signer_key in line_of(leaf):
+    if place is None and is_host(leaf) and not members.has_any_of(line_of(leaf)):
         return None
     if place is None:
         return "a successor of one who is not in"
