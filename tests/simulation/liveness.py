@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from conclaved.meeting.admission import IssuerType
 from tests.simulation.device import Device
 from tests.simulation.truth import EpochTruth
 
@@ -24,6 +25,10 @@ def what_is_wrong(world: "World") -> str:
         world.acts["stands outside"] += 1
         return ""
     for device in wanted:
+        if not device.is_in and _waits_for_a_host(world, device):
+            world.acts["waits for a host"] += 1
+            wanted = [each for each in wanted if each is not device]
+    for device in wanted:
         if not device.is_in or device.stay is None:
             state = "has ended" if device.ended else device.view.state.value if device.view else "is off"
             return f"{device.label} is not in: {state}"
@@ -34,6 +39,8 @@ def what_is_wrong(world: "World") -> str:
     transcripts = {device.stay.transcript for device in wanted if device.stay is not None}
     if len(transcripts) > 1:
         return f"{len(transcripts)} histories among {', '.join(device.label for device in wanted)}"
+    if not transcripts:
+        return ""
     epoch = world.truth.epochs[transcripts.pop()]
     return _who_should_not_be_in(world, epoch) or _who_shows_an_old_key(wanted, epoch)
 
@@ -42,11 +49,22 @@ def _stays_outside(device: Device) -> bool:
     return device.view is not None and "thrown out" in device.view.waits_for
 
 
+def _waits_for_a_host(world: "World", device: Device) -> bool:
+    """Whether only a person at a host could let it in, and there is none in the meeting.
+
+    It has changed its key while it was outside, and is no host itself.
+    """
+    admission = None if device.session is None else device.session.admission
+    is_new_key = admission is not None and admission.issuer_type is IssuerType.SUCCESSION
+    return is_new_key and not world.director.acts.hosts()
+
+
 def _who_should_not_be_in(world: "World", epoch: EpochTruth) -> str:
     for leaf, key in epoch.keys.items():
         who = world.device_of(key)
         if who is None:
-            return "a stranger is in"
+            # Let in by a malicious host, or another invariant is broken. No device stands behind it.
+            continue
         # One that left and whose goodbye was lost stays on the roster, unheard, unless it is to be heard.
         if not who.is_in and leaf in epoch.expected:
             return f"{who.label} has not been cleared away"

@@ -65,6 +65,8 @@ class Awaiting:
         self._taken_away = {line: gone for line, gone in self._taken_away.items() if line.isdisjoint(present)}
         if self._is_locked and has_lost_host and not member.hosts():
             self._awaits_host = "all hosts of the locked meeting have vanished"
+        elif member.is_last_host():
+            self._awaits_host = ""
 
     def heard(self, leaf: int) -> None:
         """A beacon of `leaf` was opened, in the present epoch."""
