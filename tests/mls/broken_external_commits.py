@@ -1,6 +1,6 @@
 """External Commits that break one rule each, by a newcomer that checks nothing (RFC 9420 §12.4.3.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from conclaved.mls import (
     AcceptAny,
     Add,
+    AuthenticatedContent,
     Capabilities,
     Commit,
     Extension,
@@ -21,6 +22,8 @@ from conclaved.mls import (
     PreSharedKey,
     PreSharedKeyID,
     Remove,
+    Sender,
+    SenderType,
     SoftwareSigner,
     external_commit,
 )
@@ -49,6 +52,8 @@ class Intrusion:
     """Whether it signs with carol's key."""
     signs_with: Signer | None = None
     """Another key than its leaf's for the message."""
+    sender: SenderType = SenderType.NEW_MEMBER_COMMIT
+    """What it says that it is."""
     allow_external: bool = True
 
 
@@ -70,6 +75,7 @@ def sent(circle: Circle, intrusion: Intrusion) -> bytes:
             patch.setattr(external_commit, name, lambda *_: None)
         patch.setattr(external_commit, "Commit", commit)
         patch.setattr(external_commit, "LeafNode", leaf_node)
+        patch.setattr(external_commit, "Sender", lambda _: Sender(intrusion.sender))
         if intrusion.signs_with is not None:
             patch.setattr(
                 external_commit,
@@ -113,11 +119,25 @@ def with_key_of(index: int) -> Callable[[LeafNode, Circle], LeafNode]:
     return change
 
 
+def refer_to_carols(given: Proposals, circle: Circle) -> Proposals:
+    return (*given, carols_proposal(circle).proposal_reference(CRYPTO))
+
+
+def carols_proposal(circle: Circle) -> AuthenticatedContent:
+    """The same each time: its PSK id is."""
+    carol, identifier = circle["carol"], PreSharedKeyID(PskType.EXTERNAL, b"psk", None, b"", 0, bytes(32))
+    return CAROLS.setdefault(id(circle), carol.sign_proposal(PreSharedKey(identifier)))
+
+
+CAROLS: dict[int, AuthenticatedContent] = {}
 TWICE = psk()
 ROWS: dict[str, tuple[Intrusion, str]] = {
     "unwanted": (Intrusion(allow_external=False), "§12.4.3.2"),
     "without a path": (Intrusion(path=lambda _: None), "§12.4.3.2"),
-    "with a reference": (more(bytes(32)), "§12.4"),
+    "with a reference to nothing": (more(bytes(32)), "§12.4"),
+    "with a reference to a proposal that is there": (Intrusion(refer_to_carols), "§12.4.3.2"),
+    "as a sender of proposals": (Intrusion(sender=SenderType.NEW_MEMBER_PROPOSAL), "§6.1"),
+    "as an external sender": (Intrusion(sender=SenderType.EXTERNAL), "§6.1"),
     "signed by another key than its leaf's": (
         Intrusion(signs_with=SoftwareSigner.generate(SUITE)),
         "§5.1.2",
@@ -169,9 +189,11 @@ ROWS: dict[str, tuple[Intrusion, str]] = {
 }
 
 
-def _take_in(bob: Group, message: bytes, allow_external: bool) -> Group:
+def _take_in(
+    bob: Group, message: bytes, allow_external: bool, known: Sequence[AuthenticatedContent] = ()
+) -> Group:
     content = bob.unprotect(message, allow_outsiders=True)
-    return bob.stage(content, psks=PSKS, now=NOW, allow_external=allow_external).merge()
+    return bob.stage(content, known, psks=PSKS, now=NOW, allow_external=allow_external).merge()
 
 
 def attempt(circle: Circle, name: str) -> tuple[str, Group, Callable[[], object]]:
@@ -179,7 +201,7 @@ def attempt(circle: Circle, name: str) -> tuple[str, Group, Callable[[], object]
     intrusion, rule = ROWS[name]
     bob, message = circle["bob"], sent(circle, intrusion)
     rule = rule if rule.startswith("RFC") else f"RFC 9420 {rule}"
-    return rule, bob, partial(_take_in, bob, message, intrusion.allow_external)
+    return rule, bob, partial(_take_in, bob, message, intrusion.allow_external, [carols_proposal(circle)])
 
 
 def unbroken() -> Group:

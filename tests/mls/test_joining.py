@@ -220,6 +220,24 @@ def test_what_a_malicious_committer_signs_is_checked(circle: Circle, monkeypatch
             join(welcome, bundle, erin)
 
 
+def test_an_unknown_extension_of_a_group_info_is_ignored(
+    circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erin = Person("erin")
+    bundle, seal = erin.bundle(), commit_creation.__dict__["seal_welcome"]
+
+    def with_extension(crypto: Crypto, info: GroupInfo, secret: bytes, joiners: object) -> Welcome:
+        more = replace(info, extensions=(*info.extensions, Extension(0xF0F0, b"what?")))
+        sealed: Welcome = seal(crypto, more.sign(crypto, circle.people["alice"].signer), secret, joiners)
+        return sealed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit_creation, "seal_welcome", with_extension)
+        pending = circle["alice"].commit(by_value=[Add(received(bundle))])
+    assert pending.welcome is not None
+    assert join(pending.welcome, bundle, erin).group_context == pending.merge().group_context
+
+
 def test_every_suite_founds_and_joins() -> None:
     for suite in CipherSuite:
         circle = Circle("alice", "bob", suite=suite)

@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 from conclaved.mls import DecodeError, LeafNode, RemoteError
-from conclaved.mls.codec import opaque, vector
+from conclaved.mls.codec import decode_whole, opaque, vector
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.parent_hash import check_parent_hashes
-from conclaved.mls.ratchet_tree import ParentNode, RatchetTree, Subtree
+from conclaved.mls.ratchet_tree import ParentNode, RatchetTree, Subtree, _read_node
 from conclaved.mls.tree_hash import tree_hash
 from conclaved.mls.validation import check_unmerged_leaves
 from tests.mls.cast import SUITE, Circle, Person
@@ -88,6 +88,18 @@ def test_the_tree_shrinks_to_its_last_member() -> None:
     assert 1 << editor.root.level == 8
     editor.remove([4, 5, 6, 7, 2, 3])
     assert 1 << editor.root.level == 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 8, 9])
+def test_a_tree_ends_with_its_last_node(n: int) -> None:
+    tree = tree_of(n)
+    nodes = decode_whole(tree.encode(), lambda reader: reader.vector(lambda each: each.optional(_read_node)))
+    assert nodes[-1] is not None
+    assert len(nodes) == 2 * n - 1
+    # What is not sent is blank, up to a whole tree.
+    again = rebuilt(tree)
+    assert again.n_leaves == tree.n_leaves == 1 << (n - 1).bit_length()
+    assert tree_hash(CRYPTO, again.root) == tree_hash(CRYPTO, tree.root)
 
 
 def test_a_leaf_outside_the_tree_is_blank() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conclaved.mls import Group, RemoteError
+from conclaved.mls import Group, RemoteError, UnknownProposal
 from tests.mls import broken_commits, broken_external_commits, broken_joins, broken_messages
 from tests.mls.cast import NOW, Circle, all_bytes
 from tests.mls.refusals import refusal
@@ -47,6 +47,17 @@ def test_an_honest_committer_refuses_to_commit_it(circle: Circle, name: str) -> 
             allow_reinit=attempt.allow_reinit,
         )
     assert all_bytes(mallory) == before
+
+
+def test_a_proposal_of_an_unknown_type_is_refused(circle: Circle) -> None:
+    mallory, bob = circle["mallory"], circle["bob"]
+    message = mallory.protect(mallory.sign_proposal(UnknownProposal(0xF0F0, b"do as I say")))
+    bob._secrets.secret_tree.ratchet(0, is_handshake=True)
+    before = all_bytes(bob)
+    assert refusal(lambda: bob.unprotect(message)).rule == "RFC 9420 §12.2"
+    assert all_bytes(bob) == before
+    with pytest.raises(RemoteError, match=r"§12\.2"):
+        mallory.commit(by_value=[UnknownProposal(0xF0F0, b"do as I say")])
 
 
 @pytest.mark.parametrize("name", broken_external_commits.ROWS)
