@@ -25,6 +25,7 @@ from conclaved.mls import (
     RemoteError,
     SoftwareSigner,
     X509Credential,
+    resumption_psk_key,
 )
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.mls_message import MlsMessage
@@ -108,6 +109,7 @@ class Listener:
 
     def _see(self, expected: dict[str, Any]) -> None:
         group = self.group
+        self.psks[resumption_psk_key(group.group_id, group.epoch)] = group.resumption_psk
         label, context, length = self.transcript["export"]
         assert group.epoch == expected["epoch"]
         assert group.tree_hash == b64decode(expected["tree_hash"])

@@ -6,6 +6,11 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from conclaved.mls import Extension
+
+PRIVATE_EXTENSION = 0xF001
+"""A type of extension that every client supports, whatever it may mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Basic:
@@ -49,7 +54,21 @@ class Psk:
     psk_id: bytes
 
 
-Proposal = Add | Update | Remove | Psk
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """The resumption PSK of an epoch of the group, usage application."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """New GroupContext extensions."""
+
+    extensions: tuple[Extension, ...]
+
+
+Proposal = Add | Update | Remove | Psk | Resumption | Extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +124,10 @@ class Client(Protocol):
 
     def join_externally(self, group_info: bytes, replaces: int | None = None) -> bytes:
         """Join by an external Commit, in the place of one's old leaf if there is one; the Commit."""
+        ...
+
+    def propose_self(self, group_info: bytes) -> bytes:
+        """Ask from outside to be added (RFC 9420 §12.1.8); `join` takes the Welcome."""
         ...
 
     def group_info(self) -> bytes:

@@ -10,6 +10,7 @@ from conclaved.mls import (
     ContentType,
     Credential,
     Group,
+    GroupContextExtensions,
     KeyPackage,
     KeyPackageBundle,
     Lifetime,
@@ -19,21 +20,27 @@ from conclaved.mls import (
     SoftwareSigner,
     WireFormat,
     X509Credential,
+    new_member_proposal,
+    resumption_psk_key,
 )
 from conclaved.mls import Add as AddProposal
 from conclaved.mls import Proposal as MlsProposal
 from conclaved.mls import Remove as RemoveProposal
+from conclaved.mls.group_info import GroupInfo
 from conclaved.mls.mls_message import MlsMessage
 from tests.peers.client import (
+    PRIVATE_EXTENSION,
     Add,
     Basic,
     Commit,
+    Extensions,
     Identity,
     Kind,
     Proposal,
     Psk,
     Received,
     Remove,
+    Resumption,
     Update,
     View,
 )
@@ -75,10 +82,17 @@ class OwnClient:
         return self._group
 
     def _enter(self, group: Group) -> None:
+        self._psks[resumption_psk_key(group.group_id, group.epoch)] = group.resumption_psk
         self._group, self._pending, self._proposals = group, None, []
 
     def make_bundle(self) -> KeyPackageBundle:
-        return KeyPackageBundle.generate(self.suite, self.signer, self.credential, lifetime=self.lifetime)
+        return KeyPackageBundle.generate(
+            self.suite,
+            self.signer,
+            self.credential,
+            lifetime=self.lifetime,
+            extension_types=[PRIVATE_EXTENSION],
+        )
 
     def key_package(self) -> bytes:
         self._bundle = self.make_bundle()
@@ -87,7 +101,13 @@ class OwnClient:
     def create(self, group_id: bytes) -> None:
         self._enter(
             Group.create(
-                self.suite, group_id, self.signer, self.credential, lifetime=self.lifetime, auth=AcceptAny()
+                self.suite,
+                group_id,
+                self.signer,
+                self.credential,
+                lifetime=self.lifetime,
+                extension_types=[PRIVATE_EXTENSION],
+                auth=AcceptAny(),
             )
         )
 
@@ -104,6 +124,7 @@ class OwnClient:
             group_info,
             self.signer,
             self.credential,
+            extension_types=[PRIVATE_EXTENSION],
             replaces=replaces,
             auth=AcceptAny(),
             now=int(time.time()),
@@ -111,13 +132,20 @@ class OwnClient:
         self._enter(group)
         return message
 
+    def propose_self(self, group_info: bytes) -> bytes:
+        info = MlsMessage.decode(group_info).content
+        assert isinstance(info, GroupInfo)
+        self._bundle = self.make_bundle()
+        context = info.group_context
+        return new_member_proposal(context.group_id, context.epoch, self._bundle.key_package, self.signer)
+
     def group_info(self) -> bytes:
         return self.group.group_info(allow_external=True)
 
     def add_psk(self, psk_id: bytes, psk: bytes) -> None:
         self._psks[psk_id] = psk
 
-    def _proposal(self, proposal: Add | Remove | Psk) -> MlsProposal:
+    def _proposal(self, proposal: Add | Remove | Psk | Resumption | Extensions) -> MlsProposal:
         match proposal:
             case Add(key_package):
                 package = MlsMessage.decode(key_package).content
@@ -127,6 +155,10 @@ class OwnClient:
                 return RemoveProposal(leaf)
             case Psk(psk_id):
                 return PreSharedKey(PreSharedKeyID.external(self.suite, psk_id))
+            case Resumption(epoch):
+                return PreSharedKey(PreSharedKeyID.resumption(self.suite, self.group.group_id, epoch))
+            case Extensions(extensions):
+                return GroupContextExtensions(extensions)
 
     def _send(self, content: AuthenticatedContent) -> bytes:
         if self._wire_format is WireFormat.PUBLIC_MESSAGE:

@@ -15,17 +15,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from conclaved.mls import CipherSuite
+from conclaved.mls.extension import encode_extensions
 from tests.peers.build import PeerError, command
 from tests.peers.client import (
     Add,
     Basic,
     Commit,
+    Extensions,
     Identity,
     Kind,
     Proposal,
     Psk,
     Received,
     Remove,
+    Resumption,
     Update,
     View,
 )
@@ -188,6 +191,10 @@ def _proposal(proposal: Proposal) -> dict[str, Any]:
             return {"type": "remove", "leaf": leaf}
         case Psk(psk_id):
             return {"type": "psk", "psk_id": psk_id.hex()}
+        case Resumption(epoch):
+            return {"type": "resumption", "epoch": epoch}
+        case Extensions(extensions):
+            return {"type": "extensions", "extensions": encode_extensions(extensions).hex()}
 
 
 class PeerClient:
@@ -218,6 +225,9 @@ class PeerClient:
 
     def join_externally(self, group_info: bytes, replaces: int | None = None) -> bytes:
         return self._bytes("join_externally", group_info=group_info.hex(), replaces=replaces)
+
+    def propose_self(self, group_info: bytes) -> bytes:
+        return self._bytes("propose_self", group_info=group_info.hex())
 
     def group_info(self) -> bytes:
         return self._bytes("group_info")

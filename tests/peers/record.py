@@ -11,16 +11,30 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from conclaved.mls import CipherSuite
+from conclaved.mls import CipherSuite, Extension, RequiredCapabilities
 from tests.peers.build import NAMES
 from tests.peers.certificates import identities
 from tests.peers.circle import Circle, Programs
-from tests.peers.client import Add, Client, Commit, Identity, Proposal, Psk, Remove, Update
+from tests.peers.client import (
+    PRIVATE_EXTENSION,
+    Add,
+    Client,
+    Commit,
+    Extensions,
+    Identity,
+    Proposal,
+    Psk,
+    Remove,
+    Resumption,
+    Update,
+)
 from tests.peers.ours import STACK
 from tests.peers.peer import Program
 from tests.peers.witness import EXPORT_CONTEXT, EXPORT_LABEL, EXPORT_LENGTH, NAME, Witness, text
 
 GOLDEN = Path(__file__).parents[1] / "mls" / "golden"
+SUITES = {CipherSuite(1), CipherSuite(2), CipherSuite(3), CipherSuite(7)}
+"""With a client of every kind."""
 PSK_ID, PSK = b"a golden psk", b"known to every member, even now"
 
 
@@ -152,6 +166,15 @@ def perform(programs: Programs, play: Play) -> dict[str, object]:
             circle.enter(holder, f"{stack}.3", in_place=True)
             circle.noted()
         commit(holder, Remove(circle.leaf(f"{stack}.2")), Remove(circle.leaf(f"{stack}.3")))
+    if {play.suite} <= SUITES and not play.has_certificates:
+        required = RequiredCapabilities((PRIVATE_EXTENSION,), (), ())
+        about = Extension(PRIVATE_EXTENSION, b"a group of many stacks")
+        commit("mls-rs-awslc", Extensions((required.to_extension(), about)))
+        commit("ts-mls", Resumption(circle.agree().epoch - 1))
+        newcomer = circle.client("ts-mls.4")
+        circle.deliver("ts-mls.4", newcomer.propose_self(circle[STACK].group_info()))
+        circle.welcome(circle.commit("mls-rs-openssl"), {"ts-mls.4": newcomer})
+        circle.noted()
     for stack in stacks:
         circle.say(stack, b"goodbye from " + stack.encode())
     circle.remove(peers[-1], NAME)

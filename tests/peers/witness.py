@@ -9,7 +9,7 @@ from conclaved.mls import CipherSuite, KeyPackage, KeyPackageBundle, SoftwareSig
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.key_package import new_leaf_node
 from conclaved.mls.leaf_node import PROTOCOL_VERSION
-from tests.peers.client import Certified, Client, Identity, Kind, Received, View
+from tests.peers.client import PRIVATE_EXTENSION, Certified, Client, Identity, Kind, Received, View
 from tests.peers.ours import OwnClient
 from tests.peers.peer import raw_key_pair
 
@@ -53,7 +53,9 @@ class Witness(OwnClient):
         self.signer = SoftwareSigner.from_private_bytes(self.suite, signature_key)
         init_key = crypto.hpke_private_key(self._known("init_key"))
         leaf_key = crypto.hpke_private_key(self._known("leaf_key"))
-        leaf = new_leaf_node(crypto, self.signer, self.credential, leaf_key, self.lifetime)
+        leaf = new_leaf_node(
+            crypto, self.signer, self.credential, leaf_key, self.lifetime, [PRIVATE_EXTENSION]
+        )
         package = KeyPackage(PROTOCOL_VERSION, self.suite, init_key.public_key, leaf, ())
         return KeyPackageBundle(package.sign(crypto, self.signer), init_key, leaf_key)
 

@@ -24,15 +24,18 @@ import {
   mlsExporter,
   processPrivateMessage,
   processPublicMessage,
+  proposeAddExternal,
 } from "ts-mls";
 import { defaultClientConfig } from "ts-mls/clientConfig.js";
 import { encode } from "ts-mls/codec/tlsEncoder.js";
-import { varLenDataEncoder } from "ts-mls/codec/variableLength.js";
+import { decodeVarLenType, varLenDataEncoder } from "ts-mls/codec/variableLength.js";
 import { createGroupInfo } from "ts-mls/createCommit.js";
+import { decodeExtension } from "ts-mls/extension.js";
 import { ratchetTreeEncoder } from "ts-mls/ratchetTree.js";
 
 export const SUITES = [1, 2, 3, 7];
 
+const PRIVATE_EXTENSION = 0xf001;
 const DAY_S = 86_400n;
 const CURVES = { 2: p256, 7: p384 };
 const vector = encode(varLenDataEncoder);
@@ -128,7 +131,7 @@ export class Client {
     const capabilities = {
       versions: ["mls10"],
       ciphersuites: SUITES.map(suiteName),
-      extensions: [],
+      extensions: [PRIVATE_EXTENSION],
       proposals: [],
       credentials: ["basic", "x509"],
     };
@@ -200,6 +203,13 @@ export class Client {
     return encodeMlsMessage({ version: "mls10", wireformat: "mls_public_message", publicMessage });
   }
 
+  async proposeSelf(message) {
+    const { groupInfo } = decode(message, "mls_group_info");
+    this.#package = await this.#freshPackage();
+    const { publicPackage, privatePackage } = this.#package;
+    return encodeMlsMessage(await proposeAddExternal(groupInfo, publicPackage, privatePackage, this.#suite));
+  }
+
   addPsk(id, value) {
     this.#psks[bytesToBase64(id)] = value;
   }
@@ -216,6 +226,16 @@ export class Client {
         const pskNonce = this.#suite.rng.randomBytes(this.#suite.kdf.size);
         const preSharedKeyId = { psktype: "external", pskId: wanted.pskId, pskNonce };
         return { proposalType: "psk", psk: { preSharedKeyId } };
+      }
+      case "resumption": {
+        const pskNonce = this.#suite.rng.randomBytes(this.#suite.kdf.size);
+        const pskGroupId = this.#group.groupContext.groupId;
+        const id = { psktype: "resumption", usage: "application", pskGroupId, pskEpoch: wanted.epoch, pskNonce };
+        return { proposalType: "psk", psk: { preSharedKeyId: id } };
+      }
+      case "extensions": {
+        const extensions = decodeVarLenType(decodeExtension)(wanted.extensions, 0)[0];
+        return { proposalType: "group_context_extensions", groupContextExtensions: { extensions } };
       }
       case "update":
         // It has no way to keep the new leaf's private key until the Update is committed.

@@ -19,6 +19,8 @@ function proposal(fields) {
     type: fields.type,
     keyPackage: fields.key_package && bytes(fields.key_package),
     leaf: fields.leaf,
+    epoch: fields.epoch === undefined ? undefined : BigInt(fields.epoch),
+    extensions: fields.extensions && bytes(fields.extensions),
     pskId: fields.psk_id && bytes(fields.psk_id),
   };
 }
@@ -29,6 +31,7 @@ const operations = {
   join: async (client, { welcome }) => (await client.join(bytes(welcome))) ?? null,
   join_externally: async (client, { group_info, replaces }) =>
     hex(await client.joinExternally(bytes(group_info), replaces ?? null)),
+  propose_self: async (client, { group_info }) => hex(await client.proposeSelf(bytes(group_info))),
   group_info: async (client) => hex(await client.groupInfo()),
   add_psk: async (client, { psk_id, psk }) => client.addPsk(bytes(psk_id), bytes(psk)) ?? null,
   propose: async (client, fields) => hex(await client.propose(proposal(fields))),

@@ -8,12 +8,15 @@ use mls_rs::crypto::SignatureSecretKey;
 use mls_rs::group::{CommitEffect, ReceivedMessage};
 use mls_rs::identity::basic::BasicCredential;
 use mls_rs::identity::{Credential, SigningIdentity};
+use mls_rs::mls_rs_codec::MlsDecode;
 use mls_rs::mls_rules::{CommitOptions, DefaultMlsRules, EncryptionOptions};
 use mls_rs::psk::{ExternalPskId, PreSharedKey};
 use mls_rs::storage_provider::in_memory::InMemoryPreSharedKeyStorage;
 use mls_rs::{CipherSuite, CipherSuiteProvider, CryptoProvider, ExtensionList, Group, MlsMessage};
 use mls_rs_identity_x509::{CertificateChain, DerCertificate, X509CredentialValidator};
-use peer_stdio::{Client, Commit, Identity, Proposal, Received, Result, Settings, Stack, State};
+use peer_stdio::{
+    Client, Commit, Identity, Proposal, Received, Result, Settings, Stack, State, PRIVATE_EXTENSION,
+};
 
 use judge::Judge;
 
@@ -77,6 +80,7 @@ impl<P: Program> Stack for MlsRs<P> {
             .identity_provider(Judge::<P>::new(roots)?)
             .mls_rules(rules)
             .psk_store(psks.clone())
+            .extension_type(PRIVATE_EXTENSION.into())
             .signing_identity(SigningIdentity::new(credential, public), secret, suite)
             .build();
         Ok(Box::new(MlsRsClient { client, psks, group: None }))
@@ -125,6 +129,13 @@ impl<C: MlsConfig> Client for MlsRsClient<C> {
         Ok(commit.to_bytes()?)
     }
 
+    fn propose_self(&mut self, group_info: &[u8]) -> Result<Vec<u8>> {
+        let info = MlsMessage::from_bytes(group_info)?;
+        let (none, none_of_leaf) = (ExtensionList::default(), ExtensionList::default());
+        let message = self.client.external_add_proposal(&info, None, Vec::new(), none, none_of_leaf, None)?;
+        Ok(message.to_bytes()?)
+    }
+
     fn group_info(&mut self) -> Result<Vec<u8>> {
         Ok(self.group()?.group_info_message_allowing_ext_commit(true)?.to_bytes()?)
     }
@@ -141,6 +152,11 @@ impl<C: MlsConfig> Client for MlsRsClient<C> {
             Proposal::Update => group.propose_update(Vec::new())?,
             Proposal::Remove(leaf) => group.propose_remove(leaf, Vec::new())?,
             Proposal::Psk(id) => group.propose_external_psk(ExternalPskId::new(id), Vec::new())?,
+            Proposal::Resumption(epoch) => group.propose_resumption_psk(epoch, Vec::new())?,
+            Proposal::Extensions(list) => {
+                let list = ExtensionList::mls_decode(&mut list.as_slice())?;
+                group.propose_group_context_extensions(list, Vec::new())?
+            }
         };
         Ok(message.to_bytes()?)
     }
@@ -152,6 +168,10 @@ impl<C: MlsConfig> Client for MlsRsClient<C> {
                 Proposal::Add(package) => builder.add_member(MlsMessage::from_bytes(&package)?)?,
                 Proposal::Remove(leaf) => builder.remove_member(leaf)?,
                 Proposal::Psk(id) => builder.add_external_psk(ExternalPskId::new(id))?,
+                Proposal::Resumption(epoch) => builder.add_resumption_psk(epoch)?,
+                Proposal::Extensions(list) => {
+                    builder.set_group_context_ext(ExtensionList::mls_decode(&mut list.as_slice())?)?
+                }
                 Proposal::Update => return Err("an Update cannot be committed by its sender".into()),
             };
         }

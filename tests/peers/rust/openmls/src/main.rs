@@ -3,16 +3,21 @@
 use openmls::messages::proposals::{PreSharedKeyProposal, Proposal as MlsProposal, ProposalOrRefType};
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _, VLBytes};
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, Credential, CredentialType, CredentialWithKey, GroupId,
-    KeyPackage, KeyPackageIn, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsGroupCreateConfig,
-    MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, OpenMlsProvider,
+    BasicCredential, Capabilities, Ciphersuite, Credential, CredentialType, CredentialWithKey, ExtensionType,
+    Extensions, GroupId, JoinProposal, KeyPackage, KeyPackageIn, LeafNodeIndex, LeafNodeParameters, MlsGroup,
+    MlsGroupCreateConfig, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, OpenMlsProvider,
     ProcessedMessageContent, Propose, ProtocolVersion, StagedWelcome, WireFormatPolicy,
     PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
 };
 use openmls::schedule::{ExternalPsk, PreSharedKeyId, Psk};
 use openmls_basic_credential::SignatureKeyPair;
-use openmls_rust_crypto::OpenMlsRustCrypto;
-use peer_stdio::{Client, Commit, Identity, Proposal, Received, Result, Settings, Stack, State};
+use openmls_rust_crypto::{MemoryStorage, OpenMlsRustCrypto};
+use peer_stdio::{
+    Client, Commit, Identity, Proposal, Received, Result, Settings, Stack, State, PRIVATE_EXTENSION,
+};
+
+/// So many of the last epochs' are kept.
+const RESUMPTION_PSKS: usize = 8;
 
 struct OpenMls;
 
@@ -61,7 +66,9 @@ impl Stack for OpenMls {
 }
 
 fn capabilities(suite: Ciphersuite) -> Capabilities {
-    Capabilities::new(None, Some(&[suite]), None, None, Some(&[CredentialType::Basic, CredentialType::X509]))
+    let credentials = [CredentialType::Basic, CredentialType::X509];
+    let extensions = [ExtensionType::Unknown(PRIVATE_EXTENSION)];
+    Capabilities::new(None, Some(&[suite]), Some(&extensions), None, Some(&credentials))
 }
 
 /// What tells clients apart: the basic identity, or the end entity's certificate.
@@ -83,7 +90,11 @@ impl OpenMlsClient {
     }
 
     fn join_config(&self) -> MlsGroupJoinConfig {
-        MlsGroupJoinConfig::builder().wire_format_policy(self.policy).use_ratchet_tree_extension(true).build()
+        MlsGroupJoinConfig::builder()
+            .wire_format_policy(self.policy)
+            .use_ratchet_tree_extension(true)
+            .number_of_resumption_psks(RESUMPTION_PSKS)
+            .build()
     }
 
     fn key_package_of(&self, message: &[u8]) -> Result<KeyPackage> {
@@ -101,17 +112,32 @@ impl OpenMlsClient {
         let psk = Psk::External(ExternalPsk::new(id));
         Ok(PreSharedKeyId::new(self.suite, self.provider.rand(), psk)?)
     }
-}
 
-impl Client for OpenMlsClient {
-    fn key_package(&mut self) -> Result<Vec<u8>> {
+    /// OpenMLS exports no type for it, but reads it (RFC 9420 §8.4): type, usage, group and epoch.
+    fn resumption_id(&self, epoch: u64) -> Result<PreSharedKeyId> {
+        const RESUMPTION_APPLICATION: [u8; 2] = [2, 1];
+        let group_id = self.group.as_ref().ok_or("not in a group")?.group_id();
+        let mut encoded = RESUMPTION_APPLICATION.to_vec();
+        group_id.tls_serialize(&mut encoded)?;
+        encoded.extend_from_slice(&epoch.to_be_bytes());
+        let psk = Psk::tls_deserialize_exact(encoded)?;
+        Ok(PreSharedKeyId::new(self.suite, self.provider.rand(), psk)?)
+    }
+
+    fn fresh_key_package(&self) -> Result<KeyPackage> {
         let bundle = KeyPackage::builder().leaf_node_capabilities(capabilities(self.suite)).build(
             self.suite,
             &self.provider,
             &self.signer,
             self.identity.clone(),
         )?;
-        Ok(MlsMessageOut::from(bundle.into_key_package()).to_bytes()?)
+        Ok(bundle.into_key_package())
+    }
+}
+
+impl Client for OpenMlsClient {
+    fn key_package(&mut self) -> Result<Vec<u8>> {
+        Ok(MlsMessageOut::from(self.fresh_key_package()?).to_bytes()?)
     }
 
     fn create(&mut self, group_id: &[u8]) -> Result<()> {
@@ -120,6 +146,7 @@ impl Client for OpenMlsClient {
             .wire_format_policy(self.policy)
             .capabilities(capabilities(self.suite))
             .use_ratchet_tree_extension(true)
+            .number_of_resumption_psks(RESUMPTION_PSKS)
             .build();
         let group = MlsGroup::new_with_group_id(
             &self.provider,
@@ -159,6 +186,15 @@ impl Client for OpenMlsClient {
         Ok(bundle.into_commit().to_bytes()?)
     }
 
+    fn propose_self(&mut self, group_info: &[u8]) -> Result<Vec<u8>> {
+        let MlsMessageBodyIn::GroupInfo(info) = body(group_info)? else {
+            return Err("no GroupInfo".into());
+        };
+        let (package, group_id) = (self.fresh_key_package()?, info.group_id().clone());
+        let message = JoinProposal::new::<MemoryStorage>(package, group_id, info.epoch(), &self.signer)?;
+        Ok(message.to_bytes()?)
+    }
+
     fn group_info(&mut self) -> Result<Vec<u8>> {
         let group = self.group.as_ref().ok_or("not in a group")?;
         Ok(group.export_group_info(self.provider.crypto(), &self.signer, true)?.to_bytes()?)
@@ -175,6 +211,10 @@ impl Client for OpenMlsClient {
             Proposal::Update => Propose::Update(LeafNodeParameters::default()),
             Proposal::Remove(leaf) => Propose::Remove(leaf),
             Proposal::Psk(id) => Propose::PreSharedKey(self.psk_id(id)?),
+            Proposal::Resumption(epoch) => Propose::PreSharedKey(self.resumption_id(epoch)?),
+            Proposal::Extensions(list) => {
+                Propose::GroupContextExtensions(Extensions::tls_deserialize_exact(list)?)
+            }
         };
         let group = self.group.as_mut().ok_or("not in a group")?;
         let reference = ProposalOrRefType::Reference;
@@ -183,26 +223,32 @@ impl Client for OpenMlsClient {
     }
 
     fn commit(&mut self, proposals: Vec<Proposal>) -> Result<Commit> {
-        let (mut adds, mut removes, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut adds, mut removes, mut psks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut extensions = None;
         for proposal in proposals {
             match proposal {
                 Proposal::Add(package) => adds.push(self.key_package_of(&package)?),
                 Proposal::Remove(leaf) => removes.push(LeafNodeIndex::new(leaf)),
-                Proposal::Psk(id) => {
-                    let psk = PreSharedKeyProposal::new(self.psk_id(id)?);
-                    others.push(MlsProposal::PreSharedKey(Box::new(psk)));
+                Proposal::Psk(id) => psks.push(self.psk_id(id)?),
+                Proposal::Resumption(epoch) => psks.push(self.resumption_id(epoch)?),
+                Proposal::Extensions(list) => {
+                    extensions = Some(Extensions::tls_deserialize_exact(list)?);
                 }
                 Proposal::Update => return Err("an Update cannot be committed by its sender".into()),
             }
         }
         let group = self.group.as_mut().ok_or("not in a group")?;
-        let bundle = group
-            .commit_builder()
+        let psks = psks.into_iter().map(PreSharedKeyProposal::new).map(Box::new);
+        let mut builder = group.commit_builder();
+        if let Some(list) = extensions {
+            builder = builder.propose_group_context_extensions(list)?;
+        }
+        let bundle = builder
             .consume_proposal_store(true)
             .force_self_update(true)
             .propose_adds(adds)
             .propose_removals(removes)
-            .add_proposals(others)
+            .add_proposals(psks.map(MlsProposal::PreSharedKey))
             .load_psks(self.provider.storage())?
             .build(self.provider.rand(), self.provider.crypto(), &self.signer, |_| true)?
             .stage_commit(&self.provider)?;

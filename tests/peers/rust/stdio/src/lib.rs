@@ -33,7 +33,12 @@ pub enum Proposal {
     Add(Vec<u8>),
     Update,
     Remove(u32),
+    /// An external PSK, by its id.
     Psk(Vec<u8>),
+    /// The resumption PSK of one of the group's epochs.
+    Resumption(u64),
+    /// New GroupContext extensions: an encoded `Extension extensions<V>`.
+    Extensions(Vec<u8>),
 }
 
 pub struct Commit {
@@ -60,6 +65,9 @@ pub struct State {
     pub members: Vec<(u32, Vec<u8>)>,
 }
 
+/// A type of extension that every client supports, whatever it may mean.
+pub const PRIVATE_EXTENSION: u16 = 0xf001;
+
 /// One client in at most one group. All messages are encoded MLSMessages.
 pub trait Client {
     fn key_package(&mut self) -> Result<Vec<u8>>;
@@ -67,6 +75,8 @@ pub trait Client {
     fn join(&mut self, welcome: &[u8]) -> Result<()>;
     /// Join by an external commit, in the place of the leaf `replaces` if there is one.
     fn join_externally(&mut self, group_info: &[u8], replaces: Option<u32>) -> Result<Vec<u8>>;
+    /// Propose oneself from outside (RFC 9420 §12.1.8); `join` takes the Welcome that follows.
+    fn propose_self(&mut self, group_info: &[u8]) -> Result<Vec<u8>>;
     fn group_info(&mut self) -> Result<Vec<u8>>;
     fn add_psk(&mut self, id: &[u8], value: &[u8]) -> Result<()>;
     fn propose(&mut self, proposal: Proposal) -> Result<Vec<u8>>;

@@ -51,6 +51,8 @@ impl Request {
             "update" => Ok(Proposal::Update),
             "remove" => Ok(Proposal::Remove(u32::try_from(self.number("leaf")?)?)),
             "psk" => Ok(Proposal::Psk(self.bytes("psk_id")?)),
+            "resumption" => Ok(Proposal::Resumption(self.number("epoch")?)),
+            "extensions" => Ok(Proposal::Extensions(self.bytes("extensions")?)),
             other => Err(format!("no such proposal: {other}").into()),
         }
     }

@@ -53,6 +53,7 @@ fn perform(client: &mut dyn Client, operation: &str, request: &Request) -> Resul
         "join_externally" => client
             .join_externally(&request.bytes("group_info")?, request.leaf("replaces")?)
             .map(message),
+        "propose_self" => client.propose_self(&request.bytes("group_info")?).map(message),
         "group_info" => client.group_info().map(message),
         "add_psk" => client
             .add_psk(&request.bytes("psk_id")?, &request.bytes("psk")?)
