@@ -30,6 +30,7 @@ from conclaved.mls.proposal import Commit, Proposal
 from conclaved.mls.proposal_list import Applied, ResolvedProposal
 from conclaved.mls.psk import ResumptionPskUsage, look_up, psk_secret
 from conclaved.mls.ratchet_tree import check_in_tree
+from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.transcript_hash import confirmation_tag, confirmed_transcript_hash
 from conclaved.mls.tree_hash import tree_hash
 from conclaved.mls.treekem import NewPath, encrypt_path, new_path
@@ -39,7 +40,7 @@ from conclaved.mls.welcome import GroupSecrets, seal_welcome
 
 
 @dataclass(frozen=True, slots=True)
-class CommitOrder:
+class CommitOrder(NotCopied):
     """What the caller wants committed, and how."""
 
     by_reference: Sequence[AuthenticatedContent]
@@ -56,7 +57,7 @@ class CommitOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class CreatedCommit:
+class CreatedCommit(NotCopied):
     """The Commit to send, the Welcome for its joiners, and the epoch that follows it."""
 
     content: AuthenticatedContent

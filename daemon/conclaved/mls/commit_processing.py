@@ -20,6 +20,7 @@ from conclaved.mls.proposal import Add, Commit, ExternalInit, ReInit
 from conclaved.mls.proposal_list import Applied, ResolvedProposal, apply_proposals, resolve
 from conclaved.mls.psk import look_up, psk_secret, resumption_psk_key
 from conclaved.mls.ratchet_tree import RatchetTree, check_in_tree
+from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.transcript_hash import (
     check_confirmation_tag,
     confirmed_transcript_hash,
@@ -72,7 +73,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class NextEpoch:
+class NextEpoch(NotCopied):
     """The state and secrets that follow a Commit; `secrets` is None for who it removes."""
 
     transition: Transition

@@ -43,6 +43,7 @@ from conclaved.mls.kem import (
     Secret,
     labeled_extract,
 )
+from conclaved.mls.single_owner import NotCopied
 
 
 class CipherSuite(IntEnum):
@@ -423,7 +424,7 @@ class HpkeContext:
         return key, nonce
 
 
-class SoftwareSigner:
+class SoftwareSigner(NotCopied):
     """A `Signer` whose key is in this process's memory."""
 
     __slots__ = ("_crypto", "_key", "_public_key")
@@ -452,9 +453,6 @@ class SoftwareSigner:
 
     def __repr__(self) -> str:
         return f"SoftwareSigner({self._crypto.suite.name}, {self._public_key.hex()[:16]}…)"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a signer is not copied or pickled")
 
 
 _providers: dict[CipherSuite, Crypto] = {}

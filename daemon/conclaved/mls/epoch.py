@@ -14,6 +14,7 @@ from conclaved.mls.proposal import ReInit
 from conclaved.mls.psk import ResumptionPskUsage
 from conclaved.mls.ratchet_tree import RatchetTree
 from conclaved.mls.secret_tree import SecretTree
+from conclaved.mls.single_owner import NotCopied, SingleOwner
 from conclaved.mls.validation import Judge
 
 
@@ -47,7 +48,7 @@ class GroupState:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateKeys:
+class UpdateKeys(NotCopied):
     """The private half of an Update proposal that no Commit has taken up yet."""
 
     leaf_key: HpkePrivateKey = field(repr=False)
@@ -63,7 +64,7 @@ class Stage(Enum):
     CLOSED = "closed"
 
 
-class EpochSecrets:
+class EpochSecrets(SingleOwner):
     """One member's secrets of one epoch. Single owner; not copied, not pickled, closed when consumed."""
 
     __slots__ = ("_private_keys", "_sent", "_signer", "_updates", "keys", "secret_tree", "stage")
@@ -75,6 +76,7 @@ class EpochSecrets:
         private_keys: Mapping[int, HpkePrivateKey],
         signer: Signer,
     ) -> None:
+        super().__init__()
         self.keys = keys
         self.secret_tree = secret_tree
         self._private_keys = dict(private_keys)
@@ -98,7 +100,8 @@ class EpochSecrets:
         return cls(keys, secret_tree, private_keys, signer)
 
     def check_live(self) -> None:
-        """GoneError unless this is the current epoch, with all its secrets."""
+        """GoneError unless this is the current epoch, with all its secrets, in the process that began it."""
+        self.check_own_process()
         if self.stage is not Stage.LIVE:
             raise GoneError(f"the epoch's secrets are {self.stage.value}")
 
@@ -152,6 +155,3 @@ class EpochSecrets:
 
     def __repr__(self) -> str:
         return f"EpochSecrets({self.stage.value})"
-
-    def __reduce__(self) -> str:
-        raise TypeError("secrets are not copied or pickled")

@@ -39,6 +39,7 @@ from conclaved.mls.proposal import (
 from conclaved.mls.proposal_list import ResolvedProposal, apply_proposals
 from conclaved.mls.psk import PreSharedKeyID, look_up, psk_secret
 from conclaved.mls.ratchet_tree import check_in_tree
+from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.transcript_hash import (
     confirmation_tag,
     confirmed_transcript_hash,
@@ -78,7 +79,7 @@ def make_group_info(
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class Newcomer(NotCopied):
     """Who joins by an external Commit."""
 
     signer: Signer

@@ -53,6 +53,7 @@ from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import PreSharedKey, Proposal, ReInit, Update
 from conclaved.mls.psk import PreSharedKeyID, ResumptionPskUsage
 from conclaved.mls.ratchet_tree import MAX_LEAVES, check_in_tree
+from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.staged_commit import Member, Pending, Staged, members_of
 from conclaved.mls.validation import check_continues, check_group_goes_on, check_is_for_group
 
@@ -60,7 +61,7 @@ _PAD_TO = 64
 _NO_PSKS: Mapping[bytes, bytes] = {}
 
 
-class Group:
+class Group(NotCopied):
     """One member's view of one epoch. Make one with `create` or `join`, the next with a Commit."""
 
     __slots__ = ("_members", "_secrets", "_state")
@@ -526,9 +527,6 @@ class Group:
             f"Group({self.group_id.hex()[:16]}, epoch {self.epoch}, leaf {self.own_leaf_index}, "
             f"{self._state.tree.n_members} members, {self._secrets.stage.value})"
         )
-
-    def __reduce__(self) -> str:
-        raise TypeError("a group's secrets are not copied or pickled")
 
 
 class StagedCommit(Staged[Group]):

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from conclaved.mls.codec import uint8, uint16
 from conclaved.mls.errors import LocalError, RemoteError
+from conclaved.mls.single_owner import NotCopied
 
 try:
     from cryptography.hazmat.primitives.asymmetric import mlkem
@@ -41,14 +42,11 @@ class HpkePublicKey:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HpkePrivateKey:
+class HpkePrivateKey(NotCopied):
     """A private key of a suite's KEM; only the public half shows."""
 
     public_key: bytes
     key: Any = field(repr=False)
-
-    def __reduce__(self) -> str:
-        raise TypeError("a private key is not copied or pickled")
 
 
 def labeled_extract(

@@ -16,6 +16,7 @@ from conclaved.mls.leaf_node import (
     LeafNodeSource,
     Lifetime,
 )
+from conclaved.mls.single_owner import SingleOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class KeyPackage:
         return key
 
 
-class KeyPackageBundle:
+class KeyPackageBundle(SingleOwner):
     """A KeyPackage with its private keys, of which it is the single owner.
 
     A join consumes it, unless it is a last resort: that one is for the caller to `close` and replace.
@@ -111,6 +112,7 @@ class KeyPackageBundle:
     __slots__ = ("_init_key", "_leaf_key", "key_package")
 
     def __init__(self, key_package: KeyPackage, init_key: HpkePrivateKey, leaf_key: HpkePrivateKey) -> None:
+        super().__init__()
         self.key_package = key_package
         self._init_key: HpkePrivateKey | None = init_key
         self._leaf_key: HpkePrivateKey | None = leaf_key
@@ -157,7 +159,8 @@ class KeyPackageBundle:
 
     @property
     def init_key(self) -> HpkePrivateKey:
-        """Opens a Welcome; GoneError once consumed."""
+        """Opens a Welcome; GoneError once consumed, and in a forked process."""
+        self.check_own_process()
         if self._init_key is None:
             raise GoneError("the KeyPackage has been used or closed")
         return self._init_key
@@ -175,9 +178,6 @@ class KeyPackageBundle:
 
     def __repr__(self) -> str:
         return f"KeyPackageBundle({'closed' if self._init_key is None else 'open'})"
-
-    def __reduce__(self) -> str:
-        raise TypeError("private keys are not copied or pickled")
 
 
 def new_leaf_node(

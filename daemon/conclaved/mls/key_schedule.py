@@ -3,6 +3,7 @@
 from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import GoneError
 from conclaved.mls.kem import HpkePrivateKey, Secret
+from conclaved.mls.single_owner import NotCopied
 
 _LABELS = {
     "sender_data_secret": "sender data",
@@ -36,7 +37,7 @@ def epoch_secret(crypto: Crypto, joiner: Secret, psk_secret: Secret, group_conte
     return crypto.expand_with_label(member_secret, "epoch", group_context, crypto.hash_size)
 
 
-class EpochKeys:
+class EpochKeys(NotCopied):
     """The secrets derived from one epoch secret. Single owner; erased piece by piece.
 
     `take` hands a secret out and erases it here; `get` lends it. A secret that has been erased raises
@@ -84,9 +85,6 @@ class EpochKeys:
 
     def __repr__(self) -> str:
         return f"EpochKeys({len(self._secrets)} held)"
-
-    def __reduce__(self) -> str:
-        raise TypeError("secrets are not copied or pickled")
 
 
 def external_key_pair(crypto: Crypto, external_secret: Secret) -> HpkePrivateKey:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from conclaved.mls.crypto import CipherSuite, crypto_for
 from conclaved.mls.proposal import ReInit
 from conclaved.mls.psk import PreSharedKeyID, PskType, ResumptionPskUsage
+from conclaved.mls.single_owner import NotCopied
 
 
 @dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(NotCopied):
     """What a new group takes from the old one. `reinit` is None for a subgroup."""
 
     suite: CipherSuite

@@ -23,6 +23,7 @@ from conclaved.mls.framing import (
 )
 from conclaved.mls.kem import Secret
 from conclaved.mls.secret_tree import MessageKey, Ratchet, SecretTree
+from conclaved.mls.single_owner import NotCopied
 
 _GUARD_SIZE = 4
 
@@ -133,7 +134,7 @@ def open_sender_data(crypto: Crypto, sender_data_secret: Secret, message: Privat
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NotCopied):
     """A decrypted message whose key is not used up yet: verify the signature, then `accept`."""
 
     message: AuthenticatedContent

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import GoneError, RemoteError
 from conclaved.mls.kem import Secret
+from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.tree_math import is_leaf, left, level, right, root
 
 MAX_SKIP = 1024
@@ -20,7 +21,7 @@ MAX_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class MessageKey:
+class MessageKey(NotCopied):
     """Key and nonce of one generation."""
 
     generation: int
@@ -28,7 +29,7 @@ class MessageKey:
     nonce: bytes = field(repr=False)
 
 
-class Ratchet:
+class Ratchet(NotCopied):
     """One sender's hash ratchet for one kind of content.
 
     Secrets of later generations that were looked at are remembered until the ratchet has passed them: a
@@ -81,10 +82,13 @@ class Ratchet:
         """Forget everything."""
         for secret in self._ahead:
             _overwrite(secret)
+        self._ahead.clear()
         self._kept.clear()
 
     def _derive(self, generation: int) -> None:
         crypto = self._crypto
+        if not self._ahead:
+            raise GoneError("the message keys of this epoch are gone")
         while self.generation + len(self._ahead) <= generation:
             last = self.generation + len(self._ahead) - 1
             derived = crypto.derive_tree_secret(self._ahead[-1], "secret", last, crypto.hash_size)
@@ -104,7 +108,7 @@ def _overwrite(secret: bytearray) -> None:
     secret[:] = bytes(len(secret))
 
 
-class SecretTree:
+class SecretTree(NotCopied):
     """Secrets of all senders of one epoch, derived as they are first needed."""
 
     __slots__ = ("_crypto", "_nodes", "_ratchets", "_root", "n_leaves")
@@ -158,6 +162,3 @@ class SecretTree:
 
     def __repr__(self) -> str:
         return f"SecretTree({self.n_leaves} leaves, {len(self._ratchets)} derived)"
-
-    def __reduce__(self) -> str:
-        raise TypeError("secrets are not copied or pickled")

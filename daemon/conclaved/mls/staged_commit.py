@@ -14,6 +14,7 @@ from conclaved.mls.framing import AuthenticatedContent
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.proposal_list import ResolvedProposal
 from conclaved.mls.ratchet_tree import RatchetTree
+from conclaved.mls.single_owner import NotCopied
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class _Epoch(Protocol):
 G = TypeVar("G", bound=_Epoch)
 
 
-class Staged(Generic[G]):
+class Staged(NotCopied, Generic[G]):
     """What a Commit does, and the way into the epoch that follows it. `G` is the class of group."""
 
     __slots__ = ("_following", "_is_used", "_previous", "_transition")
@@ -133,11 +134,8 @@ class Staged(Generic[G]):
         state = "used" if self._is_used else "open"
         return f"{type(self).__name__}(epoch {self.epoch} by leaf {self.committer}, {state})"
 
-    def __reduce__(self) -> str:
-        raise TypeError("secrets are not copied or pickled")
 
-
-class Pending(Generic[G]):
+class Pending(NotCopied, Generic[G]):
     """Our own Commit, to be merged once the delivery service has accepted it."""
 
     __slots__ = ("content", "staged", "welcome")
@@ -160,6 +158,3 @@ class Pending(Generic[G]):
 
     def __repr__(self) -> str:
         return f"PendingCommit({self.staged!r})"
-
-    def __reduce__(self) -> str:
-        raise TypeError("secrets are not copied or pickled")

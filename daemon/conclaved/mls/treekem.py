@@ -9,6 +9,7 @@ from conclaved.mls.kem import HpkePrivateKey, Secret
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.parent_hash import path_parents
 from conclaved.mls.ratchet_tree import PathStep, RatchetTree, Subtree
+from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.tree_math import common_ancestor_level, subtree_node
 from conclaved.mls.update_path import UpdatePath, UpdatePathNode
 
@@ -29,7 +30,7 @@ def next_path_secret(crypto: Crypto, path_secret: Secret) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class NewPath:
+class NewPath(NotCopied):
     """A committer's new path before it is encrypted: the tree with it, and the secrets it is made of."""
 
     tree: RatchetTree
@@ -113,7 +114,7 @@ def merge_path(crypto: Crypto, tree: RatchetTree, sender: int, path: UpdatePath)
 
 
 @dataclass(frozen=True, slots=True)
-class DecryptedPath:
+class DecryptedPath(NotCopied):
     """What a member learns from a peer's path."""
 
     path_secret: bytes = field(repr=False)

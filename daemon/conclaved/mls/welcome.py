@@ -10,12 +10,13 @@ from conclaved.mls.group_info import GroupInfo
 from conclaved.mls.kem import HpkePrivateKey, Secret
 from conclaved.mls.key_package import KeyPackage
 from conclaved.mls.psk import PreSharedKeyID
+from conclaved.mls.single_owner import NotCopied
 
 _LABEL = "Welcome"
 
 
 @dataclass(frozen=True, slots=True)
-class GroupSecrets:
+class GroupSecrets(NotCopied):
     """What one joiner gets: `path_secret` is None where the Commit had no path."""
 
     joiner_secret: bytes = field(repr=False)
