@@ -8,15 +8,19 @@ Exits with 1 where a program cannot be built: what could not be tried is not pro
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.peers.build import NAMES, PeerMissing, program
 from tests.peers.record import record_all
 
 ROOT = Path(__file__).parents[2]
+NOTHING_TO_RUN = 5
+"""The exit code of pytest where no test was chosen."""
 
 
 def main(arguments: list[str]) -> int:
@@ -40,11 +44,28 @@ def main(arguments: list[str]) -> int:
         return 1
     if options.build:
         return 0
-    words = [sys.executable, "-m", "pytest", "-q", "-m", "peers", "tests/peers", *others]
-    code = subprocess.run(words, cwd=ROOT, check=False).returncode
+    code = meet(others)
     if code == 0 and options.record:
         record_all()
     return code
+
+
+def meet(others: list[str]) -> int:
+    """Run the live tests, one file a process, as many at a time as there are processors; the exit code."""
+    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        codes = list(pool.map(lambda path: _run(path, others), files))
+    if set(codes) <= {0, NOTHING_TO_RUN}:
+        return 0 if 0 in codes else NOTHING_TO_RUN
+    return 1
+
+
+def _run(path: Path, others: list[str]) -> int:
+    words = [sys.executable, "-m", "pytest", "-q", "-m", "peers", str(path.relative_to(ROOT)), *others]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != NOTHING_TO_RUN:
+        print(f"{path.name}:\n{done.stdout}{done.stderr}", flush=True)
+    return done.returncode
 
 
 if __name__ == "__main__":

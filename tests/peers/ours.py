@@ -19,6 +19,7 @@ from conclaved.mls import (
     PreSharedKeyID,
     SoftwareSigner,
     WireFormat,
+    WrongEpoch,
     X509Credential,
     new_member_proposal,
     resumption_psk_key,
@@ -68,6 +69,8 @@ class OwnClient:
         self.lifetime = Lifetime(now - _HOUR_S, now + 28 * _DAY_S)
         self._bundle: KeyPackageBundle | None = None
         self._group: Group | None = None
+        self._before: Group | None = None
+        """The epoch before, for late messages."""
         self._pending: PendingCommit | None = None
         self._proposals: list[AuthenticatedContent] = []
         self._psks: dict[bytes, bytes] = {}
@@ -83,7 +86,7 @@ class OwnClient:
 
     def _enter(self, group: Group) -> None:
         self._psks[resumption_psk_key(group.group_id, group.epoch)] = group.resumption_psk
-        self._group, self._pending, self._proposals = group, None, []
+        self._before, self._group, self._pending, self._proposals = self._group, group, None, []
 
     def make_bundle(self) -> KeyPackageBundle:
         return KeyPackageBundle.generate(
@@ -197,7 +200,12 @@ class OwnClient:
         self._pending = None
 
     def process(self, message: bytes) -> Received:
-        content = self.group.unprotect(message, allow_outsiders=True)
+        try:
+            content = self.group.unprotect(message, allow_outsiders=True)
+        except WrongEpoch:
+            if self._before is None:
+                raise
+            content = self._before.unprotect(message)
         if content.content_type is ContentType.APPLICATION:
             body = content.content.body
             assert isinstance(body, bytes)

@@ -16,8 +16,9 @@ use peer_stdio::{
     Client, Commit, Identity, Proposal, Received, Result, Settings, Stack, State, PRIVATE_EXTENSION,
 };
 
-/// So many of the last epochs' are kept.
+/// Of so many of the last epochs they are kept, and of so many the keys of late messages.
 const RESUMPTION_PSKS: usize = 8;
+const PAST_EPOCHS: usize = 2;
 
 struct OpenMls;
 
@@ -94,6 +95,7 @@ impl OpenMlsClient {
             .wire_format_policy(self.policy)
             .use_ratchet_tree_extension(true)
             .number_of_resumption_psks(RESUMPTION_PSKS)
+            .max_past_epochs(PAST_EPOCHS)
             .build()
     }
 
@@ -147,6 +149,7 @@ impl Client for OpenMlsClient {
             .capabilities(capabilities(self.suite))
             .use_ratchet_tree_extension(true)
             .number_of_resumption_psks(RESUMPTION_PSKS)
+            .max_past_epochs(PAST_EPOCHS)
             .build();
         let group = MlsGroup::new_with_group_id(
             &self.provider,
