@@ -158,6 +158,18 @@ async def test_a_stricter_policy_says_which_meeting_it_ended(room: FakeRoom, cli
     assert result.out.splitlines() == [*POLICY_LINES, f"the room left Weekly: {reason}"]
 
 
+async def test_a_stricter_policy_that_somebody_breaks_says_that_the_room_counts_down(
+    room: FakeRoom, cli: Cli
+) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    minding = replace(IN_MEETING, minds="guest.provider.example is not verified", leaving_in_s=30)
+    room.then["set_policy"] = [(Topic.MEETING, minding)]
+    result = await cli("policy", "set", "--verified-only")
+    assert result.out.splitlines()[-1] == (
+        "the room leaves Weekly in 30 s: guest.provider.example is not verified"
+    )
+
+
 async def test_a_stricter_policy_warns_of_the_meeting_that_the_room_is_on_its_way_to(
     room: FakeRoom, cli: Cli
 ) -> None:

@@ -137,9 +137,24 @@ async def test_a_member_is_a_host_when_the_roster_says_so(room: FakeRoom, cli: C
     room.set(Topic.MEETING, IN_MEETING)
     appointed = replace(IN_MEETING, participants=(ALICE, replace(GUEST, role="host")))
     room.then["hand_over"] = [(Topic.MEETING, appointed)]
-    result = await cli("meeting", "hand-over", GUEST.name)
+    result = await cli("meeting", "hand-over", GUEST.name, "--yes")
     assert result.out == "a host now: guest.provider.example (not verified)\n"
     assert room.done == [("hand_over", GUEST.leaf)]
+
+
+async def test_one_who_is_not_verified_is_made_a_host_only_by_the_word_yes(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    result = await cli("meeting", "hand-over", GUEST.name)
+    assert (result.code, room.done) == (2, [])
+    assert f'"{GUEST.name}" is not verified, and nobody is here to confirm; add --yes' in result.err
+
+
+async def test_one_who_is_verified_is_made_a_host_without_a_question(room: FakeRoom, cli: Cli) -> None:
+    verified = replace(GUEST, assurance="verified")
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, verified)))
+    appointed = replace(IN_MEETING, participants=(ALICE, replace(verified, role="host")))
+    room.then["hand_over"] = [(Topic.MEETING, appointed)]
+    assert (await cli("meeting", "hand-over", GUEST.name)).code == 0
 
 
 async def test_who_is_a_host_already_is_not_made_one(room: FakeRoom, cli: Cli) -> None:

@@ -37,7 +37,7 @@ async def test_a_host_removes_forgives_appoints_and_ends_from_its_command_line(i
     # It is invited, and comes in without the lobby as it did before.
     await berlin.ctl(*join)
 
-    await atrium.ctl("meeting", "hand-over", berlin.name)
+    await atrium.ctl("meeting", "hand-over", berlin.name, "--yes")
     roles = {p["name"]: p["role"] for p in (await berlin.ctl("meeting", "roster"))["participants"]}
     assert roles == {atrium.name: "host", berlin.name: "host"}
     assert (await berlin.ctl("meeting", "end", "--yes"))["title"] == "Review"

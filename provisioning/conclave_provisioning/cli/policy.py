@@ -60,15 +60,17 @@ def show_policy() -> None:
 def set_policy(**rules: str | bool | None) -> None:
     """Change the room's own rules: those that are given; the others stay.
 
-    A meeting that they do not allow is left at once; `conclavectl status` says why. They can only be
-    stricter than a meeting's own.
+    A meeting below the level is left at once. Where somebody in it breaks another rule the room counts down
+    first, says whom it minds, and stays if they go in time. The rules can only be stricter than a meeting's
+    own.
 
     \b
     Examples:
       conclavectl policy set --minimum-level locked
       conclavectl policy set --verified-only --no-service-ends
 
-    JSON: ok, policy as in `policy show`, meeting {state, title, left_reason} as it is then.
+    JSON: ok, policy as in `policy show`, meeting {state, title, left_reason,
+    minds, leaving_in_s} as it is then.
     """
     given = {name: value for name, value in rules.items() if value is not None}
     if not given:
@@ -80,7 +82,13 @@ def set_policy(**rules: str | bool | None) -> None:
         before = await client.read(Meeting)
         await client.act("Policy", "Set", options=given)
         after, policy = await client.read(Meeting), await client.read(Policy)
-        state = {"state": after.state, "title": after.title, "left_reason": after.left_reason}
+        state = {
+            "state": after.state,
+            "title": after.title,
+            "left_reason": after.left_reason,
+            "minds": after.minds,
+            "leaving_in_s": after.leaving_in_s,
+        }
         output.data(ok=True, policy=as_json(policy), meeting=state)
         for line in _lines(policy):
             output.line(line)
@@ -88,6 +96,8 @@ def set_policy(**rules: str | bool | None) -> None:
             return
         if after.state == "left":
             output.line(f"the room left {meeting_name(before)}: {after.left_reason}")
+        elif after.minds:
+            output.line(f"the room leaves {meeting_name(after)} in {after.leaving_in_s} s: {after.minds}")
         elif rules["minimum_level"] == "locked" and after.level != "locked":
             level = after.level or "perhaps not locked"
             output.line(

@@ -155,13 +155,17 @@ def _find_removed(found: Meeting, who: str) -> Removed:
 
 @click.command("hand-over", short_help="Make somebody in the meeting a host too.")
 @click.argument("who", metavar="NAME|LEAF")
+@click.option("--yes", is_flag=True, help="Do not ask, even where they are not verified.")
 @shared_options
-def hand_over(who: str) -> None:
+def hand_over(who: str, yes: bool) -> None:
     """Make somebody in the meeting a host too. This room stays a host until it leaves.
 
+    Of somebody who is not verified it asks first on a terminal; elsewhere it wants --yes.
+
     \b
-    Example:
+    Examples:
       conclavectl meeting hand-over ana.example.com && conclavectl meeting leave
+      conclavectl meeting hand-over guest.partner.example --yes
 
     JSON: ok, leaf, name, assurance.
     """
@@ -173,6 +177,14 @@ def hand_over(who: str) -> None:
         person = find_participant(found, who)
         if person.role == "host":
             raise refuse(f"{person.name} is a host already", hint="to leave: conclavectl meeting leave")
+        if person.assurance != "verified" and not yes:
+            doubt = f'"{person.name}" is {assurance_words(person.assurance)}'
+            _ask(
+                f"{doubt}: make it a host all the same?",
+                lacking=f"{doubt}, and nobody is here to confirm",
+                refused="not confirmed, so nobody was made a host",
+                instead="see who is verified: conclavectl meeting roster",
+            )
         await client.act("Meeting", "HandOver", "x", person.leaf)
         await _until(client, lambda now: _is_host(now, person), f"made a host: {person.name}")
         done(
@@ -212,7 +224,12 @@ def end(yes: bool) -> None:
         require_host(found)
         others = len(found.participants) - 1
         if not yes:
-            _ask(f"End {meeting_name(found)} for all, this room and {others} more?")
+            _ask(
+                f"End {meeting_name(found)} for all, this room and {others} more?",
+                lacking="it would end for all, and nobody is here to confirm",
+                refused="not confirmed, so nothing was ended",
+                instead="to leave alone: conclavectl meeting leave",
+            )
         await client.act("Meeting", "EndForAll")
         await _until(client, lambda now: now.state != "in_meeting", "ended")
         done(output, f"ended for all: {meeting_name(found)}", title=found.title)
@@ -220,16 +237,13 @@ def end(yes: bool) -> None:
     run(action)
 
 
-def _ask(question: str) -> None:
-    """Go on only if a person says yes. Raises click.Abort, or CommandError where nobody can be asked."""
+def _ask(question: str, *, lacking: str, refused: str, instead: str) -> None:
+    """Go on only if a person says yes. Raises click.Abort, or CommandError.
+
+    `lacking` is the error where nobody can be asked, `refused` the one after a no, `instead` its hint.
+    """
     if not sys.stdin.isatty():
-        raise CommandError(
-            ErrorKind.USAGE, "it would end for all, and nobody is here to confirm", hint="add --yes"
-        )
+        raise CommandError(ErrorKind.USAGE, lacking, hint="add --yes")
     # On stderr: stdout is the answer's.
     if not click.confirm(safe(question), err=True):
-        raise CommandError(
-            ErrorKind.USAGE,
-            "not confirmed, so nothing was ended",
-            hint="to leave alone: conclavectl meeting leave",
-        )
+        raise CommandError(ErrorKind.USAGE, refused, hint=instead)
