@@ -59,9 +59,9 @@ def host_admission() -> Admission:
     return issue(HOST.signer, MEETING_ID, HOST.signer.public_key, Role.HOST)
 
 
-def by_host(key: bytes, role: Role = Role.MEMBER) -> Admission:
+def by_host(key: bytes, role: Role = Role.MEMBER, serial: int = 0) -> Admission:
     """By the invitation's signer."""
-    return issue(HOST.signer, MEETING_ID, key, role)
+    return issue(HOST.signer, MEETING_ID, key, role, serial=serial)
 
 
 def by_link(key: bytes, role: Role = Role.GUEST, link: LinkSecret = LINK) -> Admission:

@@ -273,11 +273,15 @@ def test_a_kick_that_closes_the_link_is_not_spoilt_by_an_offer_through_the_link(
 
 
 def test_a_kicked_key_is_left_out_until_a_host_forgives_it() -> None:
-    kicked = context(kicked=frozenset({C.signer.public_key}))
+    key = C.signer.public_key
+    kicked = context(kicked=frozenset({key}))
     assert not plan_of(offer_of(C), terms=kicked)
-    plan = plan_of(offer_of(C), change(0, context()), terms=kicked)
-    assert plan.offers
+    after = replace(kicked.forgive(frozenset({key})), serial=kicked.next_serial)
+    plan = plan_of(offer_of(C), change(0, after), terms=kicked)
     assert plan.by_reference
+    assert not plan.offers
+    let_in_anew = bundle_of(C, by_host(key, serial=after.next_serial)).key_package
+    assert plan_of(let_in_anew, change(0, after), terms=kicked).offers
 
 
 def test_an_offer_with_another_members_encryption_key_is_left_out() -> None:

@@ -139,6 +139,29 @@ def the_kicked_comes_back_under_a_new_key(table: Table) -> None:
     table.insider.commit([table.insider.add(STRANGER, successor)])
 
 
+def another_is_forgiven(table: Table) -> Insider:
+    other = another_is_kicked(table)
+    table.host.allow_back("other-host.example.com")
+    table.meeting.service.run(3)
+    assert table.insider.context.allowed_back
+    return other
+
+
+def the_forgiven_comes_as_before(table: Table) -> None:
+    other = another_is_forgiven(table)
+    table.insider.commit([table.insider.add(OTHER_HOST, other.admission)])
+
+
+def the_forgiven_admits(table: Table) -> None:
+    other = another_is_forgiven(table)
+    table.insider.commit([table.insider.add(STRANGER, table.admitted_by(other, STRANGER, Role.MEMBER))])
+
+
+def a_note_is_taken_off(table: Table) -> None:
+    another_is_forgiven(table)
+    table.insider.commit([terms(table, allowed_back=frozenset())])
+
+
 def a_chain_of_four(table: Table) -> None:
     """STRANGER's admission by a host by a host by a host by the invitation's signer."""
     meeting_id = table.meeting.invitation.content.meeting_id
@@ -320,6 +343,14 @@ CASES = [
         HOST,
     ),
     Case(
+        "who_is_allowed_back_is_let_in_anew",
+        "a list without the kick, and no note",
+        lambda t: t.insider.commit([terms(t, kicked=frozenset())]),
+        HOST,
+        Table.closed_by_kick,
+    ),
+    Case("who_is_allowed_back_is_let_in_anew", "a note that is gone", a_note_is_taken_off, HOST),
+    Case(
         "its_serial_counts_changes",
         "a serial that leaves room for none",
         lambda t: t.insider.commit([terms(t, serial=t.insider.context.serial + 2)]),
@@ -490,6 +521,8 @@ CASES = [
     ),
     Case("nobody_kicked_admits", "an Add", the_kicked_admits),
     Case("nobody_kicked_admits", "a higher role", the_kicked_appoints),
+    Case("no_admission_outlives_a_kick", "an Add by what it held", the_forgiven_comes_as_before),
+    Case("no_admission_outlives_a_kick", "an Add by its word", the_forgiven_admits),
     Case("successors_take_a_place", "a successor of one who is not in", a_successor_of_nobody),
     Case("who_comes_back_has_its_name", "a rejoin under another name", a_rejoin_under_another_name),
 ]

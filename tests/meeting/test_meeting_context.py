@@ -74,16 +74,21 @@ def encoded(
     kicked: bytes = NOTHING,
     is_closed: int = 0,
     guests: bytes = NOTHING,
+    back: bytes = NOTHING,
     is_ended: int = 0,
     serial: int = 0,
     word: bytes = optional(None),
 ) -> bytes:
     """The extension's bytes, field by field."""
-    return token + kicked + uint8(is_closed) + guests + uint8(is_ended) + uint32(serial) + word
+    return token + kicked + uint8(is_closed) + guests + back + uint8(is_ended) + uint32(serial) + word
 
 
 def keys(*numbers: int) -> bytes:
     return vector(opaque(number.to_bytes(65, "big")) for number in numbers)
+
+
+def notes(*of: tuple[int, int]) -> bytes:
+    return vector(opaque(number.to_bytes(65, "big")) + uint32(serial) for number, serial in of)
 
 
 MALFORMED = {
@@ -98,6 +103,9 @@ MALFORMED = {
     "unsorted": encoded(kicked=keys(2, 1)),
     "twice": encoded(guests=keys(1, 1)),
     "too many": encoded(kicked=keys(*range(10_001))),
+    "back twice": encoded(back=notes((1, 2), (1, 3))),
+    "back unsorted": encoded(back=notes((2, 1), (1, 1))),
+    "no key back": encoded(back=vector([opaque(b"key") + uint32(1)])),
     "no key": encoded(kicked=vector([opaque(b"key")])),
     "a word without an admission": encoded(word=optional(opaque(b"") + opaque(b""))),
 }
@@ -107,6 +115,7 @@ def test_the_form_is_what_these_tests_take_it_for() -> None:
     assert encoded() == context().extension().data
     assert MeetingContext.of((of(encoded(kicked=keys(1, 2))),)).kicked
     assert MeetingContext.of((of(encoded(serial=7)),)).serial == 7
+    assert len(MeetingContext.of((of(encoded(back=notes((1, 5), (2, 4)))),)).allowed_back) == 2
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED.keys())

@@ -227,7 +227,30 @@ def test_a_kick_lists_all_keys_that_a_member_has_had() -> None:
     host.allow_back("b.example.com")
     meeting.service.run(3)
     assert host.session._member.context.kicked == frozenset()
+    # What it held before lets it in no more: it has to ask.
+    assert not back.is_in()
+    meeting.service.run(25)
     agree(host, a, back)
+
+
+def test_a_kicked_host_that_is_allowed_back_is_no_host_by_what_it_held() -> None:
+    meeting, host, a = host_and_a()
+    second = meeting.room(B, admission=meeting.admission(B, Role.HOST))
+    meeting.service.run(4)
+    agree(host, a, second)
+    kept = second.session.admission
+    stranger = identity("stranger.example.net")
+    by_its_word = second.session._own.admit_job(stranger.signer.public_key, Role.MEMBER, 9)()
+    host.kick("b.example.com")
+    meeting.service.run(3)
+    host.allow_back("b.example.com")
+    meeting.service.run(3)
+    again = meeting.room(B, admission=kept)
+    other = meeting.room(stranger, admission=by_its_word)
+    meeting.service.run(30)
+    agree(host, a, again)
+    assert a.role("b.example.com") is Role.MEMBER
+    assert not other.is_in()
 
 
 def test_who_had_several_keys_let_in_comes_back_with_none_of_them() -> None:

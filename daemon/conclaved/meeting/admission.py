@@ -10,6 +10,7 @@ come to the same verdict about who may be in.
         opaque meeting_id<V>;
         opaque signature_key<V>;             the key that is admitted
         Role role;
+        uint32 serial;                       that of the next change of the meeting's terms
         IssuerType issuer_type;              host(1), link(2), succession(3)
         opaque issuer_key<V>;
         optional<Admission> issuer_admission;
@@ -17,7 +18,7 @@ come to the same verdict about who may be in.
     } Admission;
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from typing import Protocol
@@ -25,7 +26,7 @@ from typing import Protocol
 from conclaved.meeting.errors import AdmissionError
 from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.mls import CipherSuite
-from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8
+from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8, uint32
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.errors import DecodeError
 
@@ -40,7 +41,7 @@ MAX_STATEMENTS = 3
 MAX_SUCCESSIONS = 4
 """Changes of a key in a chain, of whomever in it."""
 MAX_BYTES = 2048
-"""Eight statements with P-256 keys and signatures take 1830."""
+"""Eight statements with P-256 keys and signatures take 1862."""
 MAX_REMEMBERED = 2048
 """Admissions whose check is not done again. Whoever has the link can make any number of them, so what they
 may take of memory is bounded: some 8 MiB."""
@@ -90,6 +91,8 @@ class Admission:
     issuer_key: bytes
     issuer_admission: "Admission | None"
     signature: bytes
+    serial: int = 0
+    """Which of a host's decisions came before it: one from before a kick ends with that (`allowed_back`)."""
 
     def _signed_part(self) -> bytes:
         issuer = self.issuer_admission
@@ -97,6 +100,7 @@ class Admission:
             opaque(self.meeting_id)
             + opaque(self.signature_key)
             + uint8(self.role)
+            + uint32(self.serial)
             + uint8(self.issuer_type)
             + opaque(self.issuer_key)
             + optional(None if issuer is None else issuer.encode())
@@ -121,6 +125,7 @@ class Admission:
             meeting_id=reader.opaque(),
             signature_key=reader.opaque(),
             role=Role(reader.uint8()),
+            serial=reader.uint32(),
             issuer_type=IssuerType(reader.uint8()),
             issuer_key=reader.opaque(),
             issuer_admission=reader.optional(lambda inner: cls._read(inner, depth - 1)),
@@ -146,19 +151,17 @@ def issue(
     *,
     issuer_type: IssuerType = IssuerType.HOST,
     issuer_admission: Admission | None = None,
+    serial: int = 0,
 ) -> Admission:
-    """Sign an admission of `signature_key` (65 bytes).
+    """Sign an admission of `signature_key` (65 bytes). `serial` is the terms' `next_serial`.
 
     `issuer_admission` is the issuing host's own; None when it is the invitation's signer or the
     link. Slow where the key is in a TPM.
     """
     unsigned = Admission(
-        meeting_id, signature_key, role, issuer_type, signer.public_key, issuer_admission, b""
+        meeting_id, signature_key, role, issuer_type, signer.public_key, issuer_admission, b"", serial
     )
-    signature = signer.sign(opaque(LABEL) + unsigned._signed_part())
-    return Admission(
-        meeting_id, signature_key, role, issuer_type, signer.public_key, issuer_admission, signature
-    )
+    return replace(unsigned, signature=signer.sign(opaque(LABEL) + unsigned._signed_part()))
 
 
 def succeed(old_signer: AdmissionSigner, own_admission: Admission, new_key: bytes) -> Admission:
@@ -174,6 +177,7 @@ def succeed(old_signer: AdmissionSigner, own_admission: Admission, new_key: byte
         own_admission.role,
         issuer_type=IssuerType.SUCCESSION,
         issuer_admission=own_admission,
+        serial=own_admission.serial,
     )
     _check_length(admission)
     return admission
@@ -205,8 +209,8 @@ def may_admit(admission: Admission) -> bool:
     return admission.role is Role.HOST and _statements(admission) < MAX_STATEMENTS
 
 
-def _chain(admission: Admission) -> list[Admission]:
-    """The statement, its issuer's, and so on."""
+def chain(admission: Admission) -> list[Admission]:
+    """The statement, its issuer's, and so on to the one that stands on the invitation or the link."""
     steps = [admission]
     while steps[-1].issuer_admission is not None:
         steps.append(steps[-1].issuer_admission)
@@ -219,14 +223,14 @@ def _statements(admission: Admission) -> int:
     # an issuer's admission, and with one it counts.
     return sum(
         1
-        for step in _chain(admission)
+        for step in chain(admission)
         if step.issuer_type is not IssuerType.SUCCESSION
         and not (step.issuer_admission is None and step.issuer_key == step.signature_key)
     )
 
 
 def _check_length(admission: Admission) -> None:
-    successions = sum(1 for step in _chain(admission) if step.issuer_type is IssuerType.SUCCESSION)
+    successions = sum(1 for step in chain(admission) if step.issuer_type is IssuerType.SUCCESSION)
     if _statements(admission) > MAX_STATEMENTS:
         _refuse(f"more than {MAX_STATEMENTS} statements stand between it and the invitation")
     if successions > MAX_SUCCESSIONS:

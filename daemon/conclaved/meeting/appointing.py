@@ -129,7 +129,11 @@ class Appointing:
         def signed(admission: Admission, _now: float) -> None:
             appointment.message = self._out.seal(lobby.Appointment(admission))
 
-        self._out.job(self._own.admit_job(chosen.signature_key, Role.HOST), signed, self._broke)
+        self._out.job(
+            self._own.admit_job(chosen.signature_key, Role.HOST, self._member.context.next_serial),
+            signed,
+            self._broke,
+        )
 
     # -- as the one who is appointed --------------------------------------------------------------
 

@@ -33,6 +33,9 @@ class Earlier:
         """Keys thrown out of a group before this one, and not on this one's list."""
         self.link_guests: frozenset[bytes] | None = None
         """Who may stay by a link that was closed in a group before this one and is open in it; else None."""
+        self.allowed_back: frozenset[tuple[bytes, int]] = frozenset()
+        """Who was allowed back in a group before this one, and has to be let in anew, where this one's terms
+        do not say so."""
         self._standing: frozenset[Admission] | None = frozenset() if terms is None else None
         """Of those who were in: the hosts', and those that stand on the word of one who was thrown out. None
         before the first group of a session that began with terms: who was in then is not known."""
@@ -71,16 +74,17 @@ class Earlier:
     @property
     def is_carrying(self) -> bool:
         """Whether the present group's terms lack what a host decided before."""
-        return bool(self.carried) or self.link_guests is not None
+        return bool(self.carried or self.allowed_back) or self.link_guests is not None
 
     def joined(self, context: MeetingContext) -> None:
         """A group that others made is entered: its list may lack whom an earlier one's had."""
         if self._is_overruled_by(context):
-            self.carried, self.link_guests = frozenset(), None
+            self.carried, self.link_guests, self.allowed_back = frozenset(), None, frozenset()
         elif self.terms is not None:
             if self.terms.is_link_closed:
                 self.link_guests = self.terms.link_guests
             self.carried |= self.terms.kicked
+            self.allowed_back |= self.terms.allowed_back
 
     def to_found(self, *, is_host: bool) -> MeetingContext | None:
         """The terms for a group of our own, or None where there were none before.
@@ -100,6 +104,7 @@ class Earlier:
         Whom they have let in since, too.
         """
         self.carried -= context.kicked
+        self.allowed_back -= context.allowed_back
         self.terms = context
         if context.is_link_closed:
             self.link_guests = None
@@ -126,7 +131,8 @@ class Earlier:
 
     def _known(self, terms: MeetingContext) -> MeetingContext:
         """These terms with what is carried into them; no host has signed that yet."""
-        known = replace(terms, kicked=self._kicked(), word=None)
+        back = dict(sorted(terms.allowed_back | self.allowed_back))
+        known = replace(terms, kicked=self._kicked(), allowed_back=frozenset(back.items()), word=None)
         if self.link_guests is None:
             return known
         return replace(known, is_link_closed=True, link_guests=self.link_guests)

@@ -59,8 +59,8 @@ class Hosting:
         self._denials_of_one: Buckets[bytes] = Buckets(1 / DENIAL_EVERY_S, 1)
         self._repeats = Bucket(limits.repeats_per_s)
         self._repeats_of_one: Buckets[tuple[bytes, bytes]] = Buckets(1 / ANSWER_EVERY_S, 1)
-        self._admissions: dict[tuple[bytes, Role, str], Admission] = {}
-        """By key, role, and the name that was let in: another name is another decision."""
+        self._admissions: dict[tuple[bytes, Role, str, int], Admission] = {}
+        """By key, role, the name that was let in (another is another decision), and the least serial."""
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
         self.removing = Removing(own, member, voice.propose)
@@ -97,6 +97,9 @@ class Hosting:
             if not self._denials_of_one.is_empty(request.signature_key, now) and self._denials.take(now):
                 self._denials_of_one.take(request.signature_key, now)
                 self._deny(request, is_removed=True)
+            return
+        if request.signature_key in self._member.context.kicked:
+            # It is being allowed back. What is signed before the terms say so lets nobody in.
             return
         role = self._role_of(verdict, is_kicked=not self.removing.knows_all())
         if role is not None:
@@ -180,7 +183,9 @@ class Hosting:
     def _grant(self, request: lobby.Request, role: Role, verdict: Verdict) -> None:
         if role is Role.HOST and not self._own.may_appoint(request.signature_key):
             role = Role.MEMBER  # A host in name only. One nearer to the invitation can still appoint it.
-        known = (request.signature_key, role, verdict.name)
+        context = self._member.context
+        least = dict(context.allowed_back).get(request.signature_key, 0)
+        known = (request.signature_key, role, verdict.name, least)
         self.removing.let_in(request.signature_key, verdict)
 
         def signed(admission: Admission, _now: float) -> None:
@@ -192,7 +197,8 @@ class Hosting:
         if known in self._admissions:
             self._answer(request, lobby.Grant(request.request_id, self._admissions[known]))
         else:
-            self._sign_for(request, self._own.admit_job(request.signature_key, role), signed)
+            job = self._own.admit_job(request.signature_key, role, context.next_serial)
+            self._sign_for(request, job, signed)
 
     def _sign_for(
         self, request: lobby.Request, sign: Callable[[], T], signed: Callable[[T, float], None]

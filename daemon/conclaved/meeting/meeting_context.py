@@ -5,20 +5,26 @@
         opaque kicked<V><V>;                  signature keys that may not be in
         uint8 is_link_closed;
         opaque link_guests<V><V>;             keys that the link admitted before it was closed
+        AllowedBack allowed_back<V>;          keys that were on the list above
         uint8 is_ended;                       a host has ended the meeting for all
         uint32 serial;                        how often a host has changed the above
         optional<HostsWord> word;             on all above, unless it is an invitation and no more
     } MeetingContext;
 
     struct {
+        opaque signature_key<V>;
+        uint32 serial;                        of the first admission of it that counts again
+    } AllowedBack;
+
+    struct {
         opaque admission<V>;                  the host's own, back to the invitation
         opaque signature<V>;                  by its key, over the label and all above
     } HostsWord;
 
-It changes only by a host's GroupContextExtensions proposal (RFC 9420 §12.1.7), and then only
-the kicked list, the link, the invitation's serial and, once, the end: `rules` says so. A joiner
-has not seen the change, and a founder makes none; so the host signs what it decides, and whoever is
-no host can found a meeting with nothing on its list but what a host once put there.
+It changes only by a host's GroupContextExtensions proposal (RFC 9420 §12.1.7), and then only the kicked
+list, who is allowed back, the link, the invitation's serial and, once, the end: `rules` says so. A joiner
+has not seen the change, and a founder makes none; so the host signs what it decides, and whoever is no host
+can found a meeting with nothing on its list but what a host once put there.
 """
 
 from dataclasses import dataclass, replace
@@ -60,6 +66,9 @@ class MeetingContext:
     serial: int = 0
     """Which of two contexts is the later decision; see `next_serial`."""
     word: HostsWord | None = None
+    allowed_back: frozenset[tuple[bytes, int]] = frozenset()
+    """Keys that were thrown out and may be in again, with the serial that their next admission has at least:
+    those from before the kick, and what was signed by their word, are over."""
 
     def content(self) -> bytes:
         """What a host signs: everything but the signature, with the keys in order."""
@@ -68,6 +77,7 @@ class MeetingContext:
             + vector(opaque(key) for key in sorted(self.kicked))
             + uint8(self.is_link_closed)
             + vector(opaque(key) for key in sorted(self.link_guests))
+            + vector(opaque(key) + uint32(serial) for key, serial in sorted(self.allowed_back))
             + uint8(self.is_ended)
             + uint32(self.serial)
         )
@@ -75,7 +85,8 @@ class MeetingContext:
     @property
     def is_plain(self) -> bool:
         """Whether this is the invitation and no more: what anybody who may found a meeting begins with."""
-        return not (self.kicked or self.is_link_closed or self.link_guests or self.is_ended or self.serial)
+        decided = (self.kicked, self.is_link_closed, self.link_guests, self.allowed_back, self.is_ended)
+        return not (any(decided) or self.serial)
 
     @property
     def next_serial(self) -> int:
@@ -110,17 +121,34 @@ class MeetingContext:
         if len(found) != 1 or len(extensions) != 1:
             raise GroupRuleError("the group is not that of a meeting", rule="DESIGN §4 Invitation")
         try:
-            token, kicked, is_closed, guests, is_ended, serial, word = decode_whole(found[0].data, _read)
+            token, kicked, is_closed, guests, back, is_ended, serial, word = decode_whole(
+                found[0].data, _read
+            )
             invitation = SignedInvitation.verify(token.decode("ascii"))
         except (DecodeError, UnicodeDecodeError, InvitationError, AdmissionError) as error:
             raise GroupRuleError("the group's terms are malformed", rule="DESIGN §4 Invitation") from error
         keys_out, keys_in = frozenset(kicked), frozenset(guests)
-        context = cls(invitation, keys_out, bool(is_closed), keys_in, bool(is_ended), serial, word)
-        is_too_much = max(len(kicked), len(guests)) > MAX_KEYS
-        is_no_key = any(len(key) != KEY_BYTES for key in (*kicked, *guests))
+        context = cls(
+            invitation, keys_out, bool(is_closed), keys_in, bool(is_ended), serial, word, frozenset(back)
+        )
+        keys_back = {key for key, _ in back}
+        is_too_much = max(len(kicked), len(guests), len(back)) > MAX_KEYS or len(keys_back) != len(back)
+        is_no_key = any(len(key) != KEY_BYTES for key in (*kicked, *guests, *keys_back))
         if context.extension().data != found[0].data or is_too_much or is_no_key:
             raise GroupRuleError("the group's meeting is not in its one form", rule="DESIGN §4 Invitation")
         return context
+
+    def forgive(self, keys: frozenset[bytes]) -> "MeetingContext":
+        """The context in which the next terms allow these back, of those who are on the list.
+
+        They have to be let in anew: what was signed before the next change is signed before that.
+        """
+        back = dict(self.allowed_back) | dict.fromkeys(keys & self.kicked, self._serial_after_next)
+        return replace(self, kicked=self.kicked - keys, allowed_back=frozenset(back.items()), word=None)
+
+    @property
+    def _serial_after_next(self) -> int:
+        return min(self.serial + 2, MAX_SERIAL)
 
     def kick(self, keys: frozenset[bytes], link_admitted: frozenset[bytes]) -> "MeetingContext":
         """The context with the keys of one more who is thrown out, its whole line (`admission.line`).
@@ -152,12 +180,22 @@ def _check_word(context: MeetingContext) -> None:
 
 def _read(
     reader: Reader,
-) -> tuple[bytes, tuple[bytes, ...], int, tuple[bytes, ...], int, int, HostsWord | None]:
+) -> tuple[
+    bytes,
+    tuple[bytes, ...],
+    int,
+    tuple[bytes, ...],
+    tuple[tuple[bytes, int], ...],
+    int,
+    int,
+    HostsWord | None,
+]:
     return (
         reader.opaque(),
         reader.vector(Reader.opaque),
         reader.uint8(),
         reader.vector(Reader.opaque),
+        reader.vector(lambda inner: (inner.opaque(), inner.uint32())),
         reader.uint8(),
         reader.uint32(),
         reader.optional(lambda inner: HostsWord(Admission.decode(inner.opaque()), inner.opaque())),

@@ -109,12 +109,17 @@ class OwnSide:
             return lambda: issue(link_key, content.meeting_id, key, Role.GUEST, issuer_type=IssuerType.LINK)
         return None
 
-    def admit_job(self, signature_key: bytes, role: Role) -> Callable[[], Admission]:
-        """A host's admission of somebody."""
+    def admit_job(self, signature_key: bytes, role: Role, serial: int) -> Callable[[], Admission]:
+        """A host's admission of somebody, after the terms' change with the serial before this one."""
         own, signer, meeting_id = self.own_admission(), self.identity.signer, self.meeting_id
         is_root = own.signature_key == self.invitation.signer_key
         return lambda: issue(
-            signer, meeting_id, signature_key, role, issuer_admission=None if is_root else own
+            signer,
+            meeting_id,
+            signature_key,
+            role,
+            issuer_admission=None if is_root else own,
+            serial=serial,
         )
 
     def may_appoint(self, signature_key: bytes) -> bool:

@@ -13,6 +13,7 @@ from functools import partial
 
 from conclaved.identity import Assurance, Verdict
 from conclaved.meeting.admission import IssuerType, origin
+from conclaved.meeting.earlier import Earlier
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.own_side import OwnSide
@@ -72,6 +73,8 @@ class Removing:
         self._proposed_in: int | None = None
         self._link_guests: frozenset[bytes] | None = None
         """Who may stay by the link, if that is to be closed without a kick."""
+        self._allowed_back: frozenset[tuple[bytes, int]] = frozenset()
+        """Who was allowed back in a group before this one, and is not noted in this one's terms."""
         self._overdue_since: float | None = None
         self.is_ending = False
         """Whether the meeting is to end for all."""
@@ -171,15 +174,16 @@ class Removing:
         self.is_ending = True
         self._propose_what_is_left()
 
-    def carry(self, keys: frozenset[bytes], link_guests: frozenset[bytes] | None) -> None:
-        """These were thrown out of a group before this one, whose list does not have them yet.
+    def carry(self, earlier: Earlier) -> None:
+        """What was decided in a group before this one, and this one's terms do not have yet.
 
-        Where the link was closed there, it is to be closed here, but for those guests.
+        Who was thrown out there, or allowed back; where the link was closed there, it is to be closed here,
+        but for those guests.
         """
-        is_new = self._link_guests != link_guests
-        self._link_guests = link_guests
-        if is_new or not keys <= self._to_kick.keys():
-            self._to_kick |= dict.fromkeys(keys)
+        is_new = (self._link_guests, self._allowed_back) != (earlier.link_guests, earlier.allowed_back)
+        self._link_guests, self._allowed_back = earlier.link_guests, earlier.allowed_back
+        if is_new or not earlier.carried <= self._to_kick.keys():
+            self._to_kick |= dict.fromkeys(earlier.carried)
             self._propose_what_is_left()
 
     def why_overdue(self, now: float) -> str | None:
@@ -230,8 +234,9 @@ class Removing:
         self._to_forgive &= context.kicked
         if context.is_link_closed:
             self._link_guests = None
-        closes_link = self._link_guests is not None
-        if not self._to_kick and not self._to_forgive and not self.is_ending and not closes_link:
+        self._allowed_back -= context.allowed_back
+        is_carrying = self._link_guests is not None or bool(self._allowed_back)
+        if not self._to_kick and not self._to_forgive and not self.is_ending and not is_carrying:
             self._proposed_in = None
             return
         self._proposed_in = group.epoch
@@ -240,8 +245,10 @@ class Removing:
             for leaf in leaves.values()
             if origin(admission_of(leaf)).issuer_type is IssuerType.LINK
         )
-        kicked = context.kicked - self._to_forgive
-        after = replace(context, kicked=kicked, is_ended=self.is_ending, serial=context.next_serial)
+        after = context.forgive(frozenset(self._to_forgive))
+        back = dict(sorted(self._allowed_back | after.allowed_back))
+        after = replace(after, allowed_back=frozenset(back.items()))
+        after = replace(after, is_ended=self.is_ending, serial=context.next_serial)
         if self._to_kick:
             after = after.kick(frozenset(self._to_kick), by_link)
         if self._link_guests is not None:

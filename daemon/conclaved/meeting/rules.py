@@ -251,6 +251,11 @@ def a_closed_link_stays_closed(change: EpochChange) -> str | None:
     return terms_rules.a_closed_link_stays_closed(change.before, change.after)
 
 
+def who_is_allowed_back_is_let_in_anew(change: EpochChange) -> str | None:
+    """Prevents: an old admission coming to life again when its bearer may ask again."""
+    return terms_rules.who_is_allowed_back_is_let_in_anew(change.before, change.after)
+
+
 def its_serial_counts_changes(change: EpochChange) -> str | None:
     """Prevents: terms that stand for a later decision than those that a host makes after them."""
     return terms_rules.its_serial_counts_changes(change.before, change.after)
@@ -327,6 +332,13 @@ def nobody_kicked_admits(change: EpochChange) -> str | None:
     return _of_comers(change, comers, tree_rules.nobody_kicked_admits)
 
 
+def no_admission_outlives_a_kick(change: EpochChange) -> str | None:
+    """Prevents: one who is allowed back coming in, or becoming more, by what it held before."""
+    comers = [change.leaves_after[index] for index in change.effect.added]
+    comers += [new for _, old, new in change.effect.updated if admission_of(old) != admission_of(new)]
+    return _of_comers(change, comers, tree_rules.no_admission_outlives_a_kick)
+
+
 def successors_take_a_place(change: EpochChange) -> str | None:
     """Prevents: a member admitting others by naming them its successors."""
     comers = [change.leaves_after[index] for index in change.effect.added]
@@ -368,6 +380,7 @@ GROUP_RULES: tuple[GroupRule, ...] = (
     it_stays_the_same_meeting,
     its_terms_stay,
     a_closed_link_stays_closed,
+    who_is_allowed_back_is_let_in_anew,
     its_serial_counts_changes,
     its_terms_are_a_hosts,
     nobody_comes_in_at_the_end,
@@ -381,6 +394,7 @@ GROUP_RULES: tuple[GroupRule, ...] = (
     keys_change_by_succession,
     roles_only_rise,
     nobody_kicked_admits,
+    no_admission_outlives_a_kick,
     successors_take_a_place,
     who_comes_back_has_its_name,
 )
@@ -424,7 +438,7 @@ def _of_leaves(change: EpochChange, rule: tree_rules.LeafRule) -> str | None:
 def _of_comers(change: EpochChange, comers: Sequence[LeafNode], rule: tree_rules.NewcomerRule) -> str | None:
     after = change.after
     # Most who come are admitted by a host, into a meeting that nobody was thrown out of.
-    if not after.kicked and not any(map(is_successor, comers)):
+    if not (after.kicked or after.allowed_back) and not any(map(is_successor, comers)):
         return None
     members = Members.of(change.leaves_before.values())
     return next(filter(None, (rule(after, leaf, members) for leaf in comers)), None)

@@ -375,7 +375,7 @@ class Session:
             why = f"{self._member.name_of(back[0])} is in the meeting, whom a host had thrown out before"
             self._end(f"{why} it was begun anew", is_error=True, hint=ASK_THE_HOST)
         elif self._entering.earlier.is_carrying and self._is_host():
-            self._hosting.removing.carry(self._entering.earlier.carried, self._entering.earlier.link_guests)
+            self._hosting.removing.carry(self._entering.earlier)
 
     # -- lobby, live, log -----------------------------------------------------------------------
 

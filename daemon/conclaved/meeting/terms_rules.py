@@ -46,6 +46,19 @@ def a_closed_link_stays_closed(before: MeetingContext, after: MeetingContext) ->
     return None if after.link_guests <= before.link_guests else "a closed link admits nobody new"
 
 
+def who_is_allowed_back_is_let_in_anew(before: MeetingContext, after: MeetingContext) -> str | None:
+    """Prevents: an old admission, a host's perhaps, coming to life again when its bearer may ask again.
+
+    Whoever is taken off the list gets a serial that no admission before this change has, and keeps it.
+    """
+    old, new = dict(before.allowed_back), dict(after.allowed_back)
+    if any(new.get(key, -1) < serial for key, serial in old.items()):
+        return "one who was allowed back needs no new admission any more"
+    if any(new.get(key, -1) < after.next_serial for key in before.kicked - after.kicked):
+        return "one is allowed back by an old admission"
+    return None
+
+
 def its_serial_counts_changes(before: MeetingContext, after: MeetingContext) -> str | None:
     """Prevents: terms that stand for a later decision than those that a host makes after them.
 
@@ -77,6 +90,7 @@ TERMS_RULES: tuple[TermsRule, ...] = (
     it_stays_the_same_meeting,
     its_terms_stay,
     a_closed_link_stays_closed,
+    who_is_allowed_back_is_let_in_anew,
     its_serial_counts_changes,
     its_terms_are_a_hosts,
 )

@@ -15,6 +15,7 @@ from conclaved.meeting.admission import (
     Admission,
     IssuerType,
     Role,
+    chain,
     check,
     line,
     lineage,
@@ -207,6 +208,24 @@ def is_by_a_kicked_one(
     return False
 
 
+def no_admission_outlives_a_kick(context: MeetingContext, leaf: LeafNode, members: Members) -> str | None:
+    """Prevents: one who is allowed back coming by what it held before, as a host perhaps, or letting in.
+
+    Somebody has to let it in anew. Those who stand in the group by its former word may stay, and a host in
+    the group admits, whoever admitted it once.
+    """
+    least, admission = dict(context.allowed_back), admission_of(leaf)
+    if not least or any(step in members.by_admission for step in lineage(admission)):
+        return None
+    own = lineage(admission)
+    for step in (*own, *chain(admission)[len(own) :]):
+        if step not in own and step.signature_key in members.host_keys:
+            return None
+        if step.serial < least.get(step.signature_key, 0):
+            return "an admission from before its bearer was thrown out"
+    return None
+
+
 def successors_take_a_place(context: MeetingContext, leaf: LeafNode, members: Members) -> str | None:
     """Prevents: a member admitting others by naming them its successors, when it has left, or as guests.
 
@@ -244,7 +263,11 @@ def who_comes_back_has_its_name(members: Mapping[bytes, LeafNode], leaf: LeafNod
 
 NewcomerRule = Callable[[MeetingContext, LeafNode, Members], str | None]
 
-NEWCOMER_RULES: tuple[NewcomerRule, ...] = (nobody_kicked_admits, successors_take_a_place)
+NEWCOMER_RULES: tuple[NewcomerRule, ...] = (
+    nobody_kicked_admits,
+    no_admission_outlives_a_kick,
+    successors_take_a_place,
+)
 
 
 # -- a leaf that changes in its place -------------------------------------------------------------
@@ -329,7 +352,7 @@ def check_newcomer(context: MeetingContext, leaf: LeafNode, members: Iterable[Le
     by_key = {member.signature_key: member for member in members}
     _enforce(who_comes_back_has_its_name(by_key, leaf), who_comes_back_has_its_name.__name__)
     # Most who come are admitted by a host, into a meeting that nobody was thrown out of.
-    if context.kicked or is_successor(leaf):
+    if context.kicked or context.allowed_back or is_successor(leaf):
         standing = Members.of(members)
         for rule in NEWCOMER_RULES:
             _enforce(rule(context, leaf, standing), rule.__name__)
@@ -346,7 +369,9 @@ def check_replacement(
     for rule in (keys_change_by_succession, roles_only_rise):
         _enforce(rule(old, new), rule.__name__)
     if admission_of(old) != admission_of(new):
-        _enforce(nobody_kicked_admits(context, new, Members.of(members)), nobody_kicked_admits.__name__)
+        standing = Members.of(members)
+        for newcomer_rule in (nobody_kicked_admits, no_admission_outlives_a_kick):
+            _enforce(newcomer_rule(context, new, standing), newcomer_rule.__name__)
 
 
 def _enforce(reason: str | None, rule: str) -> None:
