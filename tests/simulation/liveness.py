@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from conclaved.meeting.admission import IssuerType
+from conclaved.meeting.admission import IssuerType, Role
 from tests.simulation.device import Device
 from tests.simulation.truth import EpochTruth
 
@@ -24,10 +24,10 @@ def what_is_wrong(world: "World") -> str:
         # to decide. Nothing can be said about who is in.
         world.acts["stands outside"] += 1
         return ""
-    for device in wanted:
-        if not device.is_in and _waits_for_a_host(world, device):
-            world.acts["waits for a host"] += 1
-            wanted = [each for each in wanted if each is not device]
+    waiting = [device for device in wanted if _waits_for_a_host(world, device)]
+    if any(device.is_in for device in wanted):
+        world.acts["waits for a host"] += len(waiting)
+        wanted = [device for device in wanted if device not in waiting]
     for device in wanted:
         if not device.is_in or device.stay is None:
             state = "has ended" if device.ended else device.view.state.value if device.view else "is off"
@@ -55,8 +55,9 @@ def _waits_for_a_host(world: "World", device: Device) -> bool:
     It has changed its key while it was outside, and is no host itself.
     """
     admission = None if device.session is None else device.session.admission
-    is_new_key = admission is not None and admission.issuer_type is IssuerType.SUCCESSION
-    return is_new_key and not world.director.acts.hosts()
+    if device.is_in or admission is None or admission.role is Role.HOST:
+        return False
+    return admission.issuer_type is IssuerType.SUCCESSION and not world.director.acts.hosts()
 
 
 def _who_should_not_be_in(world: "World", epoch: EpochTruth) -> str:

@@ -111,6 +111,10 @@ class Hearing:
         # One who has not read the last commit yet is no sign of a later one: it counts as alive.
         opener = group if epoch == group.epoch else self._member.past(epoch)
         if opener is None:
+            # Long behind; or on another history of this group, where one that is alone here belongs.
+            self._watch.stranger(now)
+            if self._member.is_alone:
+                self._watch.another_group(now)
             return
         sender = opener.claimed_sender(data)
         if self._of_one.is_empty(sender, now) or not self._of_all.take(now):
