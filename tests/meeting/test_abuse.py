@@ -327,7 +327,8 @@ def appoints(meeting: Meeting, insider: Insider, meter: Meter) -> int:
     key, meeting_id = A.signer.public_key, meeting.invitation.content.meeting_id
     true = issue(insider.who.signer, meeting_id, key, Role.HOST, issuer_admission=insider.admission)
     for _ in range(1000):
-        insider.say(lobby.Appointment(replace(true, signature=os.urandom(70))))
+        bad = replace(true, signature=os.urandom(70))
+        insider.say(lobby.Appointment(bad, insider.live.group_id, os.urandom(70)))
     return 1000
 
 

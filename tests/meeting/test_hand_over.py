@@ -174,7 +174,7 @@ def test_a_host_at_the_end_of_a_full_chain_cannot_appoint() -> None:
 def forged(meeting: Meeting, insider: Insider, victim: Room, role: Role, key: bytes) -> lobby.Appointment:
     meeting_id = meeting.invitation.content.meeting_id
     admission = issue(insider.who.signer, meeting_id, key, role, issuer_admission=insider.admission)
-    return lobby.Appointment(admission)
+    return lobby.appoint(insider.who.signer, admission, insider.live.group_id)
 
 
 def test_a_member_appoints_nobody() -> None:
@@ -312,3 +312,41 @@ def test_a_device_that_leaves_by_its_own_rules_makes_nobody_a_host() -> None:
         if isinstance(m, lobby.Appointment)
     ]
     assert not appointments
+
+
+def test_what_was_said_in_one_use_of_a_link_makes_nobody_a_host_in_the_next() -> None:
+    meeting = Meeting.invite(("a.example.com", "b.example.com"))
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    meeting.service.run(4)
+    host.hand_over("a.example.com")
+    meeting.service.run(5)
+    said = [each for each in meeting.service.sent if isinstance(each, SendLobby)]
+    assert a.role("a.example.com") is Role.HOST
+    host.leave()
+    a.leave()
+    meeting.service.run(6)
+    assert host.has_ended()
+    assert a.has_ended()
+    meeting.service.log.clear()
+    host, a = meeting.room(meeting.host), meeting.room(A)
+    meeting.service.run(4)
+    agree(host, a)
+    outsider = Insider.admit(meeting)
+    for each in said:
+        meeting.service.take(outsider, each)
+    meeting.service.run(5)
+    assert host.role("a.example.com") is Role.MEMBER
+
+
+def test_an_appointment_by_a_host_that_is_not_in_the_group_changes_nothing() -> None:
+    meeting, host, a, _b = three_rooms()
+    insider = Insider.admit(meeting, Role.HOST).join()
+    meeting.service.run(1)
+    message = forged(meeting, insider, a, Role.HOST, A.signer.public_key)
+    host.kick("insider.example.com")
+    meeting.service.run(3)
+    insider.is_following = False
+    insider.say(message)
+    meeting.service.run(3)
+    assert not a.view.is_host
+    assert a.bad_inputs

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from conclaved.identity import Assurance
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import ADMISSION_EXTENSION, Admission, Role
+from conclaved.meeting.admission import ADMISSION_EXTENSION, Role
 from conclaved.meeting.committing import Committing
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.events import SendLobby
@@ -125,15 +125,19 @@ class Appointing:
 
     def _sign(self, chosen: Participant) -> None:
         appointment = self._under_way[chosen.signature_key] = _Appointment(chosen.name)
+        group = self._member.group
+        if group is None:
+            return
+        signer, group_id = self._own.identity.signer, group.group_id
+        admit = self._own.admit_job(chosen.signature_key, Role.HOST, self._member.context.next_serial)
 
-        def signed(admission: Admission, _now: float) -> None:
-            appointment.message = self._out.seal(lobby.Appointment(admission))
+        def sign() -> lobby.Appointment:
+            return lobby.appoint(signer, admit(), group_id)
 
-        self._out.job(
-            self._own.admit_job(chosen.signature_key, Role.HOST, self._member.context.next_serial),
-            signed,
-            self._broke,
-        )
+        def signed(message: lobby.Appointment, _now: float) -> None:
+            appointment.message = self._out.seal(message)
+
+        self._out.job(sign, signed, self._broke)
 
     # -- as the one who is appointed --------------------------------------------------------------
 
@@ -141,12 +145,14 @@ class Appointing:
         """Take a host's role that is meant for us. Raises errors of the meeting."""
         group, admission = self._member.group, message.admission
         own = None if group is None else group.leaf(group.own_leaf_index)
-        if own is None or admission.signature_key != own.signature_key:
+        if group is None or own is None or admission.signature_key != own.signature_key:
             return
         if is_host(own) or admission.role is not Role.HOST or not self._examined.take(now):
             return
         extensions = (Extension(ADMISSION_EXTENSION, admission.encode()),)
         leaves = self._member.leaves().values()
+        hosts = {leaf.signature_key for leaf in leaves if is_host(leaf)}
+        lobby.check_appointment(message, group.group_id, hosts)
         check_replacement(self._member.context, own, replace(own, extensions=extensions), leaves)
         wanted = self._commits.wanted_leaf
         if wanted is None or wanted.extensions is None:

@@ -10,6 +10,7 @@ The service carries these to everybody of the meeting and cannot tell one from a
     Appointment  a host's admission of a member as another host
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from conclaved.meeting.admission import Admission, AdmissionSigner, Role, check, verify
@@ -27,6 +28,7 @@ MAX_SEQUENCE = 2**53
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 _REQUEST_LABEL = b"Conclave 1.0 Request"
 _DENIAL_LABEL = b"Conclave 1.0 Denial"
+_APPOINTMENT_LABEL = b"Conclave 1.0 Appointment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,19 @@ class WelcomeMessage:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A host makes a member a host."""
+    """A host makes a member a host, in this group."""
 
     admission: Admission
     """Of the member's key, in the host's role."""
+    group_id: bytes
+    signature: bytes
+    """By the key that issued the admission, over label, group id and admission: said again in a later use of
+    the same meeting's link, by whoever has kept it, it counts for nothing."""
+
+    @staticmethod
+    def signed_part(group_id: bytes, admission: Admission) -> bytes:
+        """What the host signs, and the appointed one verifies."""
+        return opaque(_APPOINTMENT_LABEL) + opaque(group_id) + opaque(admission.encode())
 
 
 LobbyMessage = Request | Grant | Denial | Offer | WelcomeMessage | Appointment
@@ -135,7 +146,12 @@ def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
         case WelcomeMessage():
             body = uint8(5) + uint64(message.next_sequence) + opaque(message.welcome)
         case Appointment():
-            body = uint8(6) + opaque(message.admission.encode())
+            body = (
+                uint8(6)
+                + opaque(message.admission.encode())
+                + opaque(message.group_id)
+                + opaque(message.signature)
+            )
     return sealer.seal(body, PURPOSE, nonce)
 
 
@@ -175,7 +191,7 @@ def _read(reader: Reader) -> LobbyMessage:
                 raise DecodeError("an impossible position in the log")
             return welcome
         case 6:
-            return Appointment(Admission.decode(reader.opaque()))
+            return Appointment(Admission.decode(reader.opaque()), reader.opaque(), reader.opaque())
         case unknown:
             raise DecodeError(f"unknown lobby message {unknown}")
 
@@ -203,6 +219,21 @@ def deny(
     """
     signed = Denial.signed_part(meeting_id, request_id, signature_key, is_removed=is_removed)
     return Denial(request_id, own, signer.sign(signed), is_removed)
+
+
+def appoint(signer: AdmissionSigner, admission: Admission, group_id: bytes) -> Appointment:
+    """An appointment in one group, signed by the host that issued `admission`. Slow with a key in a TPM."""
+    return Appointment(admission, group_id, signer.sign(Appointment.signed_part(group_id, admission)))
+
+
+def check_appointment(appointment: Appointment, group_id: bytes, host_keys: Collection[bytes]) -> None:
+    """Raise RemoteError unless one of the hosts with these keys, all in the group, has made it there."""
+    key = appointment.admission.issuer_key
+    if appointment.group_id != group_id or key not in host_keys:
+        raise RemoteError(
+            "an appointment for another group, or by nobody in this one", rule="DESIGN §4 Admission"
+        )
+    verify(key, appointment.signature, Appointment.signed_part(group_id, appointment.admission))
 
 
 def check_denial(denial: Denial, invitation: SignedInvitation, signature_key: bytes) -> None:
