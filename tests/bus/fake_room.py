@@ -84,6 +84,7 @@ GUEST = ParticipantStatus(
     reason="the provider's own CA vouches for it",
     issuer="Provider CA",
     admitted_by="room.example.com",
+    key_id="8899aabbccddeeff",
 )
 REMOVED = RemovedStatus("00112233445566aa", "rude.example.com")
 WAITING = RequestStatus("r-1", "late.example.com", "verified", "")
@@ -223,8 +224,8 @@ class FakeRoom:
     async def deny(self, request_id: str) -> None:
         self._do("deny", request_id)
 
-    async def kick(self, leaf: int) -> None:
-        self._do("kick", leaf)
+    async def kick(self, leaf: int, key_id: str) -> None:
+        self._do("kick", leaf, key_id)
 
     async def allow_back(self, key_id: str) -> None:
         self._do("allow_back", key_id)
@@ -232,8 +233,8 @@ class FakeRoom:
     async def end_for_all(self) -> None:
         self._do("end_for_all")
 
-    async def hand_over(self, leaf: int) -> None:
-        self._do("hand_over", leaf)
+    async def hand_over(self, leaf: int, key_id: str) -> None:
+        self._do("hand_over", leaf, key_id)
 
     async def list_audits(self) -> tuple[str, ...]:
         self._do("list_audits")

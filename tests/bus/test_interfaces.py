@@ -200,11 +200,16 @@ async def test_creating_a_meeting_returns_its_link_and_the_signed_invitation(
 
 async def test_what_a_host_may_do_reaches_the_room(room: FakeRoom, peer: Peer) -> None:
     meeting = NAME + ".Meeting"
-    await peer.call(meeting, "Kick", "x", 3)
+    await peer.call(meeting, "Kick", "xs", 3, "8899aabbccddeeff")
     await peer.call(meeting, "AllowBack", "s", "00112233445566aa")
-    await peer.call(meeting, "HandOver", "x", 4)
+    await peer.call(meeting, "HandOver", "xs", 4, "0123456789abcdef")
     await peer.call(meeting, "EndForAll")
-    assert room.done == [("kick", 3), ("allow_back", "00112233445566aa"), ("hand_over", 4), ("end_for_all",)]
+    assert room.done == [
+        ("kick", 3, "8899aabbccddeeff"),
+        ("allow_back", "00112233445566aa"),
+        ("hand_over", 4, "0123456789abcdef"),
+        ("end_for_all",),
+    ]
 
 
 async def test_an_invitation_at_hand_reaches_the_room_with_its_link(room: FakeRoom, peer: Peer) -> None:

@@ -20,7 +20,7 @@ async def test_somebody_is_removed_when_the_roster_has_them_no_longer(room: Fake
     room.then["kick"] = [(Topic.MEETING, replace(IN_MEETING, epoch=7)), (Topic.MEETING, ALONE)]
     result = await cli("meeting", "kick", GUEST.name)
     assert result.out == "removed: guest.provider.example (not verified); new keys in epoch 8\n"
-    assert room.done == [("kick", GUEST.leaf)]
+    assert room.done == [("kick", GUEST.leaf, GUEST.key_id)]
 
 
 async def test_a_removal_as_json_names_who_and_since_when(room: FakeRoom, cli: Cli) -> None:
@@ -47,7 +47,7 @@ async def test_of_two_with_one_name_the_leaf_says_which(room: FakeRoom, cli: Cli
     room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, GUEST, TWIN)))
     room.then["kick"] = [(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, GUEST)))]
     assert (await cli("meeting", "kick", "2")).code == 0
-    assert room.done == [("kick", 2)]
+    assert room.done == [("kick", 2, TWIN.key_id)]
 
 
 @pytest.mark.parametrize("verb", ["kick", "hand-over"])
@@ -139,7 +139,7 @@ async def test_a_member_is_a_host_when_the_roster_says_so(room: FakeRoom, cli: C
     room.then["hand_over"] = [(Topic.MEETING, appointed)]
     result = await cli("meeting", "hand-over", GUEST.name, "--yes")
     assert result.out == "a host now: guest.provider.example (not verified)\n"
-    assert room.done == [("hand_over", GUEST.leaf)]
+    assert room.done == [("hand_over", GUEST.leaf, GUEST.key_id)]
 
 
 async def test_one_who_is_not_verified_is_made_a_host_only_by_the_word_yes(room: FakeRoom, cli: Cli) -> None:

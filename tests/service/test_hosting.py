@@ -33,6 +33,11 @@ def names(room: TestRoom) -> list[str]:
     return [participant.name for participant in room.room.meeting().participants]
 
 
+def line_of(room: TestRoom, name: str) -> tuple[int, str]:
+    """The leaf and the key id of a participant."""
+    return next((p.leaf, p.key_id) for p in room.room.meeting().participants if p.name == name)
+
+
 def leaf_of(room: TestRoom, name: str) -> int:
     return next(p.leaf for p in room.room.meeting().participants if p.name == name)
 
@@ -113,13 +118,13 @@ async def test_a_host_throws_out_from_its_panel(pair: Pair) -> None:
 
 
 async def test_a_host_throws_out_from_outside(pair: Pair) -> None:
-    await pair.host.room.kick(leaf_of(pair.host, GUEST))
+    await pair.host.room.kick(*line_of(pair.host, GUEST))
     await until(pair.guest, lambda: pair.guest.room.meeting().state == "left")
 
 
 async def test_who_was_thrown_out_is_refused_until_a_host_allows_it_back(pair: Pair) -> None:
     host, guest = pair.host.room, pair.guest.room
-    await host.kick(leaf_of(pair.host, GUEST))
+    await host.kick(*line_of(pair.host, GUEST))
     await until(pair.guest, lambda: guest.meeting().state == "left")
     await until(pair.host, lambda: bool(host.meeting().removed))
     (removed,) = host.meeting().removed
@@ -227,16 +232,25 @@ async def test_a_press_on_a_line_that_has_become_another_s_throws_nobody_out(pai
 
 
 async def test_who_is_no_host_is_told_so(pair: Pair) -> None:
-    host = leaf_of(pair.guest, HOST)
+    host = line_of(pair.guest, HOST)
     room = pair.guest.room
-    for asking in (room.kick(host), room.hand_over(host), room.end_for_all(), room.allow_back("x")):
+    for asking in (room.kick(*host), room.hand_over(*host), room.end_for_all(), room.allow_back("x")):
         assert (await refused(asking)).kind is RoomErrorKind.NOT_PERMITTED
     assert names(pair.guest) == [HOST, GUEST]
 
 
 async def test_nobody_in_particular_is_not_found(pair: Pair) -> None:
-    for asking in (pair.host.room.kick(99), pair.host.room.hand_over(99)):
+    _, key_id = line_of(pair.host, GUEST)
+    for asking in (pair.host.room.kick(99, key_id), pair.host.room.hand_over(99, key_id)):
         assert (await refused(asking)).kind is RoomErrorKind.NOT_FOUND
+
+
+async def test_a_leaf_that_another_key_stands_at_is_neither_thrown_out_nor_made_a_host(pair: Pair) -> None:
+    (leaf, _), (_, other) = line_of(pair.host, GUEST), line_of(pair.host, HOST)
+    for asking in (pair.host.room.kick(leaf, other), pair.host.room.hand_over(leaf, other)):
+        assert (await refused(asking)).kind is RoomErrorKind.NOT_FOUND
+    assert names(pair.host) == [HOST, GUEST]
+    assert not pair.guest.room.meeting().is_host
 
 
 async def test_a_press_without_effect_says_why_on_the_panel(pair: Pair) -> None:

@@ -150,10 +150,10 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Meeting", "Leave"): lambda room: room.leave_meeting(),
     (ROOM + "Meeting", "Admit"): lambda room, request_id: room.admit(request_id),
     (ROOM + "Meeting", "Deny"): lambda room, request_id: room.deny(request_id),
-    (ROOM + "Meeting", "Kick"): lambda room, leaf: room.kick(leaf),
+    (ROOM + "Meeting", "Kick"): lambda room, leaf, key_id: room.kick(leaf, key_id),
     (ROOM + "Meeting", "AllowBack"): lambda room, key_id: room.allow_back(key_id),
     (ROOM + "Meeting", "EndForAll"): lambda room: room.end_for_all(),
-    (ROOM + "Meeting", "HandOver"): lambda room, leaf: room.hand_over(leaf),
+    (ROOM + "Meeting", "HandOver"): lambda room, leaf, key_id: room.hand_over(leaf, key_id),
     (ROOM + "Meeting", "ListAudits"): _list_audits,
     (ROOM + "Meeting", "Audit"): _audit,
     (ROOM + "Hardware", "Mute"): lambda room, camera, microphone: room.mute(

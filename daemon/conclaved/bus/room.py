@@ -127,6 +127,8 @@ class ParticipantStatus:
     """The invitation names it, as host, invited or service end, or it signed the invitation."""
     is_compared: bool = False
     """People in this room have ticked it off: they compared this code epoch's code with it."""
+    key_id: str = ""
+    """Sixteen hex digits of the signature key's hash: a leaf may go to another, this does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +319,8 @@ class Room(Protocol):
     async def admit(self, request_id: str) -> None: ...
     async def deny(self, request_id: str) -> None: ...
 
-    async def kick(self, leaf: int) -> None:
-        """Throw out a member, as a host; it does not come back until a host allows it."""
+    async def kick(self, leaf: int, key_id: str) -> None:
+        """Throw out the member with this key at `leaf`, as a host; it stays out until a host allows it."""
 
     async def allow_back(self, key_id: str) -> None:
         """Let one of `meeting().removed` ask to join again."""
@@ -326,8 +328,8 @@ class Room(Protocol):
     async def end_for_all(self) -> None:
         """End the meeting for everybody, as a host."""
 
-    async def hand_over(self, leaf: int) -> None:
-        """Make a member a host too; done when the roster shows it as one."""
+    async def hand_over(self, leaf: int, key_id: str) -> None:
+        """Make the member with this key at `leaf` a host too; done when the roster shows it as one."""
 
     async def list_audits(self) -> tuple[str, ...]:
         """Names of the meetings' records that the device keeps, the newest first."""

@@ -6,7 +6,6 @@ keys in: who had several let in before comes back with none of them. A name coun
 vouched for it: whoever came in under a name that nobody vouches for does not keep its true bearer out.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +16,7 @@ from conclaved.meeting.earlier import Earlier
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.own_side import OwnSide
-from conclaved.meeting.roster import Participant
+from conclaved.meeting.roster import Participant, key_id
 from conclaved.meeting.rules import RemoveReason, admission_of, line_of
 from conclaved.mls import GroupContextExtensions, LeafNode, Proposal, Remove
 
@@ -89,7 +88,7 @@ class Removing:
         found = {}
         for key in sorted(self._member.context.kicked):
             gone = self._gone.get(key)
-            shown = Removed(_key_id(key), "") if gone is None else Removed(_key_id(gone.key), gone.name)
+            shown = Removed(key_id(key), "") if gone is None else Removed(key_id(gone.key), gone.name)
             found[shown.key_id] = shown
         return tuple(found.values())
 
@@ -219,7 +218,7 @@ class Removing:
 
     def _ids(self, key: bytes) -> tuple[str, ...]:
         gone = self._gone.get(key)
-        return (_key_id(key),) if gone is None else (_key_id(gone.key), _key_id(key))
+        return (key_id(key),) if gone is None else (key_id(gone.key), key_id(key))
 
     def _propose_what_is_left(self) -> None:
         """One change of the terms for all who are to be thrown out or forgiven, and the Removes."""
@@ -258,7 +257,3 @@ class Removing:
         self._propose(lambda: GroupContextExtensions((after.signed(signer, own).extension(),)), reason)
         for index in sorted({leaf_of_key[key] for key in self._to_kick if key in leaf_of_key}):
             self._propose(partial(Remove, index), reason)
-
-
-def _key_id(key: bytes) -> str:
-    return hashlib.sha256(key).hexdigest()[:16]

@@ -3,6 +3,7 @@
 A pure function of the tree and of the device's own verdicts. The service's word is nowhere in it.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -43,9 +44,19 @@ class Participant:
     """The people here have compared the security code with this one's, in this code epoch."""
 
     @property
+    def key_id(self) -> str:
+        """Sixteen hex digits: see `key_id`. It stays with the key when the leaf goes to another."""
+        return key_id(self.signature_key)
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         """What its role may do."""
         return ROLE_CAPABILITIES[self.role]
+
+
+def key_id(key: bytes) -> str:
+    """Sixteen hex digits of the SHA-256 of a signature key: names one who is in, or was, to people."""
+    return hashlib.sha256(key).hexdigest()[:16]
 
 
 def missing(invitation: Invitation, participants: Iterable[Participant], signer_name: str) -> tuple[str, ...]:

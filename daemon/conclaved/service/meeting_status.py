@@ -59,6 +59,7 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
                 admitted_by=p.admitted_by,
                 is_expected=p.is_expected,
                 is_compared=p.is_compared,
+                key_id=p.key_id,
             )
             for p in view.participants
         ),

@@ -273,9 +273,9 @@ class ConclaveRoom:
         """See `Room`."""
         self._ask_runner(lambda runner: runner.deny(request_id))
 
-    async def kick(self, leaf: int) -> None:
+    async def kick(self, leaf: int, key_id: str) -> None:
         """See `Room`."""
-        self._require_member(leaf)
+        self._require_member(leaf, key_id)
         self._ask_runner(lambda runner: runner.kick(leaf))
 
     async def allow_back(self, key_id: str) -> None:
@@ -293,9 +293,9 @@ class ConclaveRoom:
         """See `Room`."""
         self._ask_runner(lambda runner: runner.end_for_all())
 
-    async def hand_over(self, leaf: int) -> None:
+    async def hand_over(self, leaf: int, key_id: str) -> None:
         """See `Room`."""
-        self._require_member(leaf)
+        self._require_member(leaf, key_id)
         self._ask_runner(lambda runner: runner.hand_over(leaf))
 
     async def list_audits(self) -> tuple[str, ...]:
@@ -376,14 +376,17 @@ class ConclaveRoom:
             kind = RoomErrorKind.NOT_FOUND if is_missing else RoomErrorKind.NOT_PERMITTED
             raise RoomError(kind, str(error), hint=error.hint) from error
 
-    def _require_member(self, leaf: int) -> None:
-        """A host that means nobody who is in gets a clear answer; who is no host hears so first."""
+    def _require_member(self, leaf: int, key_id: str) -> None:
+        """A host that means nobody who is in gets a clear answer; who is no host hears so first.
+
+        Between look and word a leaf may have gone to another: then its key is not the one that was meant.
+        """
         status = self.meeting()
-        if status.is_host and leaf not in {p.leaf for p in status.participants}:
+        if status.is_host and (leaf, key_id) not in {(p.leaf, p.key_id) for p in status.participants}:
             raise RoomError(
                 RoomErrorKind.NOT_FOUND,
-                f"nobody in the meeting has the number {leaf}",
-                hint="see: conclavectl meeting roster",
+                f"nobody in the meeting has the number {leaf} and the key {key_id}",
+                hint="look again who is in: conclavectl meeting roster",
             )
 
     def _judge(self, chain: tuple[bytes, ...], signature_key: bytes) -> Verdict:

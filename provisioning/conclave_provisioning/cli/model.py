@@ -98,6 +98,7 @@ class Participant:
     admitted_by: str = ""
     is_expected: bool = False
     is_compared: bool = False
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def kick(who: str) -> None:
         found = await present(client)
         require_host(found)
         person = find_participant(found, who)
-        await client.act("Meeting", "Kick", "x", person.leaf)
+        await client.act("Meeting", "Kick", "xs", person.leaf, person.key_id)
         after = await _until(client, lambda now: _is_gone(now, person), "removed")
         done(
             output,
@@ -185,7 +185,7 @@ def hand_over(who: str, yes: bool) -> None:
                 refused="not confirmed, so nobody was made a host",
                 instead="see who is verified: conclavectl meeting roster",
             )
-        await client.act("Meeting", "HandOver", "x", person.leaf)
+        await client.act("Meeting", "HandOver", "xs", person.leaf, person.key_id)
         await _until(client, lambda now: _is_host(now, person), f"made a host: {person.name}")
         done(
             output,

@@ -78,7 +78,7 @@ def roster() -> None:
 
     \b
     JSON: epoch, participants [{leaf, name, assurance, role, is_self, is_heard, reason, issuer, admitted_by,
-    is_expected, is_compared}], missing [name].
+    is_expected, is_compared, key_id}], missing [name].
     Only the assurance "verified" is verified. A recorder's or transcriber's role is "service end".
 
     \b
