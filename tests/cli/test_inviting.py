@@ -300,6 +300,11 @@ def test_a_file_that_is_not_the_hosts_is_refused_with_one_clear_line(
     assert captured.err.count("\n") == 1
 
 
+def test_an_empty_link_is_called_empty(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["meeting", "join", ""]) == 2
+    assert "the link is empty; quote it" in capfd.readouterr().err
+
+
 def test_a_file_that_is_not_there_is_told_apart_from_a_link(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["meeting", "join", "nowhere.json"]) == 2
     assert "nowhere.json is neither a link nor a file that can be read: No such file" in (

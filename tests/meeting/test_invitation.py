@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -176,6 +177,14 @@ def test_an_invitation_holds_from_its_first_second_to_its_last(now: int, is_vali
         with pytest.raises(InvitationError) as caught:
             CLOSED.check_time(now)
         assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("now", "at"), [(CONTENT.not_before - 1, CONTENT.not_before), (CONTENT.not_after, CONTENT.not_after)]
+)
+def test_an_invitation_outside_its_time_says_when_it_begins_or_ended(now: int, at: int) -> None:
+    with pytest.raises(InvitationError, match=f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"):
+        CLOSED.check_time(now)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -137,9 +138,15 @@ class SignedInvitation:
     def check_time(self, now: int) -> None:
         """Raise InvitationError unless the invitation is valid at `now` (seconds since 1970)."""
         if now < self.content.not_before:
-            raise InvitationError("the meeting has not begun yet", hint="join at the time of the invitation")
+            raise InvitationError(
+                f"the meeting has not begun yet: it begins {_moment(self.content.not_before)}",
+                hint="join at the time of the invitation",
+            )
         if now >= self.content.not_after:
-            raise InvitationError("the invitation has expired", hint="ask the host for a new link")
+            raise InvitationError(
+                f"the invitation has expired: it ended {_moment(self.content.not_after)}",
+                hint="ask the host for a new link",
+            )
 
     def replaces(self, other: "SignedInvitation", name_of: Callable[[tuple[bytes, ...]], str]) -> bool:
         """Whether this one stands in the other's place: same meeting, signer's name, higher serial."""
@@ -263,3 +270,11 @@ def _parse(payload: bytes) -> Invitation:
     )
     _check(invitation)
     return invitation
+
+
+def _moment(seconds: int) -> str:
+    """A time as people read it, to the minute. In UTC: this package knows no place."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"at second {seconds}"

@@ -23,6 +23,12 @@ def read_source(given: str) -> WayIn:
         return _from_stdin()
     if "://" in given:
         return WayIn(given)
+    if not given.strip():
+        raise CommandError(
+            ErrorKind.USAGE,
+            "the link is empty",
+            hint="quote it, because of the #: conclavectl meeting join 'https://HOST/m/...#...'",
+        )
     path = Path(given)
     try:
         with path.open("rb") as file:

@@ -122,7 +122,11 @@ def _save(which: str, out: Path) -> None:
     async def action(client: RoomClient, output: Output) -> None:
         (token,) = await client.act("Meeting", "Audit", "s", which)
         private_file.write(out, token.encode() + b"\n")
-        done(output, f"written: {out}; check it: conclavectl meeting audit --verify {out} ...", file=str(out))
+        done(
+            output,
+            f"written: {out}; check it: conclavectl meeting audit --verify {out} --anchor ROOT.pem",
+            file=str(out),
+        )
 
     run(action)
 
