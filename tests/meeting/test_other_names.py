@@ -1,5 +1,7 @@
 """One name for one admission: who comes back is who a host let in."""
 
+import pytest
+
 from conclaved.meeting import Level, OwnIdentity
 from conclaved.mls import LeafChange, Remove, X509Credential
 from tests.meeting.insider import LEAVE, Insider
@@ -59,7 +61,8 @@ def test_what_is_held_against_a_name_outlives_a_rejoin() -> None:
     assert host.view.minds
 
 
-def test_one_that_a_host_has_let_in_anew_comes_back_under_the_name_that_the_host_saw() -> None:
+@pytest.mark.parametrize("has_left", [False, True], ids=["killed", "left"])
+def test_one_that_a_host_has_let_in_anew_comes_back_under_the_name_that_the_host_saw(has_left: bool) -> None:
     others = [f"{letter}.example.com" for letter in "abc"]
     meeting = Meeting.invite(tuple(others))
     host, *rooms = [meeting.room(who) for who in (meeting.host, *map(identity, others))]
@@ -70,7 +73,11 @@ def test_one_that_a_host_has_let_in_anew_comes_back_under_the_name_that_the_host
     host.admit("guest.example.net")
     meeting.service.run(3)
     kept = room.session.admission
-    meeting.service.crash(room)
+    if has_left:
+        room.leave()
+        meeting.service.run(3)
+    else:
+        meeting.service.crash(room)
     back = meeting.room(renamed(guest), admission=kept)
     meeting.service.run(30)
     assert not back.is_in()
@@ -78,5 +85,6 @@ def test_one_that_a_host_has_let_in_anew_comes_back_under_the_name_that_the_host
     host.admit(CHAIR)
     meeting.service.run(4)
     agree(host, *rooms, back)
-    assert "guest.example.net came back as chairwoman.example.net, let in by a host" in rooms[0].view.news
+    told = "guest.example.net came back as chairwoman.example.net, let in by a host"
+    assert (told in rooms[0].view.news) is not has_left
     assert back.session.admission != kept

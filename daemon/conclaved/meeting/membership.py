@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from conclaved.identity import Assurance, check_successor
-from conclaved.meeting.admission import Admission, Role
+from conclaved.meeting.admission import Admission, Role, origin
 from conclaved.meeting.alive import Watch, beacons
 from conclaved.meeting.audit import Event
 from conclaved.meeting.capabilities import may_send
@@ -22,7 +22,7 @@ from conclaved.meeting.recorder import Recorder
 from conclaved.meeting.roster import Assess, Participant, chain_of, missing, roster, shown_name
 from conclaved.meeting.rules import CommittedProposal, RemoveReason
 from conclaved.meeting.security_code import CodeEpoch, security_code
-from conclaved.meeting.tree_rules import admission_of, is_host, line_of, name_on
+from conclaved.meeting.tree_rules import admission_of, is_host, is_let_in_anew, line_of, name_on
 from conclaved.mls import Group, LeafNode, StagedCommit
 from conclaved.sframe import EXPORTER_LABEL, EpochKeys
 from conclaved.sframe import CipherSuite as SframeSuite
@@ -50,7 +50,8 @@ class Membership:
         self._past: list[tuple[float, Group]] = []
         self._heard: frozenset[int] = frozenset()
         self._distrusted: dict[bytes, str] = {}
-        self._names: dict[bytes, str] = {}
+        self._names: dict[bytes, tuple[str, Admission]] = {}
+        """By key: the name under which it was let in, and by which statement."""
         """Under which name each key was first seen in a group of this meeting."""
         self._context: MeetingContext | None = None
         self._leaves: dict[int, LeafNode] = {}
@@ -133,11 +134,12 @@ class Membership:
         """Whether the meeting's level lets one with this certificate come in, or it is in already.
 
         As far as this device can tell. Who was here before comes back under the name that it had: it was
-        under that name that a host let it in.
+        under that name that a host let it in; or by another word of a host, who has seen the new one.
         """
         if any(leaf.signature_key == each.signature_key for each in self._leaves.values()):
             return True
-        if self._names.get(leaf.signature_key, name_on(leaf)) != name_on(leaf):
+        known = self._names.get(leaf.signature_key)
+        if known is not None and known[0] != name_on(leaf) and not is_let_in_anew(leaf, known[1]):
             return False
         if self.context.invitation.content.level is not Level.LOCKED:
             return True
@@ -195,7 +197,7 @@ class Membership:
         self._distrusted = {key: why for key, why in self._distrusted.items() if key in keys_in}
         for leaf in leaves.values():
             if leaf.signature_key not in self._names and len(self._names) < MAX_NAMES:
-                self._names[leaf.signature_key] = name_on(leaf)
+                self._names[leaf.signature_key] = name_on(leaf), origin(admission_of(leaf))
         senders = beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}
         self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()

@@ -245,6 +245,12 @@ def successors_take_a_place(context: MeetingContext, leaf: LeafNode, members: Me
     return None
 
 
+def is_let_in_anew(leaf: LeafNode, before: Admission) -> bool:
+    """Whether a leaf stands on a host's statement, and on another one than it did before."""
+    word = origin(admission_of(leaf))
+    return word.issuer_type is IssuerType.HOST and word != before
+
+
 def who_comes_back_has_its_name(members: Mapping[bytes, LeafNode], leaf: LeafNode) -> str | None:
     """Prevents: one whom a host let in under one name sitting there, after a rejoin, under another.
 
@@ -255,10 +261,7 @@ def who_comes_back_has_its_name(members: Mapping[bytes, LeafNode], leaf: LeafNod
     place = members.get(leaf.signature_key)
     if place is None or name_on(place) == name_on(leaf):
         return None
-    word = origin(admission_of(leaf))
-    if word.issuer_type is IssuerType.HOST and word != origin(admission_of(place)):
-        return None
-    return "one comes back under another name"
+    return None if is_let_in_anew(leaf, origin(admission_of(place))) else "one comes back under another name"
 
 
 NewcomerRule = Callable[[MeetingContext, LeafNode, Members], str | None]
