@@ -1,5 +1,7 @@
 """A host makes a member a host, by itself or when it goes as the last one."""
 
+from dataclasses import replace
+
 import pytest
 
 from conclaved.meeting import Level, LocalError, Role, lobby
@@ -350,3 +352,23 @@ def test_an_appointment_by_a_host_that_is_not_in_the_group_changes_nothing() -> 
     meeting.service.run(3)
     assert not a.view.is_host
     assert a.bad_inputs
+
+
+@pytest.mark.parametrize("what", ["signature", "group"])
+def test_an_appointment_that_its_host_has_not_signed_for_this_group_changes_nothing(what: str) -> None:
+    meeting, host, a, _b = three_rooms()
+    insider = Insider.admit(meeting, Role.HOST).join()
+    meeting.service.run(1)
+    said = forged(meeting, insider, a, Role.HOST, A.signer.public_key)
+    if what == "signature":
+        wrong = replace(said, signature=said.signature[:-1] + bytes([said.signature[-1] ^ 1]))
+    else:
+        elsewhere = lobby.appoint(insider.who.signer, said.admission, bytes(32))
+        wrong = replace(elsewhere, group_id=said.group_id)
+    insider.say(wrong)
+    meeting.service.run(2)
+    assert a.bad_inputs
+    assert host.role("a.example.com") is Role.MEMBER
+    insider.say(said)
+    meeting.service.run(2)
+    assert host.role("a.example.com") is Role.HOST
