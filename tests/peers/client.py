@@ -68,7 +68,21 @@ class Extensions:
     extensions: tuple[Extension, ...]
 
 
-Proposal = Add | Update | Remove | Psk | Resumption | Extensions
+@dataclass(frozen=True, slots=True)
+class ReInit:
+    """The end of the group, for one of that id in the same suite and without extensions."""
+
+    group_id: bytes
+
+
+Proposal = Add | Update | Remove | Psk | Resumption | Extensions | ReInit
+
+
+class Lineage(Enum):
+    """How a new group goes on from an old one (RFC 9420 §11.2, §11.3)."""
+
+    REINIT = "reinit"
+    BRANCH = "branch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,14 @@ class Client(Protocol):
     def process(self, message: bytes) -> Received: ...
 
     def protect(self, data: bytes) -> bytes: ...
+
+    def continue_as(self, lineage: Lineage, group_id: bytes, key_packages: list[bytes]) -> bytes:
+        """Leave the group for a new one that continues it; the Welcome for those others."""
+        ...
+
+    def join_continuation(self, lineage: Lineage, welcome: bytes) -> None:
+        """Leave the group for one that continues it."""
+        ...
 
     def export(self, label: str, context: bytes, length: int) -> bytes: ...
 

@@ -26,8 +26,10 @@ from conclaved.mls import (
 )
 from conclaved.mls import Add as AddProposal
 from conclaved.mls import Proposal as MlsProposal
+from conclaved.mls import ReInit as ReInitProposal
 from conclaved.mls import Remove as RemoveProposal
 from conclaved.mls.group_info import GroupInfo
+from conclaved.mls.leaf_node import PROTOCOL_VERSION
 from conclaved.mls.mls_message import MlsMessage
 from tests.peers.client import (
     PRIVATE_EXTENSION,
@@ -37,9 +39,11 @@ from tests.peers.client import (
     Extensions,
     Identity,
     Kind,
+    Lineage,
     Proposal,
     Psk,
     Received,
+    ReInit,
     Remove,
     Resumption,
     Update,
@@ -148,7 +152,7 @@ class OwnClient:
     def add_psk(self, psk_id: bytes, psk: bytes) -> None:
         self._psks[psk_id] = psk
 
-    def _proposal(self, proposal: Add | Remove | Psk | Resumption | Extensions) -> MlsProposal:
+    def _proposal(self, proposal: Add | Remove | Psk | Resumption | Extensions | ReInit) -> MlsProposal:
         match proposal:
             case Add(key_package):
                 package = MlsMessage.decode(key_package).content
@@ -162,6 +166,8 @@ class OwnClient:
                 return PreSharedKey(PreSharedKeyID.resumption(self.suite, self.group.group_id, epoch))
             case Extensions(extensions):
                 return GroupContextExtensions(extensions)
+            case ReInit(group_id):
+                return ReInitProposal(group_id, PROTOCOL_VERSION, self.suite, ())
 
     def _send(self, content: AuthenticatedContent) -> bytes:
         if self._wire_format is WireFormat.PUBLIC_MESSAGE:
@@ -187,6 +193,7 @@ class OwnClient:
             psks=self._psks,
             wire_format=self._wire_format,
             now=int(time.time()),
+            allow_reinit=True,
         )
         return Commit(self._send(self._pending.content), self._pending.welcome)
 
@@ -214,7 +221,12 @@ class OwnClient:
             self._proposals.append(content)
             return Received(Kind.PROPOSAL)
         staged = self.group.stage(
-            content, self._proposals, psks=self._psks, now=int(time.time()), allow_external=True
+            content,
+            self._proposals,
+            psks=self._psks,
+            now=int(time.time()),
+            allow_external=True,
+            allow_reinit=True,
         )
         if staged.removes_us:
             return Received(Kind.REMOVED)
@@ -223,6 +235,29 @@ class OwnClient:
 
     def protect(self, data: bytes) -> bytes:
         return self.group.protect(self.group.sign_application(data))
+
+    def continue_as(self, lineage: Lineage, group_id: bytes, key_packages: list[bytes]) -> bytes:
+        old = self.group
+        new = Group.create(
+            self.suite,
+            group_id,
+            self.signer,
+            self.credential,
+            lifetime=self.lifetime,
+            extension_types=[PRIVATE_EXTENSION],
+            extensions=old.extensions if lineage is Lineage.BRANCH else (),
+            auth=AcceptAny(),
+        )
+        adds = [self._proposal(Add(each)) for each in key_packages]
+        pending = new.commit(by_value=adds, continues=old, now=int(time.time()))
+        assert pending.welcome is not None
+        self._enter(pending.merge())
+        return pending.welcome
+
+    def join_continuation(self, lineage: Lineage, welcome: bytes) -> None:
+        assert self._bundle is not None, "no KeyPackage"
+        old, now = self.group, int(time.time())
+        self._enter(Group.join(welcome, self._bundle, self.signer, auth=AcceptAny(), now=now, continues=old))
 
     def export(self, label: str, context: bytes, length: int) -> bytes:
         return self.group.export(label, context, length)

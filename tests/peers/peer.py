@@ -24,9 +24,11 @@ from tests.peers.client import (
     Extensions,
     Identity,
     Kind,
+    Lineage,
     Proposal,
     Psk,
     Received,
+    ReInit,
     Remove,
     Resumption,
     Update,
@@ -195,6 +197,8 @@ def _proposal(proposal: Proposal) -> dict[str, Any]:
             return {"type": "resumption", "epoch": epoch}
         case Extensions(extensions):
             return {"type": "extensions", "extensions": encode_extensions(extensions).hex()}
+        case ReInit(group_id):
+            return {"type": "reinit", "group_id": group_id.hex()}
 
 
 class PeerClient:
@@ -255,6 +259,17 @@ class PeerClient:
 
     def protect(self, data: bytes) -> bytes:
         return self._bytes("protect", data=data.hex())
+
+    def continue_as(self, lineage: Lineage, group_id: bytes, key_packages: list[bytes]) -> bytes:
+        return self._bytes(
+            "continue_as",
+            lineage=lineage.value,
+            group_id=group_id.hex(),
+            key_packages=_hex(key_packages),
+        )
+
+    def join_continuation(self, lineage: Lineage, welcome: bytes) -> None:
+        self.ask("join_continuation", lineage=lineage.value, welcome=welcome.hex())
 
     def export(self, label: str, context: bytes, length: int) -> bytes:
         return self._bytes("export", label=label.encode().hex(), context=context.hex(), length=length)

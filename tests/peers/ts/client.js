@@ -31,6 +31,7 @@ import { encode } from "ts-mls/codec/tlsEncoder.js";
 import { decodeVarLenType, varLenDataEncoder } from "ts-mls/codec/variableLength.js";
 import { createGroupInfo } from "ts-mls/createCommit.js";
 import { decodeExtension } from "ts-mls/extension.js";
+import { makeResumptionPsk } from "ts-mls/resumption.js";
 import { ratchetTreeEncoder } from "ts-mls/ratchetTree.js";
 
 export const SUITES = [1, 2, 3, 7];
@@ -237,6 +238,11 @@ export class Client {
         const extensions = decodeVarLenType(decodeExtension)(wanted.extensions, 0)[0];
         return { proposalType: "group_context_extensions", groupContextExtensions: { extensions } };
       }
+      case "reinit": {
+        const { version, cipherSuite } = this.#group.groupContext;
+        const reinit = { groupId: wanted.groupId, version, cipherSuite, extensions: [] };
+        return { proposalType: "reinit", reinit };
+      }
       case "update":
         // It has no way to keep the new leaf's private key until the Update is committed.
         throw new Error("ts-mls cannot propose an Update of its own leaf");
@@ -302,6 +308,50 @@ export class Client {
     const { newState, privateMessage } = await createApplicationMessage(this.#group, data, this.#suite);
     this.#state = newState;
     return encodeMlsMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage });
+  }
+
+  /** Leave the group for a new one that continues it; gives the Welcome. */
+  async continueAs(lineage, groupId, keyPackages) {
+    const old = this.#group;
+    const { publicPackage, privatePackage } = await this.#freshPackage();
+    const extensions = lineage === "branch" ? old.groupContext.extensions : [];
+    // Not its branchGroup and reinitCreateNewGroup, whose Welcome has no tree.
+    const state = await createGroup(
+      groupId,
+      publicPackage,
+      privatePackage,
+      extensions,
+      this.#suite,
+      this.#config,
+    );
+    const adds = keyPackages.map((keyPackage) => this.#proposal({ type: "add", keyPackage }));
+    const { id } = makeResumptionPsk(old, lineage, this.#suite);
+    const { welcome, newState } = await createCommit(
+      { state, cipherSuite: this.#suite, pskIndex: makePskIndex(old, {}) },
+      {
+        extraProposals: [...adds, { proposalType: "psk", psk: { preSharedKeyId: id } }],
+        ratchetTreeExtension: true,
+      },
+    );
+    this.#state = newState;
+    return encodeMlsMessage({ version: "mls10", wireformat: "mls_welcome", welcome });
+  }
+
+  /** Leave the group for one that continues it. */
+  async joinContinuation(message) {
+    const old = this.#group;
+    const { welcome } = decode(message, "mls_welcome");
+    const { publicPackage, privatePackage } = this.#package;
+    this.#state = await joinGroup(
+      welcome,
+      publicPackage,
+      privatePackage,
+      makePskIndex(old, {}),
+      this.#suite,
+      undefined,
+      old,
+      this.#config,
+    );
   }
 
   async export(label, context, length) {

@@ -21,6 +21,7 @@ function proposal(fields) {
     leaf: fields.leaf,
     epoch: fields.epoch === undefined ? undefined : BigInt(fields.epoch),
     extensions: fields.extensions && bytes(fields.extensions),
+    groupId: fields.group_id && bytes(fields.group_id),
     pskId: fields.psk_id && bytes(fields.psk_id),
   };
 }
@@ -46,6 +47,9 @@ const operations = {
     return data === undefined ? { kind } : { kind, data: hex(data) };
   },
   protect: async (client, { data }) => hex(await client.protect(bytes(data))),
+  continue_as: async (client, { lineage, group_id, key_packages }) =>
+    hex(await client.continueAs(lineage, bytes(group_id), key_packages.map(bytes))),
+  join_continuation: async (client, { welcome }) => (await client.joinContinuation(bytes(welcome))) ?? null,
   export: async (client, { label, context, length }) =>
     hex(await client.export(bytes(label), bytes(context), length)),
   state: async (client) => {

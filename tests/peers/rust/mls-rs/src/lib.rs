@@ -15,7 +15,7 @@ use mls_rs::storage_provider::in_memory::InMemoryPreSharedKeyStorage;
 use mls_rs::{CipherSuite, CipherSuiteProvider, CryptoProvider, ExtensionList, Group, MlsMessage};
 use mls_rs_identity_x509::{CertificateChain, DerCertificate, X509CredentialValidator};
 use peer_stdio::{
-    Client, Commit, Identity, Proposal, Received, Result, Settings, Stack, State, PRIVATE_EXTENSION,
+    Client, Commit, Identity, Lineage, Proposal, Received, Result, Settings, Stack, State, PRIVATE_EXTENSION,
 };
 
 use judge::Judge;
@@ -157,12 +157,19 @@ impl<C: MlsConfig> Client for MlsRsClient<C> {
                 let list = ExtensionList::mls_decode(&mut list.as_slice())?;
                 group.propose_group_context_extensions(list, Vec::new())?
             }
+            Proposal::ReInit(group_id) => {
+                let (version, suite) = (group.protocol_version(), group.cipher_suite());
+                let none = ExtensionList::default();
+                group.propose_reinit(Some(group_id), version, suite, none, Vec::new())?
+            }
         };
         Ok(message.to_bytes()?)
     }
 
     fn commit(&mut self, proposals: Vec<Proposal>) -> Result<Commit> {
-        let mut builder = self.group()?.commit_builder();
+        let group = self.group()?;
+        let (version, suite) = (group.protocol_version(), group.cipher_suite());
+        let mut builder = group.commit_builder();
         for proposal in proposals {
             builder = match proposal {
                 Proposal::Add(package) => builder.add_member(MlsMessage::from_bytes(&package)?)?,
@@ -171,6 +178,9 @@ impl<C: MlsConfig> Client for MlsRsClient<C> {
                 Proposal::Resumption(epoch) => builder.add_resumption_psk(epoch)?,
                 Proposal::Extensions(list) => {
                     builder.set_group_context_ext(ExtensionList::mls_decode(&mut list.as_slice())?)?
+                }
+                Proposal::ReInit(group_id) => {
+                    builder.reinit(Some(group_id), version, suite, ExtensionList::default())?
                 }
                 Proposal::Update => return Err("an Update cannot be committed by its sender".into()),
             };
@@ -206,6 +216,31 @@ impl<C: MlsConfig> Client for MlsRsClient<C> {
 
     fn protect(&mut self, data: &[u8]) -> Result<Vec<u8>> {
         Ok(self.group()?.encrypt_application_message(data, Vec::new())?.to_bytes()?)
+    }
+
+    fn continue_as(&mut self, lineage: Lineage, group_id: &[u8], packages: &[Vec<u8>]) -> Result<Vec<u8>> {
+        let group = self.group()?;
+        let packages = packages.iter().map(|each| MlsMessage::from_bytes(each));
+        let packages = packages.collect::<std::result::Result<Vec<_>, _>>()?;
+        let (next, welcomes) = match lineage {
+            Lineage::Branch => group.branch(group_id.to_vec(), packages, None)?,
+            Lineage::ReInit => {
+                let client = group.clone().get_reinit_client(None, None)?;
+                client.commit(packages, ExtensionList::default(), None)?
+            }
+        };
+        self.group = Some(next);
+        Ok(welcomes.first().ok_or("no Welcome")?.to_bytes()?)
+    }
+
+    fn join_continuation(&mut self, lineage: Lineage, welcome: &[u8]) -> Result<()> {
+        let (group, welcome) = (self.group()?, MlsMessage::from_bytes(welcome)?);
+        let (next, _) = match lineage {
+            Lineage::Branch => group.join_subgroup(&welcome, None, None)?,
+            Lineage::ReInit => group.clone().get_reinit_client(None, None)?.join(&welcome, None, None)?,
+        };
+        self.group = Some(next);
+        Ok(())
     }
 
     fn export(&mut self, label: &[u8], context: &[u8], length: usize) -> Result<Vec<u8>> {

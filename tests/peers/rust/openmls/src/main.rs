@@ -218,6 +218,7 @@ impl Client for OpenMlsClient {
             Proposal::Extensions(list) => {
                 Propose::GroupContextExtensions(Extensions::tls_deserialize_exact(list)?)
             }
+            Proposal::ReInit(_) => return Err("OpenMLS makes no ReInit".into()),
         };
         let group = self.group.as_mut().ok_or("not in a group")?;
         let reference = ProposalOrRefType::Reference;
@@ -237,6 +238,7 @@ impl Client for OpenMlsClient {
                 Proposal::Extensions(list) => {
                     extensions = Some(Extensions::tls_deserialize_exact(list)?);
                 }
+                Proposal::ReInit(_) => return Err("OpenMLS makes no ReInit".into()),
                 Proposal::Update => return Err("an Update cannot be committed by its sender".into()),
             }
         }

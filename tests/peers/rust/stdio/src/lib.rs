@@ -39,6 +39,15 @@ pub enum Proposal {
     Resumption(u64),
     /// New GroupContext extensions: an encoded `Extension extensions<V>`.
     Extensions(Vec<u8>),
+    /// The end of the group, for one of that id in the same suite and without extensions.
+    ReInit(Vec<u8>),
+}
+
+/// How a new group goes on from an old one (RFC 9420 §11.2, §11.3).
+#[derive(Clone, Copy)]
+pub enum Lineage {
+    ReInit,
+    Branch,
 }
 
 pub struct Commit {
@@ -86,6 +95,16 @@ pub trait Client {
     fn discard(&mut self) -> Result<()>;
     fn process(&mut self, message: &[u8]) -> Result<Received>;
     fn protect(&mut self, data: &[u8]) -> Result<Vec<u8>>;
+    /// Leave the group for a new one that continues it, with the clients of these KeyPackages; the Welcome.
+    fn continue_as(&mut self, lineage: Lineage, group_id: &[u8], packages: &[Vec<u8>]) -> Result<Vec<u8>> {
+        let _ = (lineage, group_id, packages);
+        Err("this stack has no such groups".into())
+    }
+    /// Leave the group for one that continues it.
+    fn join_continuation(&mut self, lineage: Lineage, welcome: &[u8]) -> Result<()> {
+        let _ = (lineage, welcome);
+        Err("this stack has no such groups".into())
+    }
     fn export(&mut self, label: &[u8], context: &[u8], length: usize) -> Result<Vec<u8>>;
     fn state(&mut self) -> Result<State>;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{hex, Identity, Proposal, Result, Settings};
+use crate::{hex, Identity, Lineage, Proposal, Result, Settings};
 
 pub struct Request(Value);
 
@@ -35,7 +35,15 @@ impl Request {
         self.0[field].as_bool().unwrap_or(false)
     }
 
-    fn list(&self, field: &str) -> Result<Vec<Vec<u8>>> {
+    pub fn lineage(&self) -> Result<Lineage> {
+        match self.text("lineage")? {
+            "reinit" => Ok(Lineage::ReInit),
+            "branch" => Ok(Lineage::Branch),
+            other => Err(format!("no such lineage: {other}").into()),
+        }
+    }
+
+    pub fn list(&self, field: &str) -> Result<Vec<Vec<u8>>> {
         let items = self.0[field].as_array().ok_or_else(|| missing(field, "a list"))?;
         items.iter().map(|item| hex::decode(item.as_str().ok_or_else(|| missing(field, "texts"))?)).collect()
     }
@@ -53,6 +61,7 @@ impl Request {
             "psk" => Ok(Proposal::Psk(self.bytes("psk_id")?)),
             "resumption" => Ok(Proposal::Resumption(self.number("epoch")?)),
             "extensions" => Ok(Proposal::Extensions(self.bytes("extensions")?)),
+            "reinit" => Ok(Proposal::ReInit(self.bytes("group_id")?)),
             other => Err(format!("no such proposal: {other}").into()),
         }
     }

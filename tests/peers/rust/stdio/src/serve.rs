@@ -71,6 +71,12 @@ fn perform(client: &mut dyn Client, operation: &str, request: &Request) -> Resul
             Received::Removed => json!({ "kind": "removed" }),
         }),
         "protect" => client.protect(&request.bytes("data")?).map(message),
+        "continue_as" => client
+            .continue_as(request.lineage()?, &request.bytes("group_id")?, &request.list("key_packages")?)
+            .map(message),
+        "join_continuation" => {
+            client.join_continuation(request.lineage()?, &request.bytes("welcome")?).map(nothing)
+        }
         "export" => {
             let length = usize::try_from(request.number("length")?)?;
             client
