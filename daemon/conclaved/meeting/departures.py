@@ -37,12 +37,12 @@ class Departure:
     def words(self) -> str:
         """For people."""
         if self.back_as:
-            return f"{self.participant.name} came back as {self.back_as}, let in by a host"
+            return f"{self.participant.in_words} came back as {self.back_as}, let in by a host"
         if self.is_back:
-            return f"{self.participant.name} came back"
+            return f"{self.participant.in_words} came back"
         # Anybody may say so of anybody: people should know who did.
         by = f", by {self.by}" if self.reason is RemoveReason.VANISHED else ""
-        return f"{self.participant.name} {_WORDS[self.reason]}{by}"
+        return f"{self.participant.in_words} {_WORDS[self.reason]}{by}"
 
 
 def departures(
@@ -73,9 +73,9 @@ def departures(
                     participant=seen(index, leaf),
                     reason=RemoveReason(item.authenticated_data[0]),
                     line=line_of(leaf),
-                    by="somebody" if by is None else seen(index, by).name,
+                    by="somebody" if by is None else seen(index, by).in_words,
                     is_back=anew is not None,
-                    back_as=seen(index, anew).name if anew is not None and is_renamed else "",
+                    back_as=seen(index, anew).in_words if anew is not None and is_renamed else "",
                 )
             )
     return tuple(gone)
@@ -91,5 +91,5 @@ def end_in_words(
     for item in proposals:
         leaf = None if item.sender is None else before.get(item.sender)
         if isinstance(item.proposal, GroupContextExtensions) and leaf is not None:
-            return ENDED.format(roster([(0, leaf)], context, assess, own_leaf=-1)[0].name)
+            return ENDED.format(roster([(0, leaf)], context, assess, own_leaf=-1)[0].in_words)
     return ENDED.format("a host")

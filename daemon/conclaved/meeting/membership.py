@@ -147,8 +147,8 @@ class Membership:
         return verdict.assurance is Assurance.VERIFIED
 
     def name_of(self, leaf: int) -> str:
-        """The shown name of a member."""
-        return next((p.name for p in self.participants() if p.leaf == leaf), "a member")
+        """The shown name of a member, for a sentence."""
+        return next((p.in_words for p in self.participants() if p.leaf == leaf), "a member")
 
     def own_name(self) -> str:
         """The name that this device is shown by."""

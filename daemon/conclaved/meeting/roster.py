@@ -49,6 +49,11 @@ class Participant:
         return key_id(self.signature_key)
 
     @property
+    def in_words(self) -> str:
+        """The name in a sentence: in quotation marks where nobody vouches for it."""
+        return f"\u201c{self.name}\u201d" if self.assurance is Assurance.UNKNOWN else self.name
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         """What its role may do."""
         return ROLE_CAPABILITIES[self.role]
