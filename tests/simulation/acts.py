@@ -146,10 +146,9 @@ class Acts:
                     host.kick(leaf, victim.label)
 
     def forgive(self) -> None:
-        """Honest hosts allow back whom only a malicious one has thrown out."""
-        for host in self.hosts():
-            assert host.view is not None
-            for removed in host.view.removed:
+        """Hosts allow back whom only a malicious one has thrown out; it does so too, being honest now."""
+        for host in [device for device in self.world.devices if device.is_in]:
+            for removed in host.view.removed if host.view is not None and host.view.is_host else ():
                 victim = self._who_is(removed)
                 if victim is not None and victim.wants_in and not victim.is_in:
                     self._did("forgive")

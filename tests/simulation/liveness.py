@@ -19,6 +19,9 @@ ROUNDS = 60
 def what_is_wrong(world: "World") -> str:
     """Who should be in and is not, or is in and should not be; nothing if all is as it should be."""
     wanted = [device for device in world.devices if device.wants_in and world.may_be_in(device)]
+    if _has_no_founder(world, wanted):
+        world.acts["waits for a host"] += len(wanted)
+        return ""
     if any(_stays_outside(device) for device in wanted):
         # One that remembers a host's kick, which the group has lost, stays outside and says so: people have
         # to decide. Nothing can be said about who is in.
@@ -47,6 +50,17 @@ def what_is_wrong(world: "World") -> str:
 
 def _stays_outside(device: Device) -> bool:
     return device.view is not None and "thrown out" in device.view.waits_for
+
+
+def _has_no_founder(world: "World", wanted: list[Device]) -> bool:
+    """Whether a locked meeting is over and only a host can begin it anew, of whom none wants to be in."""
+    if not world.terms.is_locked or world.chair in wanted:
+        return False
+    sessions = [device.session for device in wanted]
+    if any(device.is_in for device in wanted) or None in sessions:
+        return False
+    admissions = [session.admission for session in sessions if session is not None]
+    return all(admission is None or admission.role is not Role.HOST for admission in admissions)
 
 
 def _waits_for_a_host(world: "World", device: Device) -> bool:
