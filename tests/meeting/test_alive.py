@@ -362,3 +362,14 @@ def test_nobody_has_vanished_for_one_who_is_or_was_just_offline() -> None:
 
 def test_repr_shows_who_is_expected() -> None:
     assert repr(watch(2, 1)) == "Watch(beacons=[1, 2])"
+
+
+def test_of_two_that_are_alone_the_host_waits_longer_for_the_other() -> None:
+    watch = Watch(0.0)
+    for at in range(0, 13, 2):
+        watch.another_group(float(at))
+    assert watch.is_another_group_there(12.0)
+    assert not watch.is_another_group_there(12.0, is_host=True)
+    for at in range(14, 23, 2):
+        watch.another_group(float(at))
+    assert watch.is_another_group_there(22.0, is_host=True)

@@ -36,7 +36,8 @@ LOST_S = 15.0
 VANISHED_S = 20.0
 LOWEST_LEAVES = 3
 ANOTHER_GROUP_S = 10.0
-"""For so long another group is heard before one that is alone in its own goes there."""
+"""For so long another group is heard before one that is alone in its own goes there. A host waits twice as
+long: of two groups of one, that of the host stays, which can let in whom the other cannot."""
 OUTSIDE_S = 15.0
 """Somebody outside was heard within this time."""
 DRIFT = 2e-4
@@ -174,11 +175,12 @@ class Watch:
             self._another_since = now
         self._another_last = now
 
-    def is_another_group_there(self, now: float) -> bool:
+    def is_another_group_there(self, now: float, *, is_host: bool = False) -> bool:
         """Whether another group has been heard for some time, and lately."""
+        wait_s = 2 * ANOTHER_GROUP_S if is_host else ANOTHER_GROUP_S
         since = self._another_since
         is_lately = now - self._another_last <= OUTSIDE_S
-        return since is not None and is_lately and self._another_last - since >= ANOTHER_GROUP_S
+        return since is not None and is_lately and self._another_last - since >= wait_s
 
     def somebody_outside(self, now: float) -> None:
         """Somebody asks or offers to come in."""

@@ -528,7 +528,7 @@ class Session:
         self._vanishing.look(self._watch.vanished(now), now)
         # One bad commit and a forged later epoch are not enough: nobody who goes on with us is heard.
         is_left_behind = self._watch.is_in_doubt(now) and bool(self._commits.unopened_by)
-        if self._member.is_alone and self._watch.is_another_group_there(now):
+        if self._member.is_alone and self._watch.is_another_group_there(now, is_host=self._own.is_host):
             self._rejoin("others of this meeting are in another group")
             return
         if self._watch.is_lost(now) or is_left_behind:
