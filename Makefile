@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo test e2e simulate peers mutants lint bench lock clean setup-run setup-test setup-peers
+.PHONY: help demo test e2e simulate peers fuzz mutants lint bench lock clean setup-run setup-test setup-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -23,6 +23,9 @@ simulate: setup-test ## a minute of meetings under every fault; ARGS='--hours 4'
 
 peers: setup-peers ## one MLS group with OpenMLS, mls-rs and ts-mls, live; builds them first; ARGS=--record
 	@$(PY) -m tests.peers $(ARGS)
+
+fuzz: setup-test ## a minute of hostile bytes for MLS; ARGS='--seconds 600', ARGS='--replay FILE'
+	@tests/fuzz/setup.sh && $(PY) -m tests.fuzz $(ARGS)
 
 mutants: setup-test ## plant deliberate bugs, one at a time; each must be noticed
 	@$(PY) -m tests.mutation $(ARGS)
