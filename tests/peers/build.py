@@ -124,14 +124,21 @@ def _check_tools(name: str) -> None:
             raise PeerMissing("OpenSSL's headers are missing", hint="apt-get install libssl-dev")
 
 
+def _environment() -> dict[str, str]:
+    """This process's, with the folder where rustup puts cargo, which only a login shell has in its PATH."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path.home() / ".cargo" / "bin")))
+    return {**os.environ, "PATH": path}
+
+
 def _check_there(tool: str, hint: str) -> None:
-    if shutil.which(tool) is None:
+    if shutil.which(tool, path=_environment()["PATH"]) is None:
         raise PeerMissing(f"{tool} is missing", hint=hint)
 
 
 def _check_version(tool: str, oldest: tuple[int, int], hint: str) -> None:
     _check_there(tool, hint)
-    answer = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout
+    path = shutil.which(tool, path=_environment()["PATH"]) or tool
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"(\d+)\.(\d+)", answer)
     if found is None or (int(found[1]), int(found[2])) < oldest:
         raise PeerMissing(f"{tool} is too old ({answer.strip() or 'no version'})", hint=hint)
@@ -176,12 +183,13 @@ def _appear(built: Path, wanted: Path) -> None:
 
 def _run(name: str, words: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
     log = cache_folder() / f"{name}.log"
+    path = shutil.which(words[0], path=_environment()["PATH"]) or words[0]
     with log.open("wb") as output:
         try:
             done = subprocess.run(
-                words,
+                [path, *words[1:]],
                 cwd=folder,
-                env={**os.environ, **environment},
+                env={**_environment(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

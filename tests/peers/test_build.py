@@ -15,6 +15,7 @@ from tests.peers.warming import warming_leaves
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and sources of our own, which can be changed."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
     here = tmp_path / "peers"
     ignored = shutil.ignore_patterns("node_modules", "target")
     for folder in ("rust", "ts"):
@@ -25,7 +26,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def have(folder: Path, monkeypatch: pytest.MonkeyPatch, **tools: str) -> None:
     """Let only these tools be found: shell scripts by name."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, script in tools.items():
         path = folder / name.replace("_", "-")
         path.write_text(f"#!/bin/sh\n{script}\n")
@@ -51,6 +52,16 @@ def test_tools_that_are_too_old_are_as_good_as_missing(
     have(tmp_path / "bin", monkeypatch, cargo="echo cargo 1.63.0", node="echo v18.19.0")
     assert "cargo is too old (cargo 1.63.0)" in str(missing("openmls"))
     assert "node is too old (v18.19.0)" in str(missing("ts-mls"))
+
+
+def test_cargo_is_found_where_rustup_puts_it(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have(tmp_path / "bin", monkeypatch, cc="true")
+    assert str(missing("openmls")).startswith("cargo is missing")
+    have(tmp_path / ".cargo" / "bin", monkeypatch, cargo="echo cargo 1.95.0", cc="true")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert missing("openmls") is None
 
 
 def test_there_is_no_other_peer(cache: Path) -> None:
