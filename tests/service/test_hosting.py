@@ -1,6 +1,7 @@
 """Two rooms in one meeting: what the host's people and admins may do, from the panel and from outside."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -15,6 +16,8 @@ from conclave_provisioning.enrollment import Certificate, Enrollment
 from conclaved.bus.room import EnrollmentRequest, MeetingRequest, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
 from conclaved.identity import Signer, jws
+from conclaved.meeting.meeting_context import MEETING_EXTENSION, MeetingContext
+from conclaved.mls import Extension
 from tests.conference.hubs import listening, make_tls
 from tests.service.rooms import DEADLINE_S, PUBLIC_CA, TestRoom, running_room
 
@@ -141,6 +144,17 @@ async def test_who_was_thrown_out_is_refused_until_a_host_allows_it_back(pair: P
     await until(pair.host, lambda: not host.meeting().removed)
     await pair.guest_joins()
     await until(pair.guest, lambda: guest.meeting().state == "in_meeting")
+
+
+async def test_who_was_thrown_out_is_noted_for_the_next_use_of_the_link(pair: Pair, tmp_path: Path) -> None:
+    keys = {line_of(pair.host, GUEST)[1]}
+    await pair.host.room.kick(*line_of(pair.host, GUEST))
+    await until(pair.host, lambda: names(pair.host) == [HOST])
+    await pair.host.room.leave_meeting()
+    (path,) = (tmp_path / HOST).rglob("*.terms")
+    terms = MeetingContext.of((Extension(MEETING_EXTENSION, path.read_bytes()),))
+    assert {hashlib.sha256(key).hexdigest()[:16] for key in terms.kicked} == keys
+    assert not list((tmp_path / GUEST).rglob("*.terms"))
 
 
 async def test_only_who_was_removed_is_allowed_back(pair: Pair) -> None:

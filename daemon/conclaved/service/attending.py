@@ -40,6 +40,7 @@ from conclaved.service.meeting_status import meeting_status
 from conclaved.service.panel_view import LEFT
 from conclaved.service.recording import Recording
 from conclaved.service.resume_file import ResumeFile, Resumption
+from conclaved.service.terms_files import TermsFiles
 from conclaved.sframe import MediaKeyring
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,9 @@ class Attending:
         self._pause = pause
         self._file = ResumeFile(config.runtime_directory / "meeting.json")
         self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
+        self._terms = TermsFiles(config.state_directory / "terms")
         self._remembered: Resumption | None = None
+        self._kept: MeetingContext | None = None
         self._random = SystemRandom()
         self._task: asyncio.Task[None] | None = None
         self.status = IDLE
@@ -285,6 +288,7 @@ class Attending:
                 raise RoomError(
                     RoomErrorKind.FAILED, self._part.clock.why_not(), hint="see: conclavectl status"
                 )
+            self._terms.remove_ended(self._wall())
             session = Session(
                 invitation,
                 link.secret,
@@ -295,7 +299,7 @@ class Attending:
                 wall=self._wall,
                 now=asyncio.get_running_loop().time(),
                 admission=admission,
-                terms=terms,
+                terms=terms or self._terms.load(invitation),
                 limits=self._config.meeting_limits,
             )
         except MeetingError as error:
@@ -374,6 +378,8 @@ class Attending:
         if view.state is not State.ENDED:
             if view.state is State.IN_GROUP and not view.is_leaving:
                 self._remember(entry, runner.admission, runner.kept_terms)
+                if view.is_host:
+                    self._keep(runner.kept_terms)
             self._show(meeting_status(view))
         elif ended is not None:
             # Whoever waits for "left" looks once: the reason must be there with it.
@@ -393,6 +399,16 @@ class Attending:
             self._file.save(self._remembered)
         except OSError as error:
             log.warning("after a restart the room will not come back by itself: %s", error.strerror)
+
+    def _keep(self, terms: MeetingContext | None) -> None:
+        """For the next use of the same link."""
+        if terms is None or terms == self._kept:
+            return
+        self._kept = terms
+        try:
+            self._terms.save(terms)
+        except OSError as error:
+            log.warning("the next use of this link will not know who was thrown out: %s", error.strerror)
 
     def _show(self, status: MeetingStatus) -> None:
         if status != self.status:
