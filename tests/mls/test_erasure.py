@@ -16,14 +16,14 @@ CRYPTO = crypto_for(SUITE)
 _NOT_STATE = (type, ModuleType, FunctionType)
 
 
-def reachable(start: object) -> Iterator[object]:
-    """Everything that an object holds, directly or not; code and modules are no part of it."""
+def reachable(start: object, without: type | tuple[type, ...] = ()) -> Iterator[object]:
+    """Everything that an object holds, directly or not; code, modules and `without` are no part of it."""
     seen, waiting = {id(start)}, [start]
     while waiting:
         each = waiting.pop()
         yield each
         for held in gc.get_referents(each):
-            if id(held) not in seen and not isinstance(held, _NOT_STATE):
+            if id(held) not in seen and not isinstance(held, _NOT_STATE) and not isinstance(held, without):
                 seen.add(id(held))
                 waiting.append(held)
 

@@ -5,6 +5,7 @@ import pytest
 from conclaved.mls import (
     AcceptAny,
     Add,
+    AuthenticatedContent,
     CipherSuite,
     Extension,
     Group,
@@ -14,8 +15,12 @@ from conclaved.mls import (
     ReInit,
     RemoteError,
     Remove,
+    Sender,
+    SenderType,
     SoftwareSigner,
+    WireFormat,
 )
+from conclaved.mls.framing import FramedContent
 from tests.mls.cast import LIFETIME, PRIVATE_USE, SUITE, Circle, fingerprint, received
 
 NEW_SUITE = CipherSuite.MLS_256_DHKEMP384_AES256GCM_SHA384_P384
@@ -82,9 +87,21 @@ def test_nothing_is_sent_in_a_group_that_has_ended() -> None:
         lambda: bob.sign_proposal(Remove(0)),
         lambda: bob.update_proposal(),
         lambda: bob.commit(),
+        lambda: bob.group_info(allow_external=True),
     ):
         with pytest.raises(LocalError, match="reinitialised"):
             call()
+
+
+def test_not_even_what_was_signed_by_other_means_is_sent_in_it() -> None:
+    bob = ended()["bob"]
+    content = FramedContent(bob.group_id, bob.epoch, Sender(SenderType.MEMBER, 1), b"", Remove(0))
+    for wire_format, send in (
+        (WireFormat.PRIVATE_MESSAGE, bob.protect),
+        (WireFormat.PUBLIC_MESSAGE, bob.protect_public),
+    ):
+        with pytest.raises(LocalError, match="reinitialised"):
+            send(AuthenticatedContent(wire_format, content, b"signature", None))
 
 
 def test_a_reinit_is_refused_unless_asked_for() -> None:

@@ -33,6 +33,7 @@ from conclaved.mls import (
 from conclaved.mls.crypto import Crypto, use_provider
 from conclaved.mls.kem import HpkePrivateKey, HpkePublicKey, Secret
 from tests.mls.cast import NOW, SUITE, Circle, Person, received
+from tests.mls.test_erasure import reachable
 
 BYTES = bytes | bytearray
 SHORTEST = 12
@@ -45,6 +46,7 @@ class Watcher(Crypto):
     def __init__(self, suite: CipherSuite) -> None:
         super().__init__(suite)
         self.secrets: set[bytes] = set()
+        self.by_label: dict[str, set[bytes]] = {}
 
     def note(self, secret: Secret) -> bytes:
         if len(secret) >= SHORTEST and any(secret):
@@ -57,7 +59,9 @@ class Watcher(Crypto):
 
     def expand_with_label(self, secret: Secret, label: str, context: bytes, length: int) -> bytes:
         self.note(secret)
-        return self.note(super().expand_with_label(secret, label, context, length))
+        derived = self.note(super().expand_with_label(secret, label, context, length))
+        self.by_label.setdefault(label, set()).add(derived)
+        return derived
 
     def expand(self, secret: Secret, info: bytes, length: int) -> bytes:
         return self.note(super().expand(secret, info, length))
@@ -251,6 +255,28 @@ def test_what_holds_a_secret_is_not_copied(watcher: Watcher, witness: Witness) -
                 with pytest.raises(TypeError, match="not copied"):
                     copy.copy(each)
     assert {each.__name__ for each in holders} >= {"MessageKey", "GroupSecrets", "DecryptedPath", "Lineage"}
+
+
+CONSUMED = ("joiner", "epoch", "welcome", "derived psk", "path", "node")
+"""Labels of what is of use while an epoch is entered, and never again."""
+OF_THE_EPOCH = ("init", "exporter", "external", "confirm", "resumption", "authentication")
+
+
+def test_what_has_been_used_is_not_kept(watcher: Watcher) -> None:
+    circle = Circle("alice", "bob", "carol")
+    bundle = Person("dave").bundle()
+    pending = circle["bob"].commit(by_value=[Add(received(bundle))])
+    circle.deliver("bob", pending)
+    circle.commit("carol")
+    circle.commit("alice", PreSharedKey(PreSharedKeyID.external(SUITE, b"psk")), psks={b"psk": b"secret"})
+    # `pending` is still here: it has been merged, so nothing is left in it either.
+    held = [each for each in reachable([circle, pending], Crypto) if isinstance(each, BYTES)]
+    secrets = {bytes(each) for each in held}
+    for label in CONSUMED:
+        assert secrets.isdisjoint(watcher.by_label[label]), label
+    for label in OF_THE_EPOCH:
+        assert len(watcher.by_label[label] & secrets) == 1, label
+        assert len(watcher.by_label[label]) > 3, label
 
 
 def test_the_end_of_an_epoch_leaves_no_secret_of_it(watcher: Watcher, witness: Witness) -> None:

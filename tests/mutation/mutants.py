@@ -124,6 +124,30 @@ _MLS = (
         "if False:",
         (*_MLS_TESTS, "tests/meeting/test_hostile_people.py"),
     ),
+    Mutant(
+        "a Commit takes up a group that a ReInit has ended",
+        Kind.MISSING_CHECK,
+        "mls/commit_processing.py",
+        "    check_group_goes_on(state.reinit)\n",
+        "",
+        ("tests/mls/test_validation.py",),
+    ),
+    Mutant(
+        "a forked process sends with its parent's keys",
+        Kind.NOT_ERASED,
+        "mls/single_owner.py",
+        "        owner.close()\n",
+        "        assert owner\n",
+        ("tests/mls/test_single_owner.py",),
+    ),
+    Mutant(
+        "an Update by the committer is refused by value only",
+        Kind.TOO_TRUSTING,
+        "mls/validation.py",
+        "if isinstance(each.proposal, Update) and each.sender == committer:",
+        "if isinstance(each.proposal, Update) and not each.by_reference and each.sender == committer:",
+        ("tests/mls/test_validation.py",),
+    ),
 )
 
 _IDENTITY = (

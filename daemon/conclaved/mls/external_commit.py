@@ -64,8 +64,10 @@ def make_group_info(
 ) -> bytes:
     """An encoded MLSMessage with this epoch's signed GroupInfo; GoneError unless live.
 
-    Whoever has one with `allow_external`, and the tree, can join by itself.
+    Whoever has one with `allow_external`, and the tree, can join by itself. LocalError for a group that a
+    ReInit has ended.
     """
+    state.check_can_send()
     crypto, extensions = state.crypto, []
     if with_ratchet_tree:
         extensions.append(Extension(ExtensionType.RATCHET_TREE, state.tree.encode()))

@@ -331,6 +331,7 @@ class Group(NotCopied):
 
     def _check_own(self, content: AuthenticatedContent) -> None:
         self._secrets.check_live()
+        self._state.check_can_send()
         if content.content.group_id != self.group_id or content.epoch != self.epoch:
             raise LocalError("content of another group or epoch")
         if content.content.sender != Sender(SenderType.MEMBER, self.own_leaf_index):
