@@ -95,7 +95,11 @@ class Reader:
         return self._data[start : self._at]
 
     def uint8(self) -> int:
-        return self.fixed(1)[0]
+        at = self._at
+        if at >= self._end:
+            raise DecodeError("1 bytes wanted, 0 left")
+        self._at = at + 1
+        return self._data[at]
 
     def uint16(self) -> int:
         return int.from_bytes(self.fixed(2), "big")
@@ -125,6 +129,20 @@ class Reader:
 
     def opaque(self) -> bytes:
         """The content of an `opaque<V>`."""
+        # Most of what is read is this, and short: without two calls for each.
+        data, at, end = self._data, self._at, self._end
+        if at < end:
+            first = data[at]
+            if first < 0x40:
+                start, stop = at + 1, at + 1 + first
+            elif first < 0x80 and at + 1 < end:
+                length = (first & 0x3F) << 8 | data[at + 1]
+                start, stop = at + 2, at + 2 + length if length >= 0x40 else end + 1
+            else:
+                return self.fixed(self.vector_length())
+            if stop <= end:
+                self._at = stop
+                return data[start:stop]
         return self.fixed(self.vector_length())
 
     def vector(self, item: Callable[["Reader"], T]) -> tuple[T, ...]:

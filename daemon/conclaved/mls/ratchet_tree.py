@@ -5,7 +5,6 @@ leaf to the root and shares all others, so that the tree hash and the summary ca
 right for ever, and one commit costs O(log N) of either. `TreeEditor` strings several changes together.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8, u
 from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import DecodeError, LocalError, RemoteError
 from conclaved.mls.kem import HpkePublicKey
+from conclaved.mls.key_counts import KeyCounts
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.tree_math import subtree_node
 
@@ -264,21 +264,19 @@ class RatchetTree:
     def __init__(
         self,
         root: Subtree,
-        encryption_keys: Counter[bytes] | None = None,
-        signature_keys: Counter[bytes] | None = None,
+        encryption_keys: KeyCounts | None = None,
+        signature_keys: KeyCounts | None = None,
     ) -> None:
         self.root = root
         if encryption_keys is None or signature_keys is None:
-            encryption_keys, signature_keys = Counter(), Counter()
-            for subtree in root.nodes():
-                if subtree.node is not None:
-                    encryption_keys[subtree.node.encryption_key] += 1
-                    if isinstance(subtree.node, LeafNode):
-                        signature_keys[subtree.node.signature_key] += 1
+            nodes = [subtree.node for subtree in root.nodes() if subtree.node is not None]
+            encryption_keys = KeyCounts.of(node.encryption_key for node in nodes)
+            leaves = (node for node in nodes if isinstance(node, LeafNode))
+            signature_keys = KeyCounts.of(leaf.signature_key for leaf in leaves)
         self.encryption_keys = encryption_keys
-        """Of all nodes. Read only: it is shared."""
+        """Of all nodes."""
         self.signature_keys = signature_keys
-        """Of all leaves. Read only: it is shared."""
+        """Of all leaves."""
 
     @classmethod
     def of_one(cls, leaf: LeafNode) -> "RatchetTree":
@@ -412,27 +410,22 @@ def _read_node(reader: Reader) -> Node:
 class TreeEditor:
     """Changes strung together; `freeze` gives the next tree. The tree that it began with stays."""
 
-    __slots__ = ("_are_shared", "_encryption_keys", "_signature_keys", "root")
+    __slots__ = ("_encryption_keys", "_signature_keys", "_tree", "root")
 
     def __init__(self, tree: RatchetTree) -> None:
         self.root = tree.root
-        self._encryption_keys = tree.encryption_keys
-        self._signature_keys = tree.signature_keys
-        self._are_shared = True
+        self._tree = tree
+        self._encryption_keys: dict[bytes, int] = {}
+        """By how much each key's count changes."""
+        self._signature_keys: dict[bytes, int] = {}
 
     def _count(self, node: Node | None, change: int) -> None:
         if node is not None:
-            if self._are_shared:
-                self._encryption_keys = self._encryption_keys.copy()
-                self._signature_keys = self._signature_keys.copy()
-                self._are_shared = False
-            counts = [(self._encryption_keys, node.encryption_key)]
+            keys = self._encryption_keys
+            keys[node.encryption_key] = keys.get(node.encryption_key, 0) + change
             if isinstance(node, LeafNode):
-                counts.append((self._signature_keys, node.signature_key))
-            for counter, key in counts:
-                counter[key] += change
-                if not counter[key]:
-                    del counter[key]
+                keys = self._signature_keys
+                keys[node.signature_key] = keys.get(node.signature_key, 0) + change
 
     def _replace(
         self,
@@ -491,7 +484,12 @@ class TreeEditor:
 
     def freeze(self) -> RatchetTree:
         """The tree as it is now. The editor is not to be used afterwards."""
-        return RatchetTree(self.root, self._encryption_keys, self._signature_keys)
+        before = self._tree
+        return RatchetTree(
+            self.root,
+            before.encryption_keys.changed(self._encryption_keys),
+            before.signature_keys.changed(self._signature_keys),
+        )
 
 
 def check_in_tree(tree: RatchetTree, index: int, rule: str) -> LeafNode:
