@@ -186,15 +186,23 @@ def unknown_reference(circle: Circle) -> Attempt:
     return Attempt(by_reference=[circle["carol"].sign_proposal(Remove(1))], is_known=False)
 
 
-def update_from_outside(circle: Circle) -> Attempt:
-    """An Update that no member has sent: by an external sender that the group has."""
+def from_outside(proposal: Callable[[Circle], Proposal]) -> Scene:
+    """A proposal that only members may make, by an external sender that the group has."""
+
+    def scene(circle: Circle) -> Attempt:
+        bob, sender = circle["bob"], Sender(SenderType.EXTERNAL, 0)
+        framed = FramedContent(bob.group_id, bob.epoch, sender, b"", proposal(circle))
+        signature = sign_content(CRYPTO, OUTSIDER.signer, WireFormat.PUBLIC_MESSAGE, framed, b"")
+        message = AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, framed, signature, None)
+        return Attempt(by_reference=[message])
+
+    return scene
+
+
+def update_of_carol(circle: Circle) -> Update:
     leaf = circle["bob"].leaf(2)
     assert leaf is not None
-    framed = FramedContent(
-        circle["bob"].group_id, circle["bob"].epoch, Sender(SenderType.EXTERNAL, 0), b"", Update(leaf)
-    )
-    signature = sign_content(CRYPTO, OUTSIDER.signer, WireFormat.PUBLIC_MESSAGE, framed, b"")
-    return Attempt(by_reference=[AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, framed, signature, None)])
+    return Update(leaf)
 
 
 def only_adds_the_unable(circle: Circle) -> Attempt:
@@ -416,7 +424,8 @@ ROWS: dict[str, tuple[Scene, str]] = {
     "a confirmation tag of something else": (lambda circle: Attempt(tag=bytes(32)), "§12.4.2"),
     # Whom it comes from
     "a reference to an unknown proposal": (unknown_reference, "§12.4"),
-    "an Update from outside": (update_from_outside, "§12.1.8"),
+    "an Update from outside": (from_outside(update_of_carol), "§12.1.8"),
+    "an ExternalInit from outside": (from_outside(lambda _: ExternalInit(b"kem output")), "§12.1.8"),
     "a credential type that not all support": (only_adds_the_unable, "§7.3"),
     "an external sender that is refused": (
         extensions(external_senders_extension([ExternalSender(b"key", BasicCredential(b"refused"))])),

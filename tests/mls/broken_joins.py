@@ -42,6 +42,7 @@ from conclaved.mls.welcome import GroupSecrets, Welcome
 from tests.mls.cast import LIFETIME, NOW, PRIVATE_USE, SUITE, Circle, Person, received
 
 CRYPTO = crypto_for(SUITE)
+ERIN = Person("erin")
 Nodes = list[LeafNode | ParentNode | None]
 
 
@@ -102,7 +103,7 @@ def _forged(lie: Lie, circle: Circle, info: GroupInfo) -> GroupInfo:
 
 def told(lie: Lie) -> tuple[KeyPackageBundle, Callable[[], Group]]:
     """Erin's bundle, and her attempt to join by mallory's Welcome."""
-    circle, erin = Circle("mallory"), Person("erin")
+    circle, erin = Circle("mallory"), ERIN
     circle.add("mallory", "bob", "carol", "dave", force_path=False)
     if not lie.is_flat:
         for name in ("bob", "dave", "mallory"):
@@ -295,8 +296,8 @@ ROWS: dict[str, tuple[Lie, str]] = {
     "a node of no type": (Lie(tree=lambda data: data[:2] + b"\x01\x03" + data[4:]), "§7.8"),
     "a tree without this client": (Lie(without_erin), "§12.4.3.1"),
     "a GroupInfo that this client has signed": (
-        Lie(info=lambda info: replace(info, signer=4), join={"inspect": None}),
-        "§5.1.2",
+        Lie(signature=lambda info: replace(info, signer=4).sign(CRYPTO, ERIN.signer)),
+        "§12.4.3.1",
     ),
     "an unmerged leaf that is not below": (parent(1, unmerged_leaves=(2,)), "§12.4.3.1"),
     "an unmerged leaf that is blank": (parent(7, unmerged_leaves=(6,)), "§12.4.3.1"),
@@ -357,11 +358,11 @@ ROWS: dict[str, tuple[Lie, str]] = {
         "§12.4.3.1",
     ),
     "a descent from another group": (
-        continuing(OldGroup(), resumption(ResumptionPskUsage.BRANCH, b"another")),
+        continuing(OldGroup(), resumption(ResumptionPskUsage.BRANCH, b"another"), epoch=1),
         "§12.4.3.1",
     ),
     "a descent of another kind": (
-        continuing(OldGroup(), resumption(ResumptionPskUsage.REINIT)),
+        continuing(OldGroup(), resumption(ResumptionPskUsage.REINIT), epoch=1),
         "§12.4.3.1",
     ),
     "a descent in a later epoch": (continuing(OldGroup(), BRANCH), "§12.4.3.1"),
