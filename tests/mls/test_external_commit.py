@@ -1,16 +1,22 @@
 """Outsiders: external Commits and proposals, refused unless one asks for them (RFC 9420 §12.4.3.2)."""
 
+from dataclasses import replace
+
 import pytest
 
 from conclaved.mls import (
     AcceptAny,
     Extension,
+    ExtensionType,
     Group,
     LocalError,
+    MlsMessage,
     PreSharedKeyID,
     RemoteError,
     Remove,
 )
+from conclaved.mls.crypto import crypto_for
+from conclaved.mls.group_info import GroupInfo
 from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint
 
 
@@ -86,6 +92,33 @@ def test_a_group_info_without_an_external_key_lets_nobody_in() -> None:
     circle, dave = Circle("alice", "bob"), Person("dave")
     with pytest.raises(RemoteError, match="allows no external"):
         Group.join_externally(circle["alice"].group_info(), dave.signer, dave.credential, auth=AcceptAny())
+
+
+def test_another_message_than_a_group_info_lets_nobody_in() -> None:
+    circle, dave = Circle("alice", "bob"), Person("dave")
+    message = circle["alice"].protect(circle["alice"].sign_application(b"words"))
+    with pytest.raises(RemoteError, match="no GroupInfo"):
+        Group.join_externally(message, dave.signer, dave.credential, auth=AcceptAny())
+
+
+def test_a_client_is_not_twice_in_a_group_of_one_id() -> None:
+    circle, dave = Circle("alice", "bob"), Person("dave")
+    info = circle["alice"].group_info(allow_external=True)
+    with pytest.raises(RemoteError, match=r"§12\.4\.3"):
+        Group.join_externally(
+            info, dave.signer, dave.credential, auth=AcceptAny(), other_groups={circle["bob"].group_id}
+        )
+
+
+def test_external_senders_that_cannot_be_read_are_found_before_entering() -> None:
+    circle, dave = Circle("alice", "bob"), Person("dave")
+    alice = circle["alice"]
+    context = replace(alice.group_context, extensions=(Extension(ExtensionType.EXTERNAL_SENDERS, b"\x05"),))
+    info = MlsMessage.decode(alice.group_info(allow_external=True)).content
+    assert isinstance(info, GroupInfo)
+    forged = replace(info, group_context=context).sign(crypto_for(SUITE), circle.people["alice"].signer)
+    with pytest.raises(RemoteError, match=r"§2\.1"):
+        Group.join_externally(MlsMessage(forged).encode(), dave.signer, dave.credential, auth=AcceptAny())
 
 
 def test_a_member_does_not_enter_a_second_time() -> None:

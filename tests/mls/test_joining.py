@@ -147,6 +147,12 @@ def test_a_welcome_for_others_is_refused(circle: Circle) -> None:
         join(welcome, frank.bundle(), frank)
 
 
+def test_another_message_than_a_welcome_lets_nobody_in(circle: Circle) -> None:
+    erin = Person("erin")
+    with pytest.raises(RemoteError, match="no Welcome"):
+        join(circle["alice"].group_info(), erin.bundle(), erin)
+
+
 def test_another_signer_than_the_key_package_s_is_our_mistake(circle: Circle) -> None:
     erin = Person("erin")
     welcome, bundle, _ = invited(circle, erin)
