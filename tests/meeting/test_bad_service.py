@@ -107,6 +107,7 @@ def test_a_second_commit_for_an_epoch_raises_the_alarm_and_changes_nothing() -> 
     for room in (host, a):
         assert len(room.view.alarms) == 1
         assert "second commit" in room.view.alarms[0]
+        assert "signed by insider.example.com" in room.view.alarms[0]
 
 
 def test_a_service_that_shows_each_side_another_commit_gets_no_common_epoch() -> None:

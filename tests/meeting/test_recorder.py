@@ -142,10 +142,10 @@ def test_alarms_and_a_new_way_in() -> None:
         A,
         "host.example.com",
     }
-    a.session._out.alarm("somebody plays two sides")
+    a.session._member.alarms.second_commit(2, bytes(65), "insider.example.com", 0, is_gone=False)
     a.tick(meeting.service.clock.now)
     a.tick(meeting.service.clock.now)
-    assert [e.cause for e in of(a, Event.ALARM)] == ["somebody plays two sides"]
+    assert [(e.epoch, "second commit" in e.cause) for e in of(a, Event.ALARM)] == [(2, True)]
 
 
 def test_times_are_this_rooms_and_numbers_count_from_one() -> None:

@@ -227,10 +227,7 @@ class Committing:
         except MlsError:
             return
         if isinstance(content.body, Commit):
-            self._out.alarm(
-                f"a second commit for epoch {epoch} is in the log: the service, or a member, "
-                "is playing two sides; compare the security code"
-            )
+            self._member.saw_second_commit(past, content.sender, now)
 
     def _stage(self, group: Group, content: AuthenticatedContent, body: Commit, data: bytes) -> None:
         added = tuple(item.key_package.leaf_node for item in body.proposals if isinstance(item, Add))

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from conclaved.identity import Assurance, check_successor
 from conclaved.meeting.admission import Admission, Role, origin
+from conclaved.meeting.alarms import Alarms
 from conclaved.meeting.alive import Watch, beacons
 from conclaved.meeting.audit import Event
 from conclaved.meeting.capabilities import may_send
@@ -47,6 +48,7 @@ class Membership:
         self._watch = watch
         self._assess = assess
         self._wall = wall
+        self.alarms = Alarms(out, recorder)
         self._past: list[tuple[float, Group]] = []
         self._heard: frozenset[int] = frozenset()
         self._distrusted: dict[bytes, str] = {}
@@ -150,6 +152,16 @@ class Membership:
         """The shown name of a member, for a sentence."""
         return next((p.in_words for p in self.participants() if p.leaf == leaf), "a member")
 
+    def saw_second_commit(self, past: Group, sender: int, now: float) -> None:
+        """A verified commit of `sender`, a leaf of the retired group, came when that epoch was over."""
+        leaf = past.leaf(sender)
+        if leaf is not None:
+            key = leaf.signature_key
+            now_at = next((i for i, each in self._leaves.items() if key in line_of(each)), None)
+            then = roster([(sender, leaf)], self.context, self._assess, own_leaf=-1)[0]
+            name = then.in_words if now_at is None else self.name_of(now_at)
+            self.alarms.second_commit(past.epoch, key, name, now, is_gone=now_at is None)
+
     def own_name(self) -> str:
         """The name that this device is shown by."""
         return next((p.name for p in self.participants() if p.is_self), "this room")
@@ -212,8 +224,11 @@ class Membership:
             words = (*self._who_joined(added_keys), *vanished, *(words for _, words in changes))
             code = security_code(group.epoch_authenticator)
             self.code = CodeEpoch(code, group.epoch, self._wall(), code_reason or ", ".join(words))
+            self.alarms.new_code()
         for gone in self.departed:
             self._out.tell(gone.words)
+            if gone.reason is RemoveReason.KICK:
+                self.alarms.thrown_out(gone.line)
         new_hosts = [index for index, old, new in updated if is_host(new) and not is_host(old)]
         for index in new_hosts:
             self._out.tell(f"{self.name_of(index)} is a host now")
@@ -250,7 +265,8 @@ class Membership:
         return next((group for _, group in self._past if group.epoch == epoch), None)
 
     def expire(self, now: float) -> None:
-        """Erase what the grace has kept long enough."""
+        """Erase what the grace has kept long enough; end the alarms whose time is over."""
+        self.alarms.expire(now)
         if not self._past or now < self._past[0][0]:
             return
         for until, group in self._past:

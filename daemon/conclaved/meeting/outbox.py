@@ -31,7 +31,6 @@ class Outbox:
         self.random = random
         self.is_busy = False
         """Whether a job on the group runs: entries and commits wait until it is over."""
-        self.alarms: tuple[str, ...] = ()
         self._news: tuple[tuple[str, float | None], ...] = ()
         self._effects: list[Effect] = []
         self._jobs: dict[int, tuple[Done, Failed]] = {}
@@ -129,12 +128,6 @@ class Outbox:
         dated = tuple((text, now if at is None else at) for text, at in self._news)
         self._news = tuple((text, at) for text, at in dated if now - at < NEWS_S)
         if len(self._news) < len(dated):
-            self.changed()
-
-    def alarm(self, text: str) -> None:
-        """Something that no honest one does. It stays."""
-        if text not in self.alarms:
-            self.alarms = (*self.alarms, text)[-MAX_WORDS:]
             self.changed()
 
     def bad_input(self, error: Exception) -> None:

@@ -34,7 +34,6 @@ class Recorder:
         content = own.invitation.content
         self._record = Record(content.meeting_id, content.title, content.service, self._room())
         self._is_in = False
-        self._alarms: tuple[str, ...] = ()
         self._behind = ""
         self._minds = ""
 
@@ -120,18 +119,15 @@ class Recorder:
         if changes:
             self.note(Event.TERMS, "; ".join(changes), epoch=epoch)
 
-    def look(self, alarms: tuple[str, ...], behind: str, minds: str) -> None:
-        """Write down what is new of these: alarms, why this room is behind, what it minds."""
-        for text in alarms:
-            if text not in self._alarms:
-                self.note(Event.ALARM, text)
+    def look(self, behind: str, minds: str) -> None:
+        """Write down what is new of these: why this room is behind, what it minds."""
         if behind and not self._behind:
             self.note(Event.BEHIND, behind)
         if minds != self._minds:
             self.note(
                 Event.POLICY, f"this room minds: {minds}" if minds else "this room minds nothing any more"
             )
-        self._alarms, self._behind, self._minds = alarms, behind, minds
+        self._behind, self._minds = behind, minds
 
     def left_group(self, why: str) -> None:
         """The group is given up, and another way in is taken."""

@@ -505,7 +505,7 @@ class Session:
             if self._state is State.IN_GROUP:
                 self._drain_in_group(now)
             noted = "" if self._awaiting.is_coming_in(now) else self._behind
-            self._recorder.look(self._out.alarms, noted, self._minding.reason)
+            self._recorder.look(noted, self._minding.reason)
         return self._out.drain()
 
     def _drain_in_group(self, now: float) -> None:

@@ -53,5 +53,5 @@ def view_of(
         is_kept_waiting=joining.is_kept_waiting,
         waits_for=entering.waits_for if state is State.OFFERING else "",
         news=out.news,
-        alarms=out.alarms,
+        alarms=member.alarms.words,
     )
