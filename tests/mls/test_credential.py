@@ -46,16 +46,24 @@ def test_a_certified_client_founds_joins_and_is_added() -> None:
     assert [member.leaf_node.credential for member in joined.members] == [credential, other_credential]
 
 
+def of_version(number: int) -> bytes:
+    """A certificate that says that it is of that version, which its parser has an error of its own for."""
+    return certificate(ec.generate_private_key(ec.SECP256R1())).replace(
+        b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01" + bytes([number]), 1
+    )
+
+
 @pytest.mark.parametrize(
     "chain",
     [
+        (of_version(9),),
         (),
         (b"not a certificate",),
         (certificate(ec.generate_private_key(ec.SECP256R1())),),
         (certificate(ec.generate_private_key(ec.SECP384R1())),),
         (certificate(rsa.generate_private_key(65537, 2048)),),
     ],
-    ids=["empty", "garbage", "another key", "another curve", "rsa"],
+    ids=["another version", "empty", "garbage", "another key", "another curve", "rsa"],
 )
 def test_a_certificate_that_does_not_hold_the_signature_key_is_refused(chain: tuple[bytes, ...]) -> None:
     person = Person("mallory")

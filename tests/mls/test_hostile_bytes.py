@@ -1,5 +1,7 @@
 """Bytes from anyone: whatever arrives, the answer is a typed error and an unchanged group."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,12 +15,16 @@ from conclaved.mls import (
     KeyPackageBundle,
     MlsError,
     MlsMessage,
+    PreSharedKeyID,
     RemoteError,
     SoftwareSigner,
     WireFormat,
 )
+from conclaved.mls.crypto import crypto_for
+from conclaved.mls.group_info import GroupInfo
+from conclaved.mls.psk import psk_secret
 from conclaved.mls.ratchet_tree import RatchetTree
-from tests.mls.cast import PRIVATE_USE, Circle, Person, fingerprint, received
+from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
 
 FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -127,3 +133,19 @@ def test_random_content_of_any_kind_is_read_or_refused(data: bytes, wire_format:
         assert MlsMessage.decode(message).encode() == message
     except MlsError as error:
         assert isinstance(error, RemoteError)
+
+
+def test_a_group_in_its_last_epoch_is_not_joined_from_outside(circle: Circle) -> None:
+    alice, erin = circle["alice"], Person("erin")
+    info = MlsMessage.decode(alice.group_info(allow_external=True)).content
+    assert isinstance(info, GroupInfo)
+    last = replace(info, group_context=replace(info.group_context, epoch=2**64 - 1))
+    forged = MlsMessage(last.sign(crypto_for(SUITE), circle.people["alice"].signer)).encode()
+    with pytest.raises(RemoteError, match="no epoch left"):
+        Group.join_externally(forged, erin.signer, erin.credential, auth=AcceptAny())
+
+
+def test_more_psks_than_can_be_numbered_are_refused() -> None:
+    identifier = PreSharedKeyID.external(SUITE, b"psk")
+    with pytest.raises(RemoteError, match="numbered"):
+        psk_secret(crypto_for(SUITE), [(identifier, b"secret")] * 0x10000)

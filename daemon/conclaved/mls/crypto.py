@@ -309,7 +309,7 @@ class Crypto:
             key = x509.load_der_x509_certificate(certificate).public_key()
             encoded = self._p.signature.public_bytes(key)
             self._signature_key(encoded)
-        except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
+        except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise RemoteError(
                 "the certificate has no key of this cipher suite", rule="RFC 9420 §5.3"
             ) from None

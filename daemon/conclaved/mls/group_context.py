@@ -7,6 +7,9 @@ from conclaved.mls.errors import RemoteError
 from conclaved.mls.extension import Extension, encode_extensions, read_extensions
 from conclaved.mls.leaf_node import PROTOCOL_VERSION
 
+MAX_EPOCH = 2**64 - 1
+"""The last one that can be written."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupContext:
@@ -55,7 +58,12 @@ class GroupContext:
         )
 
     def provisional(self, tree_hash: bytes, extensions: tuple[Extension, ...]) -> "GroupContext":
-        """The next epoch's context with the old transcript hash (RFC 9420 §12.4.1)."""
+        """The next epoch's context with the old transcript hash (RFC 9420 §12.4.1).
+
+        RemoteError where epochs end: who founds a group in the last one leaves no next one to commit to.
+        """
+        if self.epoch >= MAX_EPOCH:
+            raise RemoteError("the group has no epoch left", rule="RFC 9420 §8.1")
         confirmed = self.confirmed_transcript_hash
         return GroupContext(
             self.cipher_suite, self.group_id, self.epoch + 1, tree_hash, confirmed, extensions

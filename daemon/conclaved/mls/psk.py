@@ -6,8 +6,11 @@ from enum import IntEnum
 
 from conclaved.mls.codec import Reader, opaque, uint8, uint16, uint64
 from conclaved.mls.crypto import CipherSuite, Crypto, crypto_for
-from conclaved.mls.errors import DecodeError, MissingPsk
+from conclaved.mls.errors import DecodeError, MissingPsk, RemoteError
 from conclaved.mls.kem import Secret
+
+MAX_PSKS = 0xFFFF
+"""Of one Commit: each is numbered by two bytes."""
 
 
 class PskType(IntEnum):
@@ -89,7 +92,9 @@ def look_up(ids: Iterable[PreSharedKeyID], psks: Mapping[bytes, bytes]) -> list[
 
 
 def psk_secret(crypto: Crypto, psks: Sequence[tuple[PreSharedKeyID, Secret]]) -> bytes:
-    """The chain over all PSKs in their order; `KDF.Nh` zero bytes for none."""
+    """The chain over all PSKs in their order; `KDF.Nh` zero bytes for none. RemoteError for 65,536."""
+    if len(psks) > MAX_PSKS:
+        raise RemoteError("more PSKs than can be numbered", rule="RFC 9420 §8.4")
     secret = crypto.zero
     for index, (identifier, psk) in enumerate(psks):
         extracted = crypto.extract(crypto.zero, psk)
