@@ -4,9 +4,12 @@ A target has seeds from a real group's life, all made with the transparent provi
 provider, changes nothing that the next input would see, and raises AssertionError for what must not be.
 """
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from conclaved.mls import (
     AcceptAny,
@@ -36,6 +39,7 @@ from conclaved.mls import (
     new_member_proposal,
 )
 from conclaved.mls.codec import Reader, decode_whole, vector
+from conclaved.mls.crypto import Crypto
 from conclaved.mls.extension import external_senders
 from conclaved.mls.group_info import GroupInfo
 from conclaved.mls.message_protection import Opened, SenderData
@@ -44,6 +48,7 @@ from conclaved.mls.ratchet_tree import RatchetTree
 from conclaved.mls.update_path import UpdatePath
 from conclaved.mls.welcome import GroupSecrets, Welcome
 from tests.mls.cast import NOW, PRIVATE_USE, SUITE, Circle, Person, received
+from tests.mls.test_credential import certificate
 
 PSKS = {b"psk": b"the pre-shared key"}
 
@@ -316,4 +321,31 @@ class JoinExternally(Target):
         return True
 
 
-TARGETS: dict[str, type[Target]] = {each.name: each for each in (Decode, Receive, Join, JoinExternally)}
+class Certificate(Target):
+    """The key in a certificate, which decides whether an X.509 credential goes with its leaf."""
+
+    name = "certificate"
+
+    def __init__(self) -> None:
+        self._crypto = Crypto(SUITE)
+        keys = [ec.derive_private_key(number, ec.SECP256R1()) for number in (7, 8)]
+        self._seeds = [certificate(key) for key in keys]
+
+    @property
+    def seeds(self) -> Sequence[bytes]:
+        return self._seeds
+
+    def run(self, data: bytes) -> bool:
+        with warnings.catch_warnings():
+            # Of serial numbers that are no longer good form.
+            warnings.simplefilter("ignore")
+            try:
+                key = self._crypto.signature_public_key_of_certificate(data)
+            except MlsError:
+                return False
+        assert len(key) == len(self._crypto.generate_signature_key()[1])
+        return True
+
+
+_ALL = (Decode, Receive, Join, JoinExternally, Certificate)
+TARGETS: dict[str, type[Target]] = {each.name: each for each in _ALL}
