@@ -109,6 +109,7 @@ class Subtree:
         "left",
         "level",
         "n_members",
+        "n_resolution",
         "node",
         "right",
         "tree_hash",
@@ -130,14 +131,18 @@ class Subtree:
         self.right = right
         self.n_members: int
         """How many of its leaves are not blank."""
-        self.is_blank: bool
-        """Whether there is nothing in it at all."""
+        self.n_resolution: int
+        """Length of `resolution`."""
         if left is None or right is None:
-            self.n_members = 0 if node is None else 1
-            self.is_blank = node is None
+            self.n_members = self.n_resolution = 0 if node is None else 1
         else:
             self.n_members = left.n_members + right.n_members
-            self.is_blank = node is None and left.is_blank and right.is_blank
+            if isinstance(node, ParentNode):
+                self.n_resolution = 1 + len(node.unmerged_leaves)
+            else:
+                self.n_resolution = left.n_resolution + right.n_resolution
+        self.is_blank = not self.n_resolution
+        """Whether there is nothing in it at all."""
         self.tree_hash: bytes | None = None
         """Cache of `tree_hash.tree_hash`."""
         self._summary: Summary | None = None
@@ -209,21 +214,16 @@ class Subtree:
     def resolution(self) -> "tuple[Subtree, ...]":
         """The nodes that together reach all members below (RFC 9420 §4.1.1), cached."""
         if self._resolution is None:
-            self._resolution = tuple(self._resolve())
+            node, left, right = self.node, self.left, self.right
+            if isinstance(node, ParentNode):
+                self._resolution = (self, *(self.leaf(leaf) for leaf in node.unmerged_leaves))
+            elif left is None or right is None or self.is_blank:
+                self._resolution = () if node is None else (self,)
+            elif left.is_blank or right.is_blank:
+                self._resolution = left.resolution or right.resolution
+            else:
+                self._resolution = left.resolution + right.resolution
         return self._resolution
-
-    def _resolve(self) -> "Iterator[Subtree]":
-        stack = [self]
-        while stack:
-            subtree = stack.pop()
-            if subtree.is_blank:
-                continue
-            if subtree.node is None:
-                stack += reversed(subtree.children)
-                continue
-            yield subtree
-            if isinstance(subtree.node, ParentNode):
-                yield from (subtree.leaf(leaf) for leaf in subtree.node.unmerged_leaves)
 
     def __repr__(self) -> str:
         return f"Subtree(node {self.index}, {self.n_members} members)"

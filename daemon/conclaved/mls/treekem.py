@@ -1,5 +1,6 @@
 """TreeKEM: making an UpdatePath, and taking one in (RFC 9420 §7.4 to §7.6)."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from conclaved.mls.errors import LocalError, RemoteError
 from conclaved.mls.kem import HpkePrivateKey, Secret
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.parent_hash import path_parents
-from conclaved.mls.ratchet_tree import PathStep, RatchetTree, Subtree
+from conclaved.mls.ratchet_tree import ParentNode, PathStep, RatchetTree, Subtree
 from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.tree_math import common_ancestor_level, subtree_node
 from conclaved.mls.update_path import UpdatePath, UpdatePathNode
@@ -113,6 +114,45 @@ def merge_path(crypto: Crypto, tree: RatchetTree, sender: int, path: UpdatePath)
     return editor.freeze()
 
 
+def _n_recipients(copath: Subtree, newcomers: Sequence[int]) -> int:
+    """Length of `_recipients`, without making it: each newcomer in there is once in the resolution."""
+    if not newcomers:
+        return copath.n_resolution
+    end = copath.first + (1 << copath.level)
+    return copath.n_resolution - bisect_left(newcomers, end) + bisect_left(newcomers, copath.first)
+
+
+def _find_recipient(
+    copath: Subtree, own_leaf: int, private_keys: PrivateKeys, newcomers: Sequence[int]
+) -> tuple[int, HpkePrivateKey] | None:
+    """Where in `_recipients` a node is that we have the private key of, and the key; O(log N)."""
+    subtree, place = copath, 0
+    while subtree.node is None and subtree.level:
+        left, right = subtree.children
+        if own_leaf < right.first:
+            subtree = left
+        else:
+            place += _n_recipients(left, newcomers)
+            subtree = right
+    key = _usable_key(subtree, private_keys)
+    if key is not None or not isinstance(subtree.node, ParentNode):
+        return None if key is None else (place, key)
+    excluded = frozenset(newcomers)
+    unmerged = [leaf for leaf in subtree.node.unmerged_leaves if leaf not in excluded]
+    key = _usable_key(subtree.leaf(own_leaf), private_keys)
+    if key is None or own_leaf not in unmerged:
+        return None
+    return place + 1 + unmerged.index(own_leaf), key
+
+
+def _usable_key(subtree: Subtree, private_keys: PrivateKeys) -> HpkePrivateKey | None:
+    """Our private key of a node, if it still goes with the node's public key."""
+    key = private_keys.get(subtree.index)
+    if key is None or subtree.node is None or key.public_key != subtree.node.encryption_key:
+        return None
+    return key
+
+
 @dataclass(frozen=True, slots=True)
 class DecryptedPath(NotCopied):
     """What a member learns from a peer's path."""
@@ -137,21 +177,18 @@ def decrypt_path(
     `tree` is the one before the path was merged, `group_context` the provisional one. RemoteError if a
     ciphertext is missing, does not open, or gives other keys than the path's public ones.
     """
-    steps, excluded = tree.filtered_direct_path(sender), frozenset(added)
+    steps, newcomers = tree.filtered_direct_path(sender), sorted(added)
     sealed_to_us = None
     at = len(steps)
     for position, (step, node) in enumerate(zip(steps, path.nodes, strict=True)):
-        recipients = _recipients(step.copath, excluded)
-        if len(recipients) != len(node.encrypted_path_secret):
+        copath, sealed = step.copath, node.encrypted_path_secret
+        if len(sealed) != _n_recipients(copath, newcomers):
             raise RemoteError("a path node has the wrong number of ciphertexts", rule="RFC 9420 §7.6")
-        if step.copath.first <= own_leaf < step.copath.first + (1 << step.copath.level):
-            for recipient, sealed in zip(recipients, node.encrypted_path_secret, strict=True):
-                key = private_keys.get(recipient.index)
-                if key is not None and recipient.node is not None:
-                    if key.public_key != recipient.node.encryption_key:
-                        continue
-                    at, sealed_to_us = position, (key, sealed)
-                    break
+        if copath.first <= own_leaf < copath.first + (1 << copath.level):
+            found = _find_recipient(copath, own_leaf, private_keys, newcomers)
+            if found is not None:
+                place, key = found
+                at, sealed_to_us = position, (key, sealed[place])
     if sealed_to_us is None:
         raise RemoteError("the path holds no secret for this member", rule="RFC 9420 §7.6")
     context: HpkeContext = crypto.label_context(_LABEL, group_context)
@@ -193,7 +230,7 @@ def keys_still_valid(
     """Those private keys whose public halves are still in place above (and at) our leaf."""
     kept: dict[int, HpkePrivateKey] = {}
     for subtree in (tree.root.leaf(own_leaf), *(step.parent for step in tree.direct_path(own_leaf))):
-        key = private_keys.get(subtree.index)
-        if key is not None and subtree.node is not None and subtree.node.encryption_key == key.public_key:
+        key = _usable_key(subtree, private_keys)
+        if key is not None:
             kept[subtree.index] = key
     return kept
