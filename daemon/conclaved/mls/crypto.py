@@ -24,7 +24,6 @@ from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from conclaved.mls.codec import Reader, opaque, uint16, uint32
 from conclaved.mls.errors import DecryptionFailed, InvalidSignature, LocalError, RemoteError
@@ -41,6 +40,7 @@ from conclaved.mls.kem import (
     Kem,
     NistCurve,
     Secret,
+    hkdf_expand,
     labeled_extract,
 )
 from conclaved.mls.single_owner import NotCopied
@@ -242,11 +242,11 @@ class Crypto:
 
     def extract(self, salt: Secret, key_material: Secret) -> bytes:
         """KDF.Extract."""
-        return HKDF.extract(self._p.hash, bytes(salt), bytes(key_material))
+        return hmac.digest(salt, key_material, self._hash_name)
 
     def expand(self, secret: Secret, info: bytes, length: int) -> bytes:
         """KDF.Expand."""
-        return HKDFExpand(self._p.hash, length, info).derive(secret)
+        return hkdf_expand(self._p.hash, secret, info, length)
 
     def expand_with_label(self, secret: Secret, label: str, context: bytes, length: int) -> bytes:
         """ExpandWithLabel (RFC 9420 §8)."""
@@ -255,7 +255,7 @@ class Crypto:
         if length == 0:
             return b""
         info = uint16(length) + _label(label) + opaque(context)
-        return HKDFExpand(self._p.hash, length, info).derive(secret)
+        return hkdf_expand(self._p.hash, secret, info, length)
 
     def derive_secret(self, secret: Secret, label: str) -> bytes:
         """DeriveSecret (RFC 9420 §8)."""

@@ -9,6 +9,7 @@ Its private key is a 32-byte seed; its public key and its output are ML-KEM's fo
 """
 
 import hashlib
+import hmac
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ from typing import Any
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from conclaved.mls.codec import uint8, uint16
 from conclaved.mls.errors import LocalError, RemoteError
@@ -53,8 +53,25 @@ def labeled_extract(
     algorithm: hashes.HashAlgorithm, suite_id: bytes, salt: bytes, label: bytes, ikm: Secret
 ) -> bytes:
     """LabeledExtract (RFC 9180 §4)."""
-    labeled = b"HPKE-v1" + suite_id + label + bytes(ikm)
-    return HKDF.extract(algorithm, salt or bytes(algorithm.digest_size), labeled)
+    return hmac.digest(salt, b"HPKE-v1" + suite_id + label + ikm, algorithm.name)
+
+
+def hkdf_expand(algorithm: hashes.HashAlgorithm, prk: Secret, info: bytes, length: int) -> bytes:
+    """HKDF-Expand (RFC 5869 §2.3); LocalError for more than 255 blocks.
+
+    Over `hmac`: nearly all of MLS's secrets are one block long, for which the library's object costs more
+    than the hash that it computes.
+    """
+    name = algorithm.name
+    if length <= algorithm.digest_size:
+        return hmac.digest(prk, info + b"\x01", name)[:length]
+    if length > 255 * algorithm.digest_size:
+        raise LocalError(f"cannot expand to {length} bytes")
+    blocks, last = [], b""
+    for counter in range(1, -(-length // algorithm.digest_size) + 1):
+        last = hmac.digest(prk, last + info + uint8(counter), name)
+        blocks.append(last)
+    return b"".join(blocks)[:length]
 
 
 def _labeled_derive(suite_id: bytes, ikm: Secret, label: bytes, length: int) -> bytes:
@@ -257,7 +274,7 @@ class DhKem(Kem):
 
     def _expand(self, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
         labeled = uint16(length) + b"HPKE-v1" + self.suite_id + label + info
-        return HKDFExpand(self._hash, length, labeled).derive(prk)
+        return hkdf_expand(self._hash, prk, labeled, length)
 
 
 class HybridKem(Kem):
