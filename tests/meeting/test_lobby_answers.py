@@ -4,6 +4,7 @@ from conclaved.conference.limits import Allowance, HubLimits
 from conclaved.meeting import Role, lobby
 from conclaved.meeting.admission import issue
 from conclaved.meeting.events import Effect, Leader, Lobby, SendLobby
+from conclaved.meeting.joining import DENIED_AFTER_S, DENIED_BY_ANOTHER_AFTER_S
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import Client, Meeting, Room, agree, identity
 
@@ -71,7 +72,8 @@ def test_repeated_requests_do_not_use_up_what_the_hub_carries_for_a_host() -> No
 # -- whom to believe ----------------------------------------------------------------------------------
 
 
-def test_a_kicked_host_turns_away_nobody_whom_another_lets_in() -> None:
+def denied_by_a_kicked_host() -> tuple[Meeting, Room, Room]:
+    """A meeting, its host, and one in the lobby whom a host that was thrown out has turned away."""
     meeting = Meeting.invite(INVITED)
     host, a = meeting.room(meeting.host), meeting.room(A)
     kicked = Insider.admit(meeting, Role.HOST).join()
@@ -91,10 +93,35 @@ def test_a_kicked_host_turns_away_nobody_whom_another_lets_in() -> None:
             request.signature_key,
         )
     )
-    meeting.service.run(2)
+    meeting.service.settle()
+    return meeting, host, late
+
+
+def test_a_kicked_host_turns_away_nobody_whom_another_lets_in() -> None:
+    meeting, host, late = denied_by_a_kicked_host()
+    meeting.service.run(DENIED_BY_ANOTHER_AFTER_S - 2)
+    assert not late.has_ended()
     host.admit("guest.example.com")
     meeting.service.run(4)
-    assert not late.has_ended()
+    assert late.is_in()
+    assert late.view.waits_for == ""
+
+
+def test_one_whom_a_host_turned_away_that_did_not_sign_the_invitation_waits_for_another() -> None:
+    meeting, _, late = denied_by_a_kicked_host()
+    meeting.service.run(1)
+    assert late.view.waits_for == "another host, since a host did not let this room in"
+    meeting.service.run(DENIED_BY_ANOTHER_AFTER_S)
+    assert late.ended is not None
+    assert late.ended.reason == "a host did not let this room in"
+
+
+def test_the_signer_of_the_invitation_ends_the_wait_that_another_hosts_denial_began() -> None:
+    meeting, host, late = denied_by_a_kicked_host()
+    meeting.service.run(1)
+    host.deny("guest.example.com")
+    meeting.service.run(DENIED_AFTER_S + 0.5)
+    assert late.has_ended()
 
 
 def test_a_hosts_role_by_a_kicked_host_does_not_keep_one_from_a_real_admission() -> None:

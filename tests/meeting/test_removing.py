@@ -9,7 +9,7 @@ from conclaved.meeting import Level, LocalError, OwnIdentity, Role, State, lobby
 from conclaved.meeting.admission import ADMISSION_EXTENSION, succeed
 from conclaved.meeting.events import Effect, Lobby, SendLobby
 from conclaved.meeting.hosting import DENIAL_EVERY_S
-from conclaved.meeting.joining import DENIED_AFTER_S
+from conclaved.meeting.joining import DENIED_AFTER_S, DENIED_BY_ANOTHER_AFTER_S
 from conclaved.mls import Extension, LeafChange, X509Credential
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import (
@@ -180,7 +180,7 @@ def test_a_host_that_came_later_lists_keys_without_names_and_lets_nobody_in_by_i
     assert back.ended is None
     assert [w.name for w in late.view.lobby] == ["b.example.com"]
     key_back = meeting.room(B)
-    meeting.service.run(DENIED_AFTER_S + 1)
+    meeting.service.run(DENIED_BY_ANOTHER_AFTER_S + 1)
     assert key_back.ended is not None
     late.perform(late.session.allow_back(late.view.removed[0].key_id, meeting.service.clock.now))
     meeting.service.run(4)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from conclaved.identity import Signer
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, IssuerType, Role, check, origin
+from conclaved.meeting.admission import Admission, IssuerType, Role, check, line, origin
 from conclaved.meeting.alive import WINDOW_S
 from conclaved.meeting.errors import GroupRuleError, RemoteError
 from conclaved.meeting.events import Ended, SendLobby
@@ -34,7 +34,9 @@ MOST_FAILED = 256
 POSTPONED_S = 30.0
 """Signs of a group that anybody can forge keep us from founding one for so long in all."""
 DENIED_AFTER_S = 3.0
-"""A host turns us away, which may have been thrown out itself: so long another may still let us in."""
+"""The invitation's signer turns us away: so long another host's admission may be under way."""
+DENIED_BY_ANOTHER_AFTER_S = 30.0
+"""Another host does, which may have been thrown out itself: so long others may still let us in."""
 TRIED_S = 6.0
 """After so long without an answer to our offer, another host's admission is tried, if there is one."""
 MOST_OTHERS = 8
@@ -155,8 +157,9 @@ class Joining:
     def on_answer(self, answer: lobby.Grant | lobby.Denial, admitted: Callable[[], None], now: float) -> None:
         """Take a host's answer to our request: an admission, after which `admitted` is called, or a denial.
 
-        From outside nobody can tell a host from one that was thrown out. So a denial waits a little for
-        another host's admission, and of several hosts' admissions one after the other is tried.
+        From outside nobody can tell a host from one that was thrown out. So a denial waits for another
+        host's admission, a good while unless the invitation's signer has made it; and of several hosts'
+        admissions one after the other is tried.
         Raises errors of the meeting.
         """
         if answer.request_id != self.request_id or not self._answers.take(now):
@@ -167,10 +170,13 @@ class Joining:
             self.others_heard = now
             why = REMOVED if answer.is_removed else "a host did not let this room in"
             by = answer.host.signature_key
+            is_signers = self._own.invitation.signer_key in line(answer.host)
+            at = now + (DENIED_AFTER_S if is_signers else DENIED_BY_ANOTHER_AFTER_S)
             is_anothers = held is not None and held == self._granted and held.issuer_key != by
-            if self._denied is None and (self.is_unanswered or not is_anothers):
-                ended = Ended(why, is_error=True, hint=ASK_THE_HOST)
-                self._denied = ended, by, now + DENIED_AFTER_S
+            is_sooner = self._denied is None or at < self._denied[2]
+            if is_sooner and (self.is_unanswered or not is_anothers):
+                self._denied = Ended(why, is_error=True, hint=ASK_THE_HOST), by, at
+                self._out.changed()
             return
         admission = answer.admission
         check(admission, self._own.key, self._own.invitation)
@@ -180,6 +186,7 @@ class Joining:
             return
         if self._denied is not None and self._denied[1] != admission.issuer_key:
             self._denied = None
+            self._out.changed()
         if held is not None and held == self._granted and now - self._granted_at < TRIED_S:
             if admission != held and len(self._others) < MOST_OTHERS:
                 self._others[_first_issuer(admission)] = admission
@@ -200,6 +207,11 @@ class Joining:
     def denied(self, now: float) -> Ended | None:
         """The end, when a host has turned us away and no other has let us in meanwhile."""
         return self._denied[0] if self._denied is not None and now >= self._denied[2] else None
+
+    @property
+    def waits_for(self) -> str:
+        """Why this room goes on asking though a host has turned it away, in words; empty if none has."""
+        return f"another host, since {self._denied[0].reason}" if self._denied is not None else ""
 
     def came_in(self) -> None:
         """This device is in a group, with the admission that it has now."""

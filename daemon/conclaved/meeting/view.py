@@ -53,7 +53,8 @@ class MeetingView:
     is_kept_waiting: bool = False
     """ASKING, and nobody has answered for some seconds: a person has to decide."""
     waits_for: str = ""
-    """OFFERING, and why the way in is not taken though it is open; empty if nothing holds it up."""
+    """ASKING or OFFERING, and what for: a host in the group whose way in is open; another host than the one
+    that has turned this device away. Empty if it waits for nothing of that kind."""
     news: tuple[str, ...] = ()
     """What has happened in the last minute, the latest last."""
     alarms: tuple[str, ...] = ()

@@ -51,7 +51,13 @@ def view_of(
         minds=minding.reason,
         leaving_in_s=minding.leaving_in_s,
         is_kept_waiting=joining.is_kept_waiting,
-        waits_for=entering.waits_for if state is State.OFFERING else "",
+        waits_for=_waits_for(state, joining, entering),
         news=out.news,
         alarms=member.alarms.words,
     )
+
+
+def _waits_for(state: State, joining: Joining, entering: Entering) -> str:
+    if state is State.OFFERING and entering.waits_for:
+        return entering.waits_for
+    return joining.waits_for if state in (State.ASKING, State.OFFERING) else ""
