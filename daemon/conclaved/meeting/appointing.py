@@ -129,7 +129,9 @@ class Appointing:
         if group is None:
             return
         signer, group_id = self._own.identity.signer, group.group_id
-        admit = self._own.admit_job(chosen.signature_key, Role.HOST, self._member.context.next_serial)
+        admit = self._own.admit_job(
+            chosen.signature_key, Role.HOST, self._member.context.serial_for(chosen.signature_key)
+        )
 
         def sign() -> lobby.Appointment:
             return lobby.appoint(signer, admit(), group_id)

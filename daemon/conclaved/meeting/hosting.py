@@ -60,7 +60,7 @@ class Hosting:
         self._repeats = Bucket(limits.repeats_per_s)
         self._repeats_of_one: Buckets[tuple[bytes, bytes]] = Buckets(1 / ANSWER_EVERY_S, 1)
         self._admissions: dict[tuple[bytes, Role, str, int], Admission] = {}
-        """By key, role, the name that was let in (another is another decision), and the least serial."""
+        """By key, role, the name that was let in (another is another decision), and the serial."""
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
         self.removing = Removing(own, member, voice.propose)
@@ -183,9 +183,8 @@ class Hosting:
     def _grant(self, request: lobby.Request, role: Role, verdict: Verdict) -> None:
         if role is Role.HOST and not self._own.may_appoint(request.signature_key):
             role = Role.MEMBER  # A host in name only. One nearer to the invitation can still appoint it.
-        context = self._member.context
-        least = dict(context.allowed_back).get(request.signature_key, 0)
-        known = (request.signature_key, role, verdict.name, least)
+        serial = self._member.context.serial_for(request.signature_key)
+        known = (request.signature_key, role, verdict.name, serial)
         self.removing.let_in(request.signature_key, verdict)
 
         def signed(admission: Admission, _now: float) -> None:
@@ -197,7 +196,7 @@ class Hosting:
         if known in self._admissions:
             self._answer(request, lobby.Grant(request.request_id, self._admissions[known]))
         else:
-            job = self._own.admit_job(request.signature_key, role, context.next_serial)
+            job = self._own.admit_job(request.signature_key, role, serial)
             self._sign_for(request, job, signed)
 
     def _sign_for(

@@ -93,6 +93,13 @@ class MeetingContext:
         """The serial of terms that a host puts in the place of these. Many changes later it stays."""
         return min(self.serial + 1, MAX_SERIAL)
 
+    def serial_for(self, signature_key: bytes) -> int:
+        """The serial of an admission of that key, signed now.
+
+        Who was allowed back in a group before this one may be noted with a serial that this has not reached.
+        """
+        return max(self.next_serial, dict(self.allowed_back).get(signature_key, 0))
+
     def signed(self, host: AdmissionSigner, admission: Admission) -> "MeetingContext":
         """These terms with the word of a host, whose own admission this is. Slow with a key in a TPM."""
         signature = host.sign(opaque(TERMS_LABEL) + self.content())
