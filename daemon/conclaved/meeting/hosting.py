@@ -76,7 +76,7 @@ class Hosting:
     def on_request(self, request: lobby.Request, now: float) -> None:
         """Somebody asks. Raises RemoteError for a request without its key."""
         answer = self._desk.answer_to(request)
-        if answer is not None:
+        if answer is not None and not self._is_over(answer):
             asker = (request.request_id, request.signature_key)
             if not self._repeats_of_one.is_empty(asker, now) and self._repeats.take(now):
                 self._repeats_of_one.take(asker, now)
@@ -106,6 +106,13 @@ class Hosting:
             self._grant(request, role, verdict)
         elif self._desk.arrive(request, verdict, now):
             self._out.changed()
+
+    def _is_over(self, answer: lobby.Grant | lobby.Denial) -> bool:
+        """Whether an admission that was given lets nobody in any more: its bearer was thrown out since."""
+        if isinstance(answer, lobby.Denial):
+            return False
+        least = dict(self._member.context.allowed_back).get(answer.admission.signature_key, 0)
+        return answer.admission.serial < least
 
     def _role_of(self, verdict: Verdict, *, is_kicked: bool) -> Role | None:
         invitation = self._own.invitation

@@ -8,6 +8,7 @@ The service carries these to everybody of the meeting and cannot tell one from a
     Offer        an admitted one's KeyPackage, with the admission in its leaf
     Welcome      RFC 9420 §12.4.3.1, with the place in the log from which the joiner reads on
     Appointment  a host's admission of a member as another host
+    Gathering    a host says in which history of the group it is
 """
 
 from collections.abc import Collection
@@ -25,9 +26,11 @@ REQUEST_ID_BYTES = 16
 MAX_CERTIFICATES = 8
 MAX_CERTIFICATE_BYTES = 16 * 1024
 MAX_SEQUENCE = 2**53
+HISTORY_BYTES = 32
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 _REQUEST_LABEL = b"Conclave 1.0 Request"
 _DENIAL_LABEL = b"Conclave 1.0 Denial"
+_GATHERING_LABEL = b"Conclave 1.0 Gathering"
 _APPOINTMENT_LABEL = b"Conclave 1.0 Appointment"
 
 
@@ -117,7 +120,23 @@ class Appointment:
         return opaque(_APPOINTMENT_LABEL) + opaque(group_id) + opaque(admission.encode())
 
 
-LobbyMessage = Request | Grant | Denial | Offer | WelcomeMessage | Appointment
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """A host says where it is, to those who hear others and can open nothing of theirs."""
+
+    host: Admission
+    """The host's own admission."""
+    history: bytes
+    """32 bytes: a hash of the group's id and its confirmed transcript hash."""
+    signature: bytes
+
+    @staticmethod
+    def signed_part(meeting_id: bytes, history: bytes) -> bytes:
+        """What the host signs."""
+        return opaque(_GATHERING_LABEL) + opaque(meeting_id) + opaque(history)
+
+
+LobbyMessage = Request | Grant | Denial | Offer | WelcomeMessage | Appointment | Gathering
 
 
 def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
@@ -151,6 +170,10 @@ def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
                 + opaque(message.admission.encode())
                 + opaque(message.group_id)
                 + opaque(message.signature)
+            )
+        case Gathering():
+            body = (
+                uint8(7) + opaque(message.host.encode()) + opaque(message.history) + opaque(message.signature)
             )
     return sealer.seal(body, PURPOSE, nonce)
 
@@ -192,6 +215,11 @@ def _read(reader: Reader) -> LobbyMessage:
             return welcome
         case 6:
             return Appointment(Admission.decode(reader.opaque()), reader.opaque(), reader.opaque())
+        case 7:
+            gathering = Gathering(Admission.decode(reader.opaque()), reader.opaque(), reader.opaque())
+            if len(gathering.history) != HISTORY_BYTES:
+                raise DecodeError("a history of impossible size")
+            return gathering
         case unknown:
             raise DecodeError(f"unknown lobby message {unknown}")
 
@@ -234,6 +262,19 @@ def check_appointment(appointment: Appointment, group_id: bytes, host_keys: Coll
             "an appointment for another group, or by nobody in this one", rule="DESIGN §4 Admission"
         )
     verify(key, appointment.signature, Appointment.signed_part(group_id, appointment.admission))
+
+
+def gather(signer: AdmissionSigner, own: Admission, meeting_id: bytes, history: bytes) -> Gathering:
+    """Where a host is: `history` is 32 bytes. Slow where the key is in a TPM."""
+    return Gathering(own, history, signer.sign(Gathering.signed_part(meeting_id, history)))
+
+
+def check_gathering(message: Gathering, meeting_id: bytes) -> None:
+    """Raise RemoteError unless it is signed by the host that it names, whose admission holds already."""
+    if message.host.role is not Role.HOST:
+        raise RemoteError("somebody who is not a host calls the others", rule="DESIGN §4 Admission")
+    signed = Gathering.signed_part(meeting_id, message.history)
+    verify(message.host.signature_key, message.signature, signed)
 
 
 def check_denial(denial: Denial, invitation: SignedInvitation, signature_key: bytes) -> None:

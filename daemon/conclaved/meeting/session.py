@@ -15,9 +15,9 @@
     IN_GROUP   --- a host has ended the meeting for all ------------------------> ENDED
     any        --- we leave, are denied, are kicked, or an own rule is broken --> ENDED
 
-Bytes, values and `now` (monotonic seconds) go in; effects come out; every public method returns
-the list of them. Three things can never happen here: two commits applied for one epoch; a
-commit applied before the log has it; a message that fails a check changing the state.
+Bytes, values and `now` (monotonic seconds) go in; effects come out, a list from every public
+method. Three things can never happen here: two commits applied for one epoch; a commit applied
+before the log has it; a message that fails a check changing the state.
 
 Heavy work on the group is one job at a time, and entries wait for it. Signing is a job too, and touches
 no ratchet: a message is protected here, when its signature is there, if its epoch is still the present one.
@@ -25,8 +25,8 @@ no ratchet: a message is protected here, when its signature is there, if its epo
 The parts: `own_side` speaks for this device, `entering` gets it in, `membership` is the group,
 `committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
 `renewing` changes this device's certificate and key, `leaving` gets it out, `alive.Watch` and
-`awaiting` notice when the service hides something, `minding` when an own rule is broken; `outbox` is
-what they all write to.
+`awaiting` notice when the service hides something, `gathering` when it has split the meeting,
+`minding` when an own rule is broken; `outbox` is what they all write to.
 """
 
 from collections.abc import Callable
@@ -56,6 +56,7 @@ from conclaved.meeting.events import (
     PublishResult,
     Replay,
 )
+from conclaved.meeting.gathering import Gathering
 from conclaved.meeting.hearing import Hearing
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.invitation import SignedInvitation
@@ -133,6 +134,7 @@ class Session:
         self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)
         self._awaiting = Awaiting(member, self._watch)
         self._hearing = Hearing(member, self._watch, self._awaiting, out, limits)
+        self._gathering = Gathering(out, own, member, self._watch, self._broke, limits)
         self._entering = Entering(
             self._course,
             out,
@@ -393,6 +395,8 @@ class Session:
                     self._commits.on_offer(offer, now)
                 case lobby.Appointment() as appointment if self._state is State.IN_GROUP:
                     self._hosting.appointing.on_appointment(appointment, now)
+                case lobby.Gathering() as gathering if self._state is State.IN_GROUP:
+                    self._gathering.on_gathering(gathering, now)
                 case lobby.WelcomeMessage() as welcome if self._state is State.OFFERING:
                     self._joining.on_welcome(welcome, self._entering.joined, self._joining.offer, now)
                 case _:
@@ -528,7 +532,7 @@ class Session:
         self._vanishing.look(self._watch.vanished(now), now)
         # One bad commit and a forged later epoch are not enough: nobody who goes on with us is heard.
         is_left_behind = self._watch.is_in_doubt(now) and bool(self._commits.unopened_by)
-        if self._member.is_alone and self._watch.is_another_group_there(now, is_host=self._own.is_host):
+        if self._gathering.goes(now):
             self._rejoin("others of this meeting are in another group")
             return
         if self._watch.is_lost(now) or is_left_behind:
@@ -575,17 +579,13 @@ class Session:
         self._end(f"this device could not do its part: {error}", is_error=True)
 
     def _drop_group(self) -> None:
-        self._commits.close()
-        self._joining.close()
-        self._entering.close()
-        self._member.close()
-        self._hosting.close()
+        for part in (
+            *(self._commits, self._joining, self._entering, self._member, self._hosting),
+            *(self._voice, self._vanishing, self._awaiting, self._gathering, self._renewing),
+        ):
+            part.close()
         self._out.forget_jobs()
-        self._voice.close()
-        self._vanishing.close()
         self._minding.forget()
-        self._awaiting.close()
-        self._renewing.close()
         self._behind = ""
 
     def _end(self, reason: str, *, is_error: bool = False, hint: str = "") -> None:
