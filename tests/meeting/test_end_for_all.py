@@ -3,8 +3,10 @@
 import pytest
 
 from conclaved.meeting import GroupRuleError, LocalError, Role, State
-from conclaved.meeting.events import Effect, Publish
-from conclaved.meeting.leaving import LEAVE_WITHIN_S
+from conclaved.meeting.events import Effect, Publish, SendLobby
+from conclaved.meeting.joining import DENIED_AFTER_S, DENIED_BY_ANOTHER_AFTER_S
+from conclaved.meeting.leaving import LEAVE_WITHIN_S, TOLD_WITHIN_S
+from conclaved.meeting.own_side import OwnIdentity
 from tests.meeting.insider import VANISHED, Insider
 from tests.meeting.simulated_service import Client, Meeting, Room, agree, identity
 
@@ -57,6 +59,61 @@ def test_a_host_alone_just_ends() -> None:
     meeting.service.run(1)
     host.end_for_all()
     assert all_ended(host)
+
+
+def with_a_guest_outside(*members: OwnIdentity) -> tuple[Meeting, Room, Room]:
+    meeting = Meeting.invite(("a.example.com", "b.example.com"))
+    host = meeting.room(meeting.host)
+    for member in members:
+        meeting.room(member)
+    meeting.service.run(4)
+    guest = meeting.room(identity("guest.example.com"))
+    meeting.service.run(1)
+    assert [w.name for w in host.view.lobby] == ["guest.example.com"]
+    return meeting, host, guest
+
+
+@pytest.mark.parametrize("members", [(), (A, B)], ids=["alone", "with others"])
+def test_who_waits_in_the_lobby_hears_who_ended_the_meeting(members: tuple[OwnIdentity, ...]) -> None:
+    meeting, host, guest = with_a_guest_outside(*members)
+    host.end_for_all()
+    meeting.service.run(DENIED_AFTER_S + 1)
+    assert all_ended(host, guest)
+    assert guest.ended
+    assert not guest.ended.is_error
+
+
+def test_who_asks_while_the_meeting_ends_hears_of_it_too() -> None:
+    meeting, host, _a, _b = three_rooms()
+    meeting.service.upstream = lambda client, effect: client is not host or isinstance(effect, SendLobby)
+    host.end_for_all()
+    meeting.service.run(1)
+    guest = meeting.room(identity("guest.example.com"))
+    meeting.service.run(DENIED_AFTER_S + 1)
+    assert all_ended(guest)
+
+
+def test_the_end_waits_until_those_in_the_lobby_are_answered_but_not_for_long() -> None:
+    meeting, host, guest = with_a_guest_outside(A)
+    host.holds_jobs = True
+    host.end_for_all()
+    assert not host.has_ended()
+    host.holds_jobs = False
+    meeting.service.run(TOLD_WITHIN_S + 1)
+    assert all_ended(host)
+    assert not guest.has_ended()
+
+
+def test_a_second_host_that_ended_it_has_no_name_outside() -> None:
+    meeting, host, guest = with_a_guest_outside(A)
+    other = meeting.room(OTHER_HOST, admission=meeting.admission(OTHER_HOST, Role.HOST))
+    meeting.service.run(4)
+    other.end_for_all()
+    meeting.service.run(DENIED_AFTER_S + 1)
+    assert all_ended(host, other, reason="other-host.example.com ended the meeting for all")
+    assert guest.view.waits_for == "another host, since a host ended the meeting for all"
+    meeting.service.run(DENIED_BY_ANOTHER_AFTER_S)
+    assert all_ended(guest, reason="a host ended the meeting for all")
 
 
 def test_an_end_that_comes_after_the_end_of_its_epoch_is_proposed_again() -> None:

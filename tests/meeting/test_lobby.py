@@ -32,6 +32,7 @@ MESSAGES: list[lobby.LobbyMessage] = [
     REQUEST,
     lobby.Grant(ID, by_host(A.signer.public_key)),
     DENIAL,
+    lobby.deny(HOST.signer, host_admission(), MEETING_ID, ID, KEY, lobby.DenialReason.ENDED),
     lobby.Offer(b"key package"),
     lobby.WelcomeMessage(2**40, b"welcome" * 500),
 ]
@@ -151,6 +152,19 @@ def test_a_denial_of_one_does_not_turn_away_another() -> None:
     moved = lobby.Denial(ID[::-1], DENIAL.host, DENIAL.signature)
     with pytest.raises(RemoteError):
         lobby.check_denial(moved, CLOSED, KEY)
+
+
+def test_the_reason_of_a_denial_is_the_hosts_too() -> None:
+    changed = lobby.Denial(ID, DENIAL.host, DENIAL.signature, lobby.DenialReason.ENDED)
+    with pytest.raises(RemoteError):
+        lobby.check_denial(changed, CLOSED, KEY)
+
+
+def test_a_denial_for_an_unknown_reason_is_refused() -> None:
+    sealed = seal(DENIAL)
+    body = SEALER.open(sealed, lobby.PURPOSE)
+    with pytest.raises(RemoteError):
+        lobby.unseal(SEALER.seal(body[:-1] + b"\x03", lobby.PURPOSE, bytes(NONCE_BYTES)), SEALER)
 
 
 def test_a_denial_of_one_key_does_not_turn_away_another_under_the_same_id() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from conclaved.identity import Verdict, claimed_name
+from conclaved.identity import Assurance, Verdict, claimed_name
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission, Role
 from conclaved.meeting.appointing import Appointing
@@ -17,6 +17,7 @@ from conclaved.meeting.committing import Committing
 from conclaved.meeting.desk import Desk, Waiting, role_of
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.limits import Bucket, Buckets, Limits
+from conclaved.meeting.lobby import DenialReason as _Reason
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import OwnSide
@@ -32,6 +33,8 @@ ANSWER_EVERY_S = 1
 """Who repeats a request is answered again once in so many seconds: anybody with the link could repeat it
 for it, and the service carries only so much for a host."""
 MAX_ADMISSIONS = 1024
+MOST_TOLD = 16
+"""So many in the lobby are told of the end: each costs a signature, and the end waits for them."""
 
 
 class Hosting:
@@ -63,6 +66,7 @@ class Hosting:
         """By key, role, the name that was let in (another is another decision), and the serial."""
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
+        self._is_ending = False
         self.removing = Removing(own, member, voice.propose)
         self.appointing = Appointing(out, own, member, commits, broke, limits)
 
@@ -91,12 +95,13 @@ class Hosting:
         self._decide(request, verdict, now)
 
     def _decide(self, request: lobby.Request, verdict: Verdict, now: float) -> None:
-        if self.removing.bars(verdict, request.signature_key):
+        is_barred = self.removing.bars(verdict, request.signature_key)
+        if is_barred or self._is_ending:
             if self._desk.drop(request):
                 self._out.changed()
             if not self._denials_of_one.is_empty(request.signature_key, now) and self._denials.take(now):
                 self._denials_of_one.take(request.signature_key, now)
-                self._deny(request, is_removed=True)
+                self._deny(request, _Reason.REMOVED if is_barred else _Reason.ENDED)
             return
         if request.signature_key in self._member.context.kicked:
             # It is being allowed back. What is signed before the terms say so lets nobody in.
@@ -144,8 +149,23 @@ class Hosting:
     def deny(self, name_or_id: str) -> Waiting:
         """Turn away one who waits. Returns who it is. Raises LocalError."""
         waiting = self._desk.find(name_or_id)
-        self._deny(waiting.request, is_removed=False)
+        self._deny(waiting.request, _Reason.REFUSED)
         return waiting
+
+    def tell_lobby_of_end(self) -> None:
+        """The meeting is about to end for all: say so to those who wait, and to who asks from now on.
+
+        When it has ended nobody is left who could. Those whom somebody vouches for come first.
+        """
+        self._is_ending = True
+        waiting = sorted(self._desk.waiting(), key=lambda w: w.verdict.assurance is Assurance.UNKNOWN)
+        for each in waiting[:MOST_TOLD]:
+            self._deny(each.request, _Reason.ENDED)
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer is being signed."""
+        return bool(self._in_work)
 
     def saw_removed(self, participant: Participant, line: frozenset[bytes]) -> None:
         """A member was thrown out by whichever host; `line` are the keys that it has had."""
@@ -171,16 +191,15 @@ class Hosting:
     def close(self) -> None:
         """The group is given up; nobody waits for a signature any more."""
         self._in_work.clear()
+        self._is_ending = False
         self.removing.close()
         self.appointing.close()
 
-    def _deny(self, request: lobby.Request, *, is_removed: bool) -> None:
+    def _deny(self, request: lobby.Request, reason: _Reason) -> None:
         signer, own, meeting_id = self._own.identity.signer, self._own.own_admission(), self._own.meeting_id
 
         def deny() -> lobby.Denial:
-            return lobby.deny(
-                signer, own, meeting_id, request.request_id, request.signature_key, is_removed=is_removed
-            )
+            return lobby.deny(signer, own, meeting_id, request.request_id, request.signature_key, reason)
 
         def signed(denial: lobby.Denial, _now: float) -> None:
             self._answer(request, denial)

@@ -12,12 +12,14 @@ from conclaved.identity import Signer
 from conclaved.meeting import lobby
 from conclaved.meeting.admission import Admission, IssuerType, Role, check, line, origin
 from conclaved.meeting.alive import WINDOW_S
+from conclaved.meeting.departures import ENDED
 from conclaved.meeting.errors import GroupRuleError, RemoteError
 from conclaved.meeting.events import Ended, SendLobby
 from conclaved.meeting.limits import Bucket, Limits
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import SUITE, OwnSide
+from conclaved.meeting.roster import Assess, name_in_words
 from conclaved.meeting.rules import check_joined
 from conclaved.meeting.welcoming import is_welcome_for
 from conclaved.mls import AcceptAny, Extension, GoneError, Group, KeyPackageBundle
@@ -54,10 +56,16 @@ class Joining:
     """Owns the KeyPackage's private keys until a Welcome takes them."""
 
     def __init__(
-        self, out: Outbox, own: OwnSide, broke: Callable[[Exception, float], None], limits: Limits
+        self,
+        out: Outbox,
+        own: OwnSide,
+        assess: Assess,
+        broke: Callable[[Exception, float], None],
+        limits: Limits,
     ) -> None:
         """`broke` is told when this device cannot sign."""
         self._out = out
+        self._assess = assess
         self._own = own
         self._broke = broke
         self.request_id = out.random(lobby.REQUEST_ID_BYTES)
@@ -168,14 +176,13 @@ class Joining:
         if isinstance(answer, lobby.Denial):
             lobby.check_denial(answer, self._own.invitation, self._own.key)
             self.others_heard = now
-            why = REMOVED if answer.is_removed else "a host did not let this room in"
             by = answer.host.signature_key
             is_signers = self._own.invitation.signer_key in line(answer.host)
             at = now + (DENIED_AFTER_S if is_signers else DENIED_BY_ANOTHER_AFTER_S)
             is_anothers = held is not None and held == self._granted and held.issuer_key != by
             is_sooner = self._denied is None or at < self._denied[2]
             if is_sooner and (self.is_unanswered or not is_anothers):
-                self._denied = Ended(why, is_error=True, hint=ASK_THE_HOST), by, at
+                self._denied = self._end_by(answer), by, at
                 self._out.changed()
             return
         admission = answer.admission
@@ -193,6 +200,22 @@ class Joining:
             return
         self._take(admission, now)
         admitted()
+
+    def _end_by(self, denial: lobby.Denial) -> Ended:
+        match denial.reason:
+            case lobby.DenialReason.ENDED:
+                return Ended(ENDED.format(self._host_in_words(denial.host)))
+            case lobby.DenialReason.REMOVED:
+                return Ended(REMOVED, is_error=True, hint=ASK_THE_HOST)
+            case lobby.DenialReason.REFUSED:
+                return Ended("a host did not let this room in", is_error=True, hint=ASK_THE_HOST)
+
+    def _host_in_words(self, host: Admission) -> str:
+        """From outside only the invitation's signer is known by name."""
+        invitation = self._own.invitation
+        if host.signature_key != invitation.signer_key:
+            return "a host"
+        return name_in_words(self._assess(invitation.chain, host.signature_key))
 
     def try_another(self, admitted: Callable[[], None], now: float) -> None:
         """Where the offer is not answered, try what another host has said."""

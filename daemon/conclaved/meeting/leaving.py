@@ -4,6 +4,7 @@ Whoever goes needs the others for it: nobody commits its own removal (RFC 9420 Â
 time after which it is gone all the same.
 """
 
+from conclaved.meeting.departures import ENDED
 from conclaved.meeting.events import Announce, Ended
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.membership import Membership
@@ -14,6 +15,8 @@ LEAVE_WITHIN_S = 5.0
 """How long a leaver waits until the others have removed it; then it is gone all the same."""
 HAND_OVER_WITHIN_S = 3.0
 """How much of that a last host waits for the one whom it has appointed."""
+TOLD_WITHIN_S = 1.0
+"""How long the end of a meeting waits for those in the lobby to be told of it."""
 LEFT = Ended("left the meeting")
 _NOT_ENDED = Ended(
     "left the meeting; the others may not have heard that it was ended for all",
@@ -32,6 +35,8 @@ class Leaving:
         self._hosting = hosting
         self._by: float | None = None
         self._hand_over_by: float | None = None
+        self._end_by: float | None = None
+        """Until when the end waits for the answers to those in the lobby."""
         self.farewell = LEFT
         """What it ends with once this device is out."""
 
@@ -60,18 +65,29 @@ class Leaving:
             self._voice.goodbye()
 
     def end_for_all(self, now: float) -> None:
-        """Propose the end of the meeting: whoever carries it out, it is over for everybody."""
-        self._go(_NOT_ENDED, now)
+        """End the meeting: tell those in the lobby, then propose it to the group, if there is another in it.
+
+        Whoever carries it out, it is over for everybody.
+        """
         self._hand_over_by = None
-        self._hosting.removing.end()
+        self._hosting.tell_lobby_of_end()
+        self._go(_NOT_ENDED, now)
+        self._end_by = now + TOLD_WITHIN_S
 
     def new_epoch(self) -> None:
         """Proposals die with their epoch: say goodbye anew, if that was said already."""
-        if self._by is not None and self._hand_over_by is None and not self._hosting.removing.is_ending:
+        is_ending = self._end_by is not None or self._hosting.removing.is_ending
+        if self._by is not None and self._hand_over_by is None and not is_ending:
             self._voice.goodbye()
 
     def is_over(self, now: float) -> bool:
-        """Whether the time is up. Says goodbye when a hand-over has come about, or will not."""
+        """Whether the time is up. Goes on with what was waited for: a hand-over, or the lobby's answers."""
+        if self._end_by is not None and (now >= self._end_by or not self._hosting.is_answering):
+            self._end_by = None
+            if self._member.is_alone:
+                self.farewell = Ended(ENDED.format(self._member.own_name()))
+                return True
+            self._hosting.removing.end()
         if self._hand_over_by is not None and (now >= self._hand_over_by or not self._member.is_last_host()):
             self._hand_over_by = None
             self._voice.goodbye()

@@ -13,6 +13,7 @@ The service carries these to everybody of the meeting and cannot tell one from a
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import IntEnum
 
 from conclaved.meeting.admission import Admission, AdmissionSigner, Role, check, verify
 from conclaved.meeting.errors import RemoteError
@@ -64,6 +65,17 @@ class Grant:
     admission: Admission
 
 
+class DenialReason(IntEnum):
+    """Why a host turns a requester away."""
+
+    REFUSED = 0
+    """A person's answer."""
+    REMOVED = 1
+    """The requester was thrown out, and no host has allowed it back."""
+    ENDED = 2
+    """The host is ending the meeting for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Denial:
     """A host turns a requester away."""
@@ -72,12 +84,14 @@ class Denial:
     host: Admission
     """The host's own admission."""
     signature: bytes
-    is_removed: bool = False
-    """Not a person's answer: the requester was thrown out, and no host has allowed it back."""
+    reason: DenialReason = DenialReason.REFUSED
 
     @staticmethod
     def signed_part(
-        meeting_id: bytes, request_id: bytes, signature_key: bytes, *, is_removed: bool = False
+        meeting_id: bytes,
+        request_id: bytes,
+        signature_key: bytes,
+        reason: DenialReason = DenialReason.REFUSED,
     ) -> bytes:
         """What the host signs, and the requester verifies.
 
@@ -85,7 +99,7 @@ class Denial:
         of its own, and pass on what it is told.
         """
         asked = opaque(meeting_id) + opaque(request_id) + opaque(signature_key)
-        return opaque(_DENIAL_LABEL) + asked + uint8(is_removed)
+        return opaque(_DENIAL_LABEL) + asked + uint8(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +172,7 @@ def seal(message: LobbyMessage, sealer: Sealer, nonce: bytes) -> bytes:
                 + opaque(message.request_id)
                 + opaque(message.host.encode())
                 + opaque(message.signature)
-                + uint8(message.is_removed)
+                + uint8(message.reason)
             )
         case Offer():
             body = uint8(4) + opaque(message.key_package)
@@ -203,9 +217,11 @@ def _read(reader: Reader) -> LobbyMessage:
         case 2:
             return Grant(reader.opaque(), Admission.decode(reader.opaque()))
         case 3:
-            return Denial(
-                reader.opaque(), Admission.decode(reader.opaque()), reader.opaque(), reader.uint8() == 1
-            )
+            request_id, host, signature = reader.opaque(), Admission.decode(reader.opaque()), reader.opaque()
+            reason = reader.uint8()
+            if reason not in set(DenialReason):
+                raise DecodeError(f"unknown reason {reason} of a denial")
+            return Denial(request_id, host, signature, DenialReason(reason))
         case 4:
             return Offer(reader.opaque())
         case 5:
@@ -238,15 +254,14 @@ def deny(
     meeting_id: bytes,
     request_id: bytes,
     signature_key: bytes,
-    *,
-    is_removed: bool = False,
+    reason: DenialReason = DenialReason.REFUSED,
 ) -> Denial:
     """A denial of the requester with `signature_key` (65 bytes), signed by a host.
 
-    `is_removed` says that it was thrown out before. Slow where the key is in a TPM.
+    Slow where the key is in a TPM.
     """
-    signed = Denial.signed_part(meeting_id, request_id, signature_key, is_removed=is_removed)
-    return Denial(request_id, own, signer.sign(signed), is_removed)
+    signed = Denial.signed_part(meeting_id, request_id, signature_key, reason)
+    return Denial(request_id, own, signer.sign(signed), reason)
 
 
 def appoint(signer: AdmissionSigner, admission: Admission, group_id: bytes) -> Appointment:
@@ -282,8 +297,8 @@ def check_denial(denial: Denial, invitation: SignedInvitation, signature_key: by
     check(denial.host, denial.host.signature_key, invitation)
     if denial.host.role is not Role.HOST:
         raise RemoteError("a denial by somebody who is not a host", rule="DESIGN §4 Admission")
-    meeting_id, is_removed = invitation.content.meeting_id, denial.is_removed
-    signed = Denial.signed_part(meeting_id, denial.request_id, signature_key, is_removed=is_removed)
+    meeting_id = invitation.content.meeting_id
+    signed = Denial.signed_part(meeting_id, denial.request_id, signature_key, denial.reason)
     verify(denial.host.signature_key, denial.signature, signed)
 
 

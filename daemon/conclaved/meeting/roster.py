@@ -133,6 +133,12 @@ def roster(
     return tuple(participants)
 
 
+def name_in_words(verdict: Verdict) -> str:
+    """The name in a sentence: in quotation marks where nobody vouches for it."""
+    name = shown_name(verdict)
+    return f"\u201c{name}\u201d" if verdict.assurance is Assurance.UNKNOWN else name
+
+
 def shown_name(verdict: Verdict) -> str:
     """The name that a certificate claims, or a placeholder where it has none that could be shown."""
     return verdict.name or "(no name)"

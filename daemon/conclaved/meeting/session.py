@@ -38,7 +38,7 @@ from conclaved.meeting.audit import Event, Record
 from conclaved.meeting.awaiting import Awaiting
 from conclaved.meeting.committing import Committing, Outcome
 from conclaved.meeting.course import Course
-from conclaved.meeting.departures import ENDED, end_in_words
+from conclaved.meeting.departures import end_in_words
 from conclaved.meeting.entering import Entering
 from conclaved.meeting.errors import LocalError, RemoteError
 from conclaved.meeting.events import (
@@ -125,7 +125,7 @@ class Session:
         self._recorder = Recorder(own, assess, wall)
         self._recorder.policy(rules)
         self._member = member = Membership(out, self._watch, self._recorder, assess, wall)
-        self._joining = Joining(out, own, self._broke, limits)
+        self._joining = Joining(out, own, assess, self._broke, limits)
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
@@ -191,10 +191,7 @@ class Session:
     def end_for_all(self, now: float) -> list[Effect]:
         """End the meeting for everybody. Raises LocalError when we may not."""
         self._require_host()
-        if self._member.is_alone:
-            self._end(ENDED.format(self._member.own_name()))
-        else:
-            self._leaving.end_for_all(now)
+        self._leaving.end_for_all(now)
         return self._drain(now)
 
     def hand_over(self, leaf: int, now: float) -> list[Effect]:
