@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo test e2e simulate peers fuzz mutants lint bench lock clean setup-run setup-test setup-peers
+.PHONY: help demo test e2e simulate peers fuzz mutants lint bench bench-mls lock clean setup-run setup-test setup-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -35,6 +35,9 @@ lint: setup-test ## ruff and mypy --strict
 
 bench: setup-test ## print the figures of speed and size
 	@$(PY) -m tests.bench $(ARGS)
+
+bench-mls: setup-test ## MLS beside other stacks, each figure with its floor; ARGS='--n 1000'
+	@$(PY) -m tests.bench.mls $(ARGS)
 
 lock: setup-run ## write requirements.lock anew from pyproject.toml
 	@$(PY) -m venv .venv/lock && .venv/lock/bin/pip install -q uv

@@ -45,6 +45,12 @@ class Counts:
     hash: int = 0
     aead: int = 0
 
+    def plus(self, other: "Counts") -> "Counts":
+        """The primitives of both."""
+        return Counts(
+            **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
+        )
+
     def seconds(self, costs: dict[str, float]) -> float:
         """The floor, given what each primitive costs in seconds."""
         counts: dict[str, int] = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -102,8 +108,16 @@ def _message_key(depth: int) -> int:
     return 2 * depth + 2 + 3 + 2
 
 
-def creating(*, depth: int, path: int, seals: int, joiners: int) -> Counts:
-    """A Commit with a path of `path` nodes, `seals` path secrets, and a Welcome to `joiners`."""
+def _framing(depth: int, public: bool) -> int:
+    """KDF calls of a message's keys: a PublicMessage has a MAC alone (§6.2)."""
+    return 1 if public else _message_key(depth)
+
+
+def creating(*, depth: int, path: int, seals: int, joiners: int, public: bool = False) -> Counts:
+    """A Commit with a path of `path` nodes, `seals` path secrets, and a Welcome to `joiners`.
+
+    As a PrivateMessage, unless it is `public`.
+    """
     return Counts(
         verify=2 * joiners,
         parse=3 * joiners,
@@ -111,22 +125,22 @@ def creating(*, depth: int, path: int, seals: int, joiners: int) -> Counts:
         keygen=1,
         ephemeral=seals + joiners,
         derive=path,
-        kdf=PER_NODE * path + KEY_SCHEDULE + _message_key(depth) + HPKE * (seals + joiners),
+        kdf=PER_NODE * path + KEY_SCHEDULE + _framing(depth, public) + HPKE * (seals + joiners),
         hash=2 * depth + 3 * joiners,
-        aead=(3 if joiners else 2) + seals + joiners,
+        aead=(1 if joiners else 0) + (0 if public else 2) + seals + joiners,
     )
 
 
-def processing(*, depth: int, shared: int, joiners: int) -> Counts:
+def processing(*, depth: int, shared: int, joiners: int, public: bool = False) -> Counts:
     """A peer's Commit whose path has `shared` nodes above both of us."""
     return Counts(
         verify=2 + 2 * joiners,
         parse=2 + 3 * joiners,
         derive=shared,
         agree=1,
-        kdf=PER_NODE * shared + KEY_SCHEDULE + _message_key(depth) + HPKE,
+        kdf=PER_NODE * shared + KEY_SCHEDULE + _framing(depth, public) + HPKE,
         hash=2 * depth + 3 * joiners,
-        aead=3,
+        aead=1 if public else 3,
     )
 
 
@@ -141,3 +155,13 @@ def joining(*, members: int, shared: int) -> Counts:
         hash=2 * members,
         aead=2,
     )
+
+
+def sealing() -> Counts:
+    """An application message, by who has sent one before in the epoch (§9.1, §6.3)."""
+    return Counts(sign=1, kdf=3 + 2, aead=2)
+
+
+def opening() -> Counts:
+    """An application message, by a sender whose ratchet and public key are known."""
+    return Counts(verify=1, kdf=3 + 2, aead=2)
