@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from conclaved.meeting.audit import Event
+from conclaved.meeting.limits import Buckets
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.recorder import Recorder
 
 MAX_ALARMS = 8
 ALARM_S = 60.0
 """How long an alarm lasts that nothing else ends."""
+CHANGES_A_MINUTE = 3
+"""Changes of one member's certificate or key: an honest one has a few in a year. Each changes the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Alarms:
         self._out = out
         self._recorder = recorder
         self._alarms: tuple[_Alarm, ...] = ()
+        self._changes: Buckets[bytes] = Buckets(CHANGES_A_MINUTE / 60, CHANGES_A_MINUTE)
 
     def __repr__(self) -> str:
         return f"Alarms({len(self._alarms)})"
@@ -55,6 +59,18 @@ class Alarms:
         )
         until = now + ALARM_S if is_gone else math.inf
         self._raise(_Alarm(text, by, ends_with_code=True, until=until), epoch)
+
+    def changed_code(self, first: bytes, by: bytes, name: str, epoch: int, now: float) -> bool:
+        """A member has changed its certificate or key; True if it does so again and again.
+
+        `first` is the first key of its line, `by` the one that it has now. No rule forbids it, since members
+        have no common clock.
+        """
+        if self._changes.take(first, now):
+            return False
+        text = f"{name} changes its certificate again and again, and with it the code; a host can remove it"
+        self._raise(_Alarm(text, by, ends_with_code=False, until=now + ALARM_S), epoch)
+        return True
 
     def new_code(self) -> None:
         """There is another code: on the other side, if there is one, it is another than here."""

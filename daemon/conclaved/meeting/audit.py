@@ -105,6 +105,18 @@ class Record:
         entry = replace(entry, cause=entry.cause[:MAX_CAUSE])
         return replace(self, entries=(*self.entries[-(MAX_ENTRIES - 1) :], entry))
 
+    def with_cause(self, seq: int, cause: str) -> "Record":
+        """The record with another cause in the entry of that number, if it is still kept."""
+        at = seq - self.entries[0].seq if self.entries else -1
+        if not 0 <= at < len(self.entries):
+            return self
+        entry = replace(self.entries[at], cause=cause[:MAX_CAUSE])
+        return replace(self, entries=(*self.entries[:at], entry, *self.entries[at + 1 :]))
+
+    def with_last(self, entry: Entry) -> "Record":
+        """The record with this entry in the place of its last one."""
+        return replace(self, entries=self.entries[:-1]).with_entry(entry)
+
     def payload(self) -> bytes:
         """The record as one JSON object, its keys in order, UTF-8: equal records have equal bytes."""
         content = {

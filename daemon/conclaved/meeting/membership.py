@@ -213,6 +213,7 @@ class Membership:
         senders = beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}
         self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()
+        again = self._again_and_again(updated, now)
         came = [leaf for leaf in leaves.values() if leaf.signature_key in added_keys]
         self.departed = departures(proposals, before, came, context, self._assess)
         if is_code_epoch:
@@ -232,7 +233,7 @@ class Membership:
         new_hosts = [index for index, old, new in updated if is_host(new) and not is_host(old)]
         for index in new_hosts:
             self._out.tell(f"{self.name_of(index)} is a host now")
-        self._write_down(context_before, added_keys, changes, new_hosts, is_code_epoch=is_code_epoch)
+        self._write_down(context_before, added_keys, changes, again, new_hosts, is_code_epoch=is_code_epoch)
         senders_of_media = {index for index, leaf in leaves.items() if may_send(admission_of(leaf).role)}
         base_key = bytearray(group.export(EXPORTER_LABEL, b"", SFRAME_SUITE.parameters.nk))
         keys = EpochKeys(
@@ -297,6 +298,7 @@ class Membership:
         context_before: MeetingContext,
         added_keys: frozenset[bytes],
         changes: Sequence[tuple[int, str]],
+        again: frozenset[int],
         new_hosts: Sequence[int],
         *,
         is_code_epoch: bool,
@@ -316,15 +318,43 @@ class Membership:
         }
         self._recorder.entered(epoch, participants.values(), came)
         for index, words in changes:
-            is_doubted = participants[index].signature_key in self._distrusted
-            self._recorder.note_of(
-                participants[index], Event.DOUBTED if is_doubted else Event.RENEWED, words, epoch=epoch
-            )
+            who = participants[index]
+            event = Event.DOUBTED if who.signature_key in self._distrusted else Event.RENEWED
+            if index in again:
+                self._recorder.note_again(who, self._first_key(index), event, words, epoch=epoch)
+            else:
+                self._recorder.note_of(who, event, words, epoch=epoch)
         for index in new_hosts:
             self._recorder.note_of(participants[index], Event.HOST, epoch=epoch)
         self._recorder.terms(context_before, context, epoch)
         if is_code_epoch:
-            self._recorder.code(group, self.code.reason)
+            has_other_reasons = (
+                bool(added_keys)
+                or any(gone.reason is RemoveReason.VANISHED for gone in self.departed)
+                or any(index not in again for index, _ in changes)
+            )
+            self._recorder.code(group, self.code.reason, is_again=bool(again) and not has_other_reasons)
+
+    def _first_key(self, leaf: int) -> bytes:
+        """The first key of the line at a leaf: it stays when a succession puts another in its place."""
+        return origin(admission_of(self._leaves[leaf])).signature_key
+
+    def _again_and_again(
+        self, updated: Sequence[tuple[int, LeafNode, LeafNode]], now: float
+    ) -> frozenset[int]:
+        """Who changes the code by its own leaf more often than an honest one does."""
+        again = set[int]()
+        for index, old, new in updated:
+            if (old.credential, old.signature_key) == (new.credential, new.signature_key):
+                continue
+            who, first = next(p for p in self.participants() if p.leaf == index), self._first_key(index)
+            # By the name that it came in under: it may change that, too.
+            came_as, _ = self._names.get(first, ("", None))
+            name = replace(who, name=came_as or who.name)
+            epoch = 0 if self.group is None else self.group.epoch
+            if self.alarms.changed_code(first, new.signature_key, name.in_words, epoch, now):
+                again.add(index)
+        return frozenset(again)
 
     def _follow(self, change: tuple[int, LeafNode, LeafNode]) -> tuple[int, str]:
         """What a leaf's change means for its name, in words; empty if its certificate is the same."""

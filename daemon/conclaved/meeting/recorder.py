@@ -21,6 +21,9 @@ _GONE = {
     RemoveReason.VANISHED: Event.VANISHED,
 }
 CAME_BACK = "came back"
+MAX_COUNTED = 4096
+CUT = 200
+"""Characters of a cause that a count stands behind."""
 
 
 class Recorder:
@@ -36,6 +39,11 @@ class Recorder:
         self._is_in = False
         self._behind = ""
         self._minds = ""
+        self._counted: dict[tuple[Event, bytes], tuple[int, int]] = {}
+        """The number of the entry that counts what one does again and again, and how often it did."""
+        self._codes: tuple[int, int, int] | None = None
+        """Of the last entry, if it is a code epoch that stands for several: its number, the first of these
+        epochs, and how many came after it."""
 
     def __repr__(self) -> str:
         return f"Recorder({self._record!r})"
@@ -65,6 +73,21 @@ class Recorder:
         """Write down what one did, or what was done to it."""
         name, assurance, role = who.name, who.assurance.value, who.role.word
         self.note(event, cause, epoch=epoch, name=name, assurance=assurance, role=role)
+
+    def note_again(self, who: Participant, first: bytes, event: Event, cause: str, *, epoch: int) -> None:
+        """Write down what one does again and again: in one entry, which counts, for the whole meeting.
+
+        What is rare and matters would be pushed out of the record otherwise. `first` is the first key of
+        its line.
+        """
+        seq, times = self._counted.get((event, first), (0, 0))
+        if self._record.entries and seq >= self._record.entries[0].seq:
+            more = f"and {_more(times + 1)}, the last in epoch {epoch}"
+            self._record = self._record.with_cause(seq, f"{cause[:CUT]}; {more}")
+            self._counted[event, first] = seq, times + 1
+        elif len(self._counted) < MAX_COUNTED:
+            self._counted[event, first] = self._record.next_seq, 0
+            self.note_of(who, event, cause, epoch=epoch)
 
     def decided(self, waiting: Waiting, event: Event) -> None:
         """The people in this room have let somebody in from the lobby, or turned away."""
@@ -98,9 +121,22 @@ class Recorder:
             cause = "" if departure.reason is RemoveReason.LEAVE else f"by {departure.by}"
             self.note_of(departure.participant, _GONE[departure.reason], cause, epoch=epoch)
 
-    def code(self, group: Group, reason: str) -> None:
-        """A code epoch."""
+    def code(self, group: Group, reason: str, *, is_again: bool = False) -> None:
+        """A code epoch. One that `is_again`, by what somebody does again and again, takes the place of the
+        one before it, if that was such a one too, and counts.
+        """
         transcript = hashlib.sha256(group.confirmed_transcript_hash).hexdigest()
+        last = self._record.entries[-1] if self._record.entries else None
+        if is_again and last is not None and self._codes is not None and self._codes[0] == last.seq:
+            seq, first, times = self._codes
+            self._codes = seq, first, times + 1
+            cause = f"{reason[:CUT]}; and {_more(times + 1)} before, since epoch {first}"
+            entry = Entry(
+                seq, self._wall(), Event.CODE_EPOCH, group.epoch, cause=cause, transcript=transcript
+            )
+            self._record = self._record.with_last(entry)
+            return
+        self._codes = (self._record.next_seq, group.epoch, 0) if is_again else None
         self.note(Event.CODE_EPOCH, reason, epoch=group.epoch, transcript=transcript)
 
     def terms(self, before: MeetingContext, after: MeetingContext, epoch: int) -> None:
@@ -137,3 +173,7 @@ class Recorder:
 
     def _room(self) -> str:
         return self._assess(self._own.identity.chain, self._own.key).name
+
+
+def _more(times: int) -> str:
+    return f"{times} more time{'' if times == 1 else 's'}"
