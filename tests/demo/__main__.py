@@ -59,6 +59,11 @@ async def _play(folder: Path, *, once: bool) -> None:
             f"Let {rooms[2].name} in again, on its bus (the simulated people in a room unmute by themselves):"
         )
         print(f"  .venv/bin/conclavectl meeting join '{link}'")
+        print(
+            "Check a room's signed record (conclavectl meeting audit --out weekly.jws) against the test CA:"
+        )
+        root = folder / "public-root.pem"
+        print(f"  .venv/bin/conclavectl meeting audit --verify weekly.jws --anchor '{root}'")
         print("\nCtrl-C ends it.", flush=True)
         await asyncio.Event().wait()
 

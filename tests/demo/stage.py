@@ -137,7 +137,7 @@ class Stage:
         await ca.add_a(part.domain, part.loopback)
         bus = await self._stack.enter_async_context(PrivateBus())
         room = RoomProcess(part, folder, bus)
-        _write_config(room, ca, self._ca_file, self.overview.origin)
+        _write_config(room, ca, self._ca_file, self.hub_url, self.overview.origin)
         tokens = folder / "run/acme-challenge"
         tokens.mkdir(parents=True)
         await self.start(
@@ -269,7 +269,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _write_config(room: RoomProcess, ca: Pebble, service_ca: Path, framed_by: str) -> None:
+def _write_config(room: RoomProcess, ca: Pebble, service_ca: Path, service: str, framed_by: str) -> None:
     folder, part = room.folder, room.part
     credentials = folder / "credentials"
     credentials.mkdir(mode=0o700)
@@ -290,6 +290,9 @@ ca_file = {quote(str(ca.ca_file))}
 dns_hook = {quote(str(ca.dns_hook))}
 agree_terms = true
 challenge = {quote(part.challenge)}
+
+[conference]
+service = {quote(service)}
 
 [service]
 ca_file = {quote(str(service_ca))}

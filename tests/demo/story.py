@@ -122,7 +122,7 @@ async def guest_comes(it: Stage, rooms: list[RoomProcess], link: str, code: str,
     it.overview.add(guest.name, guest.panel_url)
     await _trust(it, guest)
     await guest.ctl("identity", "enroll", guest.name)
-    await guest.ctl("meeting", "join", link, "--wait")
+    await guest.ctl("meeting", "join", link)
     waiting = await until(lambda: _lobby(host), f"{guest.name} to wait in the lobby of {host.name}")
     tell(f"asks       {waiting['name']} ({waiting['assurance']}: not verified) waits in the lobby")
     await host.ctl("meeting", "admit", waiting["name"])
