@@ -97,6 +97,7 @@ async def test_a_room_that_is_joining_takes_no_second_link(here: TestRoom, servi
     before = here.room.meeting()
     error = await refused(here.room.join_meeting(link))
     assert error.kind is RoomErrorKind.ALREADY_IN_MEETING
+    assert str(error) == "the room is joining a meeting already"
     assert here.room.meeting() == before
 
 

@@ -84,6 +84,14 @@ class _Entry:
     not_after: int
 
 
+_WHERE = {
+    "joining": "is joining a meeting already",
+    "lobby": "waits in the lobby of a meeting already",
+    "left": "is still leaving a meeting",
+}
+"""What it does where it is not in one."""
+
+
 class Attending:
     """See the file's head. One event loop owns it."""
 
@@ -127,7 +135,9 @@ class Attending:
             await asyncio.wait({self._task}, timeout=PUT_AWAY_S)
         if self.is_busy:
             raise RoomError(
-                RoomErrorKind.ALREADY_IN_MEETING, "the room is in a meeting", hint="conclavectl meeting leave"
+                RoomErrorKind.ALREADY_IN_MEETING,
+                f"the room {_WHERE.get(self.status.state, 'is in a meeting')}",
+                hint="conclavectl meeting leave",
             )
         identity = await self._part.identity()
         try:
