@@ -127,6 +127,8 @@ class PanelView:
     """What has happened in the last minute, the latest last: no alarm."""
     service: str = ""
     """Address of the conference service."""
+    is_invited: bool = False
+    """Whether the invitation names this room: a host that comes lets it in without asking anybody."""
 
 
 class ActionKind(Enum):

@@ -390,7 +390,7 @@ async def test_a_left_meeting_says_why(room: FakeRoom, cli: Cli) -> None:
     [
         (MeetingStatus("idle"), "none"),
         (MeetingStatus("joining", title="Review"), "joining Review"),
-        (MeetingStatus("lobby", title="Review"), "in the lobby of Review"),
+        (MeetingStatus("lobby", title="Review"), "in the lobby of Review; a host has to admit this room"),
         (
             MeetingStatus("left", title="Review", left_reason="left the meeting"),
             "none; left Review",

@@ -106,11 +106,19 @@ async def test_an_enrollment_that_takes_too_long_is_exit_code_6(room: FakeRoom, 
     assert "it goes on; follow it: conclavectl identity show" in result.err
 
 
-async def test_joining_waits_for_the_lobby(room: FakeRoom, cli: Cli) -> None:
-    room.then["join_meeting"] = [(Topic.MEETING, JOINING), (Topic.MEETING, LOBBY)]
-    result = await cli("meeting", "join", LINK, "--wait", "--json")
-    assert result.json["meeting"]["state"] == "lobby"
+async def test_joining_goes_through_the_lobby_to_a_refusal(room: FakeRoom, cli: Cli) -> None:
+    refused = MeetingStatus("left", left_reason="a host did not let this room in")
+    room.then["join_meeting"] = [(Topic.MEETING, s) for s in (JOINING, LOBBY, refused)]
+    result = await cli("meeting", "join", LINK, "--wait")
+    assert result.code == 5
+    assert "a host did not let this room in" in result.err
     assert room.done == [("join_meeting", LINK)]
+
+
+async def test_an_invited_room_waits_for_a_host_to_come(room: FakeRoom, cli: Cli) -> None:
+    invited = replace(LOBBY, is_invited=True)
+    room.set(Topic.MEETING, invited)
+    assert "in the lobby of the meeting; invited, waiting for a host to come" in (await cli("status")).out
 
 
 async def test_waiting_to_be_admitted_goes_through_the_lobby(room: FakeRoom, cli: Cli) -> None:

@@ -88,7 +88,7 @@ async def test_people_at_a_host_s_panel_admit_a_guest_remove_it_and_keep_it_out(
         code, epoch = staying[0].view["security_code"], staying[0].view["epoch"]
 
         # It asks; the page shows who, and that nobody has verified it; a press lets it in.
-        await guest.ctl("meeting", "join", link, "--wait")
+        await guest.ctl("meeting", "join", link)
         await page.shows(CARD, guest.name)
         await page.shows(CARD, "not verified")
         await page.keep("door-1-asks.png")
@@ -128,7 +128,7 @@ async def test_people_at_a_host_s_panel_admit_a_guest_remove_it_and_keep_it_out(
         await page.press("#details .allow-back")
         await page.press("#details-close")
         await until_panel(atrium, "nobody to be kept out any more", removed=[])
-        await guest.ctl("meeting", "join", link, "--wait")
+        await guest.ctl("meeting", "join", link)
         await page.shows(CARD, guest.name)
         await page.press(f"{CARD} .deny")
         await until_panel(guest, "the guest to be turned away", state="left")

@@ -132,3 +132,11 @@ def test_no_key_of_the_group_that_it_did_not_enter_is_left() -> None:
     a.leave()
     assert a.has_ended()
     assert group.stage_of_life.value == "closed"
+
+
+def test_a_room_in_the_lobby_knows_whether_the_invitation_names_it() -> None:
+    meeting = Meeting.invite(("a.example.com",))
+    invited, guest = (meeting.room(identity(name)) for name in ("a.example.com", "guest.example.com"))
+    meeting.service.run(5)
+    assert all(room.view.state is State.ASKING and room.view.is_kept_waiting for room in (invited, guest))
+    assert (invited.view.is_invited, guest.view.is_invited) == (True, False)

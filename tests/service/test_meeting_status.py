@@ -114,6 +114,13 @@ def test_only_who_is_kept_waiting_is_in_the_lobby() -> None:
     assert meeting_status(replace(VIEW, state=State.OFFERING, is_kept_waiting=True)).state == "joining"
 
 
+def test_status_and_panel_say_whether_the_invitation_names_the_room() -> None:
+    for is_invited in (True, False):
+        status = meeting_status(replace(VIEW, state=State.ASKING, is_invited=is_invited))
+        assert status.is_invited is is_invited
+        assert panel_view(1, "here.example.com", status, HARDWARE).is_invited is is_invited
+
+
 def test_participants_keep_name_assurance_and_who_let_them_in() -> None:
     here, guest = meeting_status(VIEW).participants
     assert (here.assurance, here.role, here.is_self) == ("verified", "host", True)

@@ -188,6 +188,8 @@ class MeetingStatus:
     news: tuple[str, ...] = ()
     """What has happened in the last minute, the latest last."""
     left_reason: str = ""
+    is_invited: bool = False
+    """Whether the invitation names this room: a host that comes lets it in without asking anybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ class MeetingView:
     """In how many seconds the device leaves for that reason, unless it has passed."""
     is_kept_waiting: bool = False
     """ASKING, and nobody has answered for some seconds: a person has to decide."""
+    is_invited: bool = False
+    """The invitation names this device: a host that comes lets it in by itself."""
     waits_for: str = ""
     """ASKING or OFFERING, and what for: a host in the group whose way in is open; another host than the one
     that has turned this device away. Empty if it waits for nothing of that kind."""

@@ -1,5 +1,6 @@
 """From the parts of a session to the one value that panel and D-Bus show."""
 
+from conclaved.identity import claimed_name
 from conclaved.meeting.entering import Entering
 from conclaved.meeting.hosting import Hosting
 from conclaved.meeting.joining import Joining
@@ -51,6 +52,7 @@ def view_of(
         minds=minding.reason,
         leaving_in_s=minding.leaving_in_s,
         is_kept_waiting=joining.is_kept_waiting,
+        is_invited=content.expects(claimed_name(own.identity.chain[0]).lower()),
         waits_for=_waits_for(state, joining, entering),
         news=out.news,
         alarms=member.alarms.words,

@@ -79,6 +79,7 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
         removed=tuple(RemovedStatus(r.key_id, r.name) for r in view.removed),
         notices=notices,
         news=view.news,
+        is_invited=view.is_invited,
     )
 
 

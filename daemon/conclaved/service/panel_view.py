@@ -55,6 +55,7 @@ def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: Hardwar
         leaving_in_s=meeting.leaving_in_s,
         notices=_notices(meeting),
         news=meeting.news,
+        is_invited=meeting.is_invited,
         service=meeting.service,
     )
 

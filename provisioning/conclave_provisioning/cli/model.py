@@ -147,6 +147,7 @@ class Meeting:
     notices: tuple[str, ...] = ()
     news: tuple[str, ...] = ()
     left_reason: str = ""
+    is_invited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,12 @@ async def _status(client: RoomClient, output: Output) -> None:
             output.line("    ", (problem.command, "cyan"))
 
 
+def lobby_words(meeting: Meeting) -> str:
+    """Where a room in the lobby is, and what it waits for."""
+    waits = "invited, waiting for a host to come" if meeting.is_invited else "a host has to admit this room"
+    return f"in the lobby of {meeting_name(meeting)}; {waits}"
+
+
 def status_json(room: RoomView, now: float) -> dict[str, object]:
     """What `status --json` prints, and `watch --json` first."""
     return {
@@ -120,7 +126,7 @@ def _meeting_words(meeting: Meeting) -> Parts:
         case "joining":
             return [f"joining {name}"]
         case "lobby":
-            return [f"in the lobby of {name}"]
+            return [lobby_words(meeting)]
         case "in_meeting":
             pass
         case other:

@@ -166,6 +166,7 @@ STAGES = [
     (views.UNENROLLED, "A room without a name", "no certificate yet"),
     (views.JOINING, "Quarterly review", "Opening: nothing is sent"),
     (views.LOBBY, "Quarterly review", "A host has to let this room in."),
+    (replace(views.LOBBY, is_invited=True), "Quarterly review", "Invited. Waiting for a host to come."),
     (views.LEFT, "north.rooms.example", "It sends nothing"),
 ]
 

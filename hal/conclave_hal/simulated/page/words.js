@@ -72,7 +72,8 @@ export function stage(view) {
       note: "No picture and no sound leaves this room yet." };
   }
   if (view.state === "lobby") {
-    return { name: view.title || "Waiting in the lobby", line: "A host has to let this room in.",
+    return { name: view.title || "Waiting in the lobby", 
+      line: view.is_invited ? "Invited. Waiting for a host to come." : "A host has to let this room in.",
       note: view.room ? `Hosts see it as ${isolated(view.room)}. No picture and no sound leaves this room yet.`
         : "No picture and no sound leaves this room yet." };
   }

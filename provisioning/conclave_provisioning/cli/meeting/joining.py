@@ -10,13 +10,18 @@ from conclave_provisioning.cli.invitation_source import read_source
 from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Meeting, as_json
 from conclave_provisioning.cli.output import Output
-from conclave_provisioning.cli.status import meeting_name
+from conclave_provisioning.cli.status import lobby_words, meeting_name
 
 
 @click.command(short_help="Join a meeting by its link or file.")
 @click.argument("source", metavar="LINK|FILE|-")
-@click.option("--wait", is_flag=True, help="Wait until the room is in, in the lobby, or refused.")
-@click.option("--wait-admitted", is_flag=True, help="Wait until the room is in or refused.")
+@click.option(
+    "--wait",
+    "--wait-admitted",
+    "waits",
+    is_flag=True,
+    help="Wait until the room is in or refused, or the meeting has ended.",
+)
 @click.option(
     "--timeout",
     "timeout_s",
@@ -26,7 +31,7 @@ from conclave_provisioning.cli.status import meeting_name
     help="Seconds to wait.",
 )
 @shared_options
-def join(source: str, wait: bool, wait_admitted: bool, timeout_s: float) -> None:
+def join(source: str, waits: bool, timeout_s: float) -> None:
     """Join a meeting by its link, by an invitation or calendar file, or by any of them on stdin (-).
 
     On stdin no process list shows the link. An invitation file needs no answer from the conference service
@@ -38,12 +43,11 @@ def join(source: str, wait: bool, wait_admitted: bool, timeout_s: float) -> None
     Examples:
       conclavectl meeting join https://... --wait
       conclavectl meeting join board.ics --wait
-      pass show weekly | conclavectl meeting join - --wait-admitted --timeout 600
+      pass show weekly | conclavectl meeting join - --wait --timeout 600
 
     JSON: meeting, with the state reached.
     """
     way = read_source(source)
-    enough = {"in_meeting"} if wait_admitted else {"in_meeting", "lobby"}
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
@@ -51,14 +55,14 @@ def join(source: str, wait: bool, wait_admitted: bool, timeout_s: float) -> None
             await client.act("Meeting", "JoinWith", "ss", way.link, way.token)
         else:
             await client.act("Meeting", "Join", "s", way.link)
-        if wait or wait_admitted:
+        if waits:
             try:
                 async with asyncio.timeout(timeout_s):
-                    found = await _follow(client, output, enough)
+                    found = await _follow(client, output)
             except TimeoutError as error:
                 raise CommandError(
                     ErrorKind.TIMED_OUT,
-                    f"not {'admitted' if wait_admitted else 'in'} after {timeout_s:g} s; the room goes on",
+                    f"not in after {timeout_s:g} s; the room goes on",
                     hint="follow it: conclavectl watch, or give up: conclavectl meeting leave",
                 ) from error
         else:
@@ -69,10 +73,10 @@ def join(source: str, wait: bool, wait_admitted: bool, timeout_s: float) -> None
     run(action)
 
 
-async def _follow(client: RoomClient, output: Output, enough: set[str]) -> Meeting:
+async def _follow(client: RoomClient, output: Output) -> Meeting:
     with output.progress("joining") as say:
         async for found in client.states(Meeting):
-            if found.state in enough:
+            if found.state == "in_meeting":
                 return found
             if found.state == "left":
                 raise CommandError(
@@ -90,7 +94,7 @@ def _state_words(found: Meeting) -> str:
         case "in_meeting":
             return f"in the meeting {found.title}".rstrip()
         case "lobby":
-            return f"in the lobby of {meeting_name(found)}; a host has to admit this room"
+            return lobby_words(found)
         case "joining":
             return f"joining {meeting_name(found)}"
         case other:
