@@ -238,3 +238,32 @@ def test_options_that_do_not_go_together_are_wrong_usage(
 async def test_a_room_without_such_a_record_says_so(room: FakeRoom, cli: Cli) -> None:
     room.error = RoomError(RoomErrorKind.NOT_FOUND, "there is no such record of a meeting")
     assert (await cli("meeting", "audit", "--of", "x")).code == 4
+
+
+@pytest.mark.parametrize("domain", ["example.com", "room.example.com", "EXAMPLE.com"])
+def test_an_anchor_for_a_domain_vouches_for_names_in_it_and_the_answer_says_which(
+    tmp_path: Path, anchor: str, capfd: pytest.CaptureFixture[str], domain: str
+) -> None:
+    assert verify(RECORD, tmp_path, "--anchor", f"{anchor}={domain}") == 0
+    said = capfd.readouterr().out
+    assert f"that authority was believed about {domain.lower()} and the names in it only" in said
+    assert "every name" not in said
+
+
+@pytest.mark.parametrize("domain", ["example.org", "ample.com", "other.example.com"])
+def test_an_anchor_for_another_domain_vouches_for_nothing(tmp_path: Path, anchor: str, domain: str) -> None:
+    assert verify(RECORD, tmp_path, "--anchor", f"{anchor}={domain}") == 9
+
+
+def test_an_anchor_for_every_name_is_warned_about(
+    tmp_path: Path, anchor: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert verify(RECORD, tmp_path, "--anchor", anchor) == 0
+    assert "! that authority was believed about every name" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("end", ["=", "=*", "=nowhere", ".gone"])
+def test_an_anchor_that_is_no_file_or_for_no_domain_is_wrong_usage(
+    tmp_path: Path, anchor: str, end: str
+) -> None:
+    assert verify(RECORD, tmp_path, "--anchor", anchor + end) == 2

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
-from conclave_provisioning.cli.vouching import Signer, vouch
+from conclave_provisioning.cli.vouching import Anchor, Signer, vouch
 from tests.pki import TestAuthority
 
 NOW = 1_900_000_000
@@ -26,7 +26,7 @@ def chain(authority: TestAuthority = BRANCH, **changes: Any) -> tuple[x509.Certi
 
 
 def judge(signed_with: tuple[x509.Certificate, ...], *anchors: TestAuthority, at: int = NOW) -> Signer:
-    return vouch(signed_with, [anchor.certificate for anchor in anchors], at=at, what="the record")
+    return vouch(signed_with, [Anchor(anchor.certificate) for anchor in anchors], at=at, what="the record")
 
 
 def test_the_anchor_that_vouches_is_named_with_the_signer() -> None:
@@ -82,3 +82,20 @@ def test_a_common_name_is_no_name() -> None:
 def test_a_certificate_of_two_names_is_nobodys() -> None:
     with pytest.raises(CommandError, match="names not exactly one"):
         judge(chain(dns=["a.example.com", "b.example.com"]), ROOT)
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("example.com", True),
+        ("Room.Example.com", True),
+        ("ana@example.com", True),
+        ("notexample.com", False),
+        ("example.com@elsewhere.example", False),
+        ("example.com.elsewhere.example", False),
+    ],
+)
+def test_an_anchor_for_a_domain_may_vouch_for_what_is_in_it_alone(name: str, may: bool) -> None:
+    certificate = TestAuthority("Root").certificate
+    assert Anchor(certificate, "example.com").may_vouch_for(name) is may
+    assert Anchor(certificate).may_vouch_for(name)

@@ -15,7 +15,7 @@ from cryptography import x509
 
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.signed_token import read_object, read_token
-from conclave_provisioning.cli.vouching import Signer, claimed_name, vouch
+from conclave_provisioning.cli.vouching import Anchor, Signer, claimed_name, vouch
 
 JWS_TYPE = "conclave-audit+jws"
 VERSION = 1
@@ -82,7 +82,7 @@ class AuditRecord:
         """The name in the certificate that signed; nobody has vouched for it."""
         return claimed_name(self.chain[0])
 
-    def check(self, anchors: Sequence[x509.Certificate]) -> Signer:
+    def check(self, anchors: Sequence[Anchor]) -> Signer:
         """Find out who signed and which anchor vouches. Raises CommandError(NOT_GENUINE).
 
         Prevents: a record that one room signs and that says to be another's.

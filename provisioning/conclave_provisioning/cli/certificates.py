@@ -58,13 +58,13 @@ def read_pem(file: BinaryIO) -> tuple[str, tuple[Certificate, ...]]:
     )
 
 
-def check_domains(domains: tuple[str, ...]) -> None:
-    """Raise CommandError, which names it, for the first that is no domain."""
+def check_domains(domains: tuple[str, ...], *, option: str = "--domain ") -> None:
+    """Raise CommandError, which names it and the option that had it, for the first that is no domain."""
     for domain in domains:
         if len(domain) > _MAX_DOMAIN or not _DOMAIN.fullmatch(domain):
             raise CommandError(
                 ErrorKind.INVALID_ARGUMENT,
-                f"--domain {domain!r} is not a domain",
+                f"{option}{domain!r} is not a domain",
                 hint="give it like example.com, without wildcard, in its xn-- form if it is not ASCII",
             )
 

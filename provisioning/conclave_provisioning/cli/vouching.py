@@ -1,7 +1,7 @@
 """Who signed, and which of the given authorities vouches for that name (RFC 5280 §6).
 
-For a machine with no room on it, and so without a room's trust anchors: the anchors are given, and they are
-believed for every name. The demands on a certificate are those that a room has.
+For a machine with no room on it, and so without a room's trust anchors: the anchors are given, each for every
+name or for those of some domains. The demands on a certificate are those that a room has.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,20 @@ ADDRESS_PURPOSES = (ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CL
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """An authority that is believed."""
+
+    certificate: x509.Certificate
+    domain: str = ""
+    """For which domain and those below it, lower case; empty for every name."""
+
+    def may_vouch_for(self, name: str) -> bool:
+        """Whether it is believed about this domain or mail address."""
+        domain = name.lower().rpartition("@")[2]
+        return not self.domain or domain == self.domain or domain.endswith(f".{self.domain}")
+
+
+@dataclass(frozen=True, slots=True)
 class Signer:
     """Who signed something, and who says so."""
 
@@ -36,6 +50,8 @@ class Signer:
     """The one domain or mail address in the certificate."""
     authority: str
     """The anchor that vouches for it (RFC 4514)."""
+    domain: str
+    """For which domain that anchor was given; empty for every name."""
     fingerprint: str
     """SHA-256 of the signer's certificate, lower-case hex."""
     not_before: int
@@ -48,9 +64,7 @@ def claimed_name(certificate: x509.Certificate) -> str:
     return _name(certificate)[0]
 
 
-def vouch(
-    chain: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], *, at: int, what: str
-) -> Signer:
+def vouch(chain: Sequence[x509.Certificate], anchors: Sequence[Anchor], *, at: int, what: str) -> Signer:
     """Find out who signed `what` ("the record") with the first certificate of `chain`.
 
     `at` is when it was signed, in seconds since 1970; there is at least one anchor.
@@ -64,12 +78,16 @@ def vouch(
     begins, ends = (int(t.timestamp()) for t in (leaf.not_valid_before_utc, leaf.not_valid_after_utc))
     if not begins <= at <= ends:
         raise _refusal(f"{what} is signed with a certificate of {name} that was not valid then")
-    for purpose in purposes:
-        path = _path(leaf, chain[1:], anchors, at, purpose)
+    believed = [anchor for anchor in anchors if anchor.may_vouch_for(name)]
+    roots = [anchor.certificate for anchor in believed]
+    for purpose in purposes if roots else ():
+        path = _path(leaf, chain[1:], roots, at, purpose)
         if path:
+            domains = {anchor.domain for anchor in believed if anchor.certificate == path[-1]}
             return Signer(
                 name,
                 path[-1].subject.rfc4514_string() or "without a name",
+                max(domains, key=len, default=""),
                 leaf.fingerprint(hashes.SHA256()).hex(),
                 begins,
                 ends,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from conclave_provisioning.cli import private_file
-from conclave_provisioning.cli.certificates import read_pem
+from conclave_provisioning.cli.certificates import check_domains, read_pem
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invitation import moment
@@ -16,6 +16,7 @@ from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance
 
 if TYPE_CHECKING:
     from conclave_provisioning.cli.audit_record import AuditRecord
+    from conclave_provisioning.cli.vouching import Anchor
 
 SHORT_FINGERPRINT = 16
 # Where the record's own word is not one that people use.
@@ -49,14 +50,13 @@ WORDS = {
 @click.option(
     "--anchor",
     "anchors",
-    type=click.File("rb"),
     multiple=True,
-    metavar="ROOT.pem",
-    help="With --verify: an authority whose word about names you believe; again for more.",
+    metavar="ROOT.pem[=DOMAIN]",
+    help="With --verify: an authority whose word you believe, about names in DOMAIN only; again for more.",
 )
 @shared_options
 def audit(
-    lists: bool, which: str, out: Path | None, verify: BinaryIO | None, anchors: tuple[BinaryIO, ...]
+    lists: bool, which: str, out: Path | None, verify: BinaryIO | None, anchors: tuple[str, ...]
 ) -> None:
     """Show the record of the present or the last meeting: who came and went, and why codes changed.
 
@@ -70,12 +70,12 @@ def audit(
       conclavectl meeting audit
       conclavectl meeting audit --list
       conclavectl meeting audit --of 20310501T090000Z-4711aaaa --out review.jws
-      conclavectl meeting audit --verify review.jws --anchor office-root.pem
+      conclavectl meeting audit --verify review.jws --anchor office-root.pem=example.com
 
     \b
     JSON: record (the signed object), signer (its name), token (the signed text);
     --list: records [name]; --out: ok, file;
-    --verify: record, signer {name, authority, fingerprint, not_before, not_after}.
+    --verify: record, signer {name, authority, domain, fingerprint, not_before, not_after}.
     """
     _check_usage(lists=lists, which=which, out=out, verify=verify, anchors=anchors)
     if verify is not None:
@@ -89,7 +89,7 @@ def audit(
 
 
 def _check_usage(
-    *, lists: bool, which: str, out: Path | None, verify: BinaryIO | None, anchors: tuple[BinaryIO, ...]
+    *, lists: bool, which: str, out: Path | None, verify: BinaryIO | None, anchors: tuple[str, ...]
 ) -> None:
     """Raise CommandError for options that do not go together."""
     help_hint = "see: conclavectl meeting audit --help"
@@ -145,17 +145,11 @@ def _show(which: str) -> None:
     run(action)
 
 
-def _verify(file: BinaryIO, anchor_files: tuple[BinaryIO, ...]) -> None:
+def _verify(file: BinaryIO, given: tuple[str, ...]) -> None:
     def action(output: Output) -> None:
-        from cryptography import x509
-
         from conclave_provisioning.cli.audit_record import MAX_BYTES, read_record
 
-        anchors = [
-            certificate
-            for anchor_file in anchor_files
-            for certificate in x509.load_pem_x509_certificates(read_pem(anchor_file)[0].encode())
-        ]
+        anchors = [anchor for text in given for anchor in _read_anchor(text)]
         content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise CommandError(ErrorKind.NOT_GENUINE, f"{file.name} is longer than a record can be")
@@ -163,9 +157,41 @@ def _verify(file: BinaryIO, anchor_files: tuple[BinaryIO, ...]) -> None:
         signer = record.check(anchors)
         output.data(record=record.content, signer=as_json(signer))
         output.line(("genuine", "green"), f": signed by {signer.name}, for whom {signer.authority} vouches")
+        if signer.domain:
+            output.line(f"that authority was believed about {signer.domain} and the names in it only")
+        else:
+            output.line(
+                ("! ", "yellow"),
+                "that authority was believed about every name; for those of one domain: --anchor FILE=DOMAIN",
+            )
         _print(record, output)
 
     run_alone(action)
+
+
+def _read_anchor(text: str) -> "tuple[Anchor, ...]":
+    """The certificates of `FILE` or `FILE=DOMAIN`. Raises CommandError."""
+    from cryptography import x509
+
+    from conclave_provisioning.cli.vouching import Anchor
+
+    name, equals, domain = text, "", ""
+    if not Path(text).exists():
+        # A file may have the sign in its name.
+        name, equals, domain = text.rpartition("=") if "=" in text else (text, "", "")
+    if equals:
+        check_domains((domain,), option="--anchor FILE=")
+    try:
+        with Path(name).open("rb") as file:
+            pem, _ = read_pem(file)
+    except OSError as error:
+        raise CommandError(
+            ErrorKind.USAGE,
+            f"--anchor {name}: {error.strerror or 'it cannot be read'}",
+            hint="give the authority's root certificate: --anchor ROOT.pem=DOMAIN",
+        ) from error
+    found = x509.load_pem_x509_certificates(pem.encode())
+    return tuple(Anchor(certificate, domain.lower()) for certificate in found)
 
 
 def _print(record: "AuditRecord", output: Output) -> None:
