@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conclave_provisioning.cli import main
+from conclave_provisioning.cli.meeting.auditing import duration
 from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.identity import SoftwareSigner, jws
 from conclaved.meeting.audit import MAX_ENTRIES, Entry, Event, Record
@@ -84,9 +85,37 @@ async def test_a_record_as_json_is_what_was_signed(room: FakeRoom, cli: Cli) -> 
     assert room.done == [("audit", AUDITS[1])]
 
 
-async def test_the_records_that_a_room_keeps_are_listed(room: FakeRoom, cli: Cli) -> None:
-    assert (await cli("meeting", "audit", "--list")).out.splitlines() == list(AUDITS)
-    assert (await cli("meeting", "audit", "--list", "--json")).json["records"] == list(AUDITS)
+async def test_the_records_that_a_room_keeps_are_listed_with_when_what_and_whom(
+    room: FakeRoom, cli: Cli
+) -> None:
+    room.audit_token = RECORD
+    _, *lines = (await cli("meeting", "audit", "--list")).out.splitlines()
+    assert [line.split()[0] for line in lines] == list(AUDITS)
+    began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(BEGAN))
+    assert all(f"{began} 5 s Weekly ana@example.org" in " ".join(line.split()) for line in lines)
+    answer = (await cli("meeting", "audit", "--list", "--json")).json
+    assert answer["records"] == list(AUDITS)
+    assert answer["summaries"][0] == {
+        "record": AUDITS[0],
+        "began": BEGAN,
+        "title": "Weekly",
+        "with": ["ana@example.org"],
+        "lasted_s": 5,
+    }
+
+
+async def test_a_damaged_record_is_listed_as_such(room: FakeRoom, cli: Cli) -> None:
+    room.audit_token = "no record"
+    result = await cli("meeting", "audit", "--list")
+    assert result.code == 0
+    assert [line.split()[0] for line in result.out.splitlines()[1:]] == list(AUDITS)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3900, "1 h 5 min")]
+)
+def test_a_duration_is_said_as_people_do(seconds: int, words: str) -> None:
+    assert duration(seconds) == words
 
 
 async def test_a_saved_record_can_be_checked_without_a_room(

@@ -21,6 +21,8 @@ JWS_TYPE = "conclave-audit+jws"
 VERSION = 1
 WHAT = "the record"
 ENDED = "ended"
+CAME = frozenset({"joined", "present"})
+"""Events of those who are in."""
 MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -59,6 +61,22 @@ class AuditRecord:
     def time(self) -> int:
         """When the last entry was made: seconds since 1970."""
         return max((entry.time for entry in self.entries), default=0)
+
+    @property
+    def began(self) -> int:
+        """When the first entry was made: seconds since 1970; 0 where there is none."""
+        return min((entry.time for entry in self.entries), default=0)
+
+    @property
+    def lasted_s(self) -> int:
+        """Seconds between the first entry and the last."""
+        return self.time - self.began
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Who else was in, each once, in the order in which the record first names them."""
+        came = (entry.name for entry in self.entries if entry.event in CAME)
+        return tuple(dict.fromkeys(name for name in came if name and name != self.room))
 
     @property
     def missing(self) -> int:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from conclave_provisioning.cli.vouching import Anchor
 
 SHORT_FINGERPRINT = 16
+MOST_NAMES = 3
+"""So many of those who were in a meeting are shown in the list of records."""
 # Where the record's own word is not one that people use.
 WORDS = {
     "present": "was in before",
@@ -74,7 +76,7 @@ def audit(
 
     \b
     JSON: record (the signed object), signer (its name), token (the signed text);
-    --list: records [name]; --out: ok, file;
+    --list: records [name], summaries [{record, began, title, with, lasted_s}]; --out: ok, file;
     --verify: record, signer {name, authority, domain, fingerprint, not_before, not_after}.
     """
     _check_usage(lists=lists, which=which, out=out, verify=verify, anchors=anchors)
@@ -110,12 +112,42 @@ def _check_usage(
 
 
 async def _list(client: RoomClient, output: Output) -> None:
+    # A large library comes with it.
+    from conclave_provisioning.cli.audit_record import read_record
+
     (names,) = await client.act("Meeting", "ListAudits")
-    output.data(records=names)
+    rows, summaries = [], []
     for name in names:
-        output.line(name)
-    if not names:
+        try:
+            (token,) = await client.act("Meeting", "Audit", "s", name)
+            record = read_record(token)
+        except CommandError as error:
+            # One that is gone meanwhile, or damaged, hides no other.
+            rows.append((name, "", "", "", error.message))
+            summaries.append({"record": name, "error": error.message})
+            continue
+        others = record.others
+        summaries.append(
+            {"record": name, "began": record.began, "title": record.title, "with": list(others)}
+            | {"lasted_s": record.lasted_s}
+        )
+        with_whom = ", ".join(others[:MOST_NAMES]) + (" and others" if len(others) > MOST_NAMES else "")
+        rows.append(
+            (name, moment(record.began), duration(record.lasted_s), record.title, with_whom or "nobody")
+        )
+    output.data(records=names, summaries=summaries)
+    if names:
+        output.table(("record", "began", "lasted", "title", "with"), rows)
+    else:
         output.line("no record: the room keeps one of each meeting that it was in")
+
+
+def duration(seconds: int) -> str:
+    """How long, as people say it: "1 h 5 min", "12 min", "40 s"."""
+    minutes = seconds // 60
+    if minutes < 1:
+        return f"{seconds} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _save(which: str, out: Path) -> None:
