@@ -117,6 +117,18 @@ def test_silence_from_the_start_is_noticed_after_five_seconds() -> None:
     assert watched.reason_behind(5.0) is not None
 
 
+def test_those_who_are_silent_are_named_the_first_few() -> None:
+    watched = watch(0, 1, 2, 3, 4)
+    watched.name_of = "room-{}.example.com".format
+    hear(watched, 1, 4.0)
+    silent = "room-0.example.com, room-2.example.com, room-3.example.com and others"
+    assert watched.reason_behind(6.0) == f"not heard for five seconds: {silent}"
+    hear(watched, 0, 6.0)
+    hear(watched, 2, 6.0)
+    hear(watched, 4, 6.0)
+    assert watched.reason_behind(7.0) == "not heard for five seconds: room-3.example.com"
+
+
 def test_one_heard_again_comes_back_at_once() -> None:
     watched = watch(0)
     assert watched.reason_behind(6.0) is not None

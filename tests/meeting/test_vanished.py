@@ -297,3 +297,13 @@ def test_a_member_left_alone_with_a_silent_host_waits_for_it_and_takes_in_who_co
     assert a.names() == {"a.example.com", "b.example.com"}
     assert a.may_send()
     assert b.may_send()
+
+
+def test_who_is_not_heard_is_named_as_the_reason_not_to_send() -> None:
+    meeting = Meeting.invite(("a.example.com",))
+    host, a = meeting.room(meeting.host), meeting.room(identity("a.example.com"))
+    meeting.service.run(8)
+    agree(host, a)
+    meeting.service.crash(host)
+    meeting.service.run(6)
+    assert a.view.behind == "not heard for five seconds: host.example.com"

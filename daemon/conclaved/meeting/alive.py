@@ -17,6 +17,7 @@ make a member that has no fresh beacons notice sooner. Who has sent no beacon fo
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from conclaved.mls.codec import Reader, decode_whole, uint8, uint64
@@ -24,6 +25,8 @@ from conclaved.mls.errors import DecodeError
 
 BEACON_INTERVAL_S = 2.0
 WINDOW_S = 5.0
+MOST_NAMES = 3
+"""So many of those who are silent are named."""
 FRESH_S = 2.5
 """A beacon younger than this outweighs frames of an unknown epoch."""
 UNKNOWN_EPOCH_S = 2.0
@@ -101,6 +104,8 @@ class Watch:
 
     def __init__(self, now: float) -> None:
         self._senders: dict[int, _Sender] = {}
+        self.name_of: Callable[[int], str] = "member {}".format
+        """The name of the member at a leaf, for a sentence: the group knows it."""
         self._heard_before: dict[int, float] = {}
         self._unknown_since: float | None = None
         self._unknown_last = now
@@ -210,10 +215,15 @@ class Watch:
             return "the conference service holds back part of the meeting's log"
         if self._unknown_for(now) >= UNKNOWN_EPOCH_S:
             return "others send under a key that this device was not given"
-        for sender in self._senders.values():
-            is_due = now - sender.expected_since >= WINDOW_S
-            if is_due and not any(now - at <= WINDOW_S for at in sender.sent):
-                return "some of those who should have not been heard for five seconds"
+        silent = [
+            leaf
+            for leaf, sender in sorted(self._senders.items())
+            if now - sender.expected_since >= WINDOW_S and not any(now - at <= WINDOW_S for at in sender.sent)
+        ]
+        if silent:
+            names = ", ".join(self.name_of(leaf) for leaf in silent[:MOST_NAMES])
+            others = " and others" if len(silent) > MOST_NAMES else ""
+            return f"not heard for five seconds: {names}{others}"
         return None
 
     def is_lost(self, now: float) -> bool:

@@ -46,6 +46,7 @@ class Membership:
         self._out = out
         self._recorder = recorder
         self._watch = watch
+        watch.name_of = self.name_of
         self._assess = assess
         self._wall = wall
         self.alarms = Alarms(out, recorder)
