@@ -275,3 +275,12 @@ def test_the_help_lists_the_exit_codes_that_are_used(capfd: pytest.CaptureFixtur
     text = capfd.readouterr().out.split("Exit codes:")[1].split("With --json")[0]
     listed = {int(line.split()[0]) for line in text.strip().splitlines()}
     assert listed == {0} | {code for code, _ in OUTCOMES.values()}
+
+
+def test_the_help_says_that_the_room_refuses_a_link_with_anothers_invitation(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    main(["--help"])
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if line.split()[:1] == ["5"]]
+    assert "or the room, which takes no invitation that its link does not name" in line
+    assert OUTCOMES[ErrorKind.REFUSED][0] == 5

@@ -58,11 +58,11 @@ def root(context: click.Context) -> None:
       2  wrong usage or argument; also a group without a command, which prints its help
       3  not permitted
       4  not found, not in a meeting, or not enrolled
-      5  refused by the CA or the meeting
+      5  refused by the CA, the meeting or the room, which takes no invitation that its link does not name
       6  unreachable or timed out
       7  conclaved (or its bus) is not running
       8  the room is busy: in a meeting already, or enrolling
-      9  an invitation or a record is not genuine
+      9  an invitation or a record was changed, or nobody who is believed vouches for the record
 
     \b
     With --json every answer is one object with "schema": 1 on stdout; an error is
