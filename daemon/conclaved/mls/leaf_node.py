@@ -49,7 +49,8 @@ class Capabilities:
 
     @classmethod
     def read(cls, reader: Reader) -> "Capabilities":
-        return _capabilities(*(reader.opaque() for _ in range(5)))
+        read = reader.opaque
+        return _capabilities(read(), read(), read(), read(), read())
 
     @classmethod
     def of_this_library(

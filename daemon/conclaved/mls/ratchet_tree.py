@@ -7,13 +7,14 @@ right for ever, and one commit costs O(log N) of either. `TreeEditor` strings se
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, optional, uint8, uint32, vector
 from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import DecodeError, LocalError, RemoteError
 from conclaved.mls.kem import HpkePublicKey
 from conclaved.mls.key_counts import KeyCounts
-from conclaved.mls.leaf_node import LeafNode
+from conclaved.mls.leaf_node import Capabilities, LeafNode
 from conclaved.mls.tree_math import subtree_node
 
 MAX_LEAVES = 1 << 16
@@ -78,17 +79,11 @@ class Summary:
 
     @classmethod
     def of_leaf(cls, leaf: LeafNode) -> "Summary":
-        capabilities = leaf.capabilities
-        return cls(
-            frozenset((leaf.credential.credential_type,)),
-            frozenset(capabilities.credentials),
-            frozenset(capabilities.extensions),
-            frozenset(capabilities.proposals),
-        )
+        return _summary_of(leaf.credential.credential_type, leaf.capabilities.encode())
 
     def joined(self, other: "Summary") -> "Summary":
         """In use by either, supported by both."""
-        if self == other:
+        if self is other or self == other:
             return self
         return Summary(
             self.credentials_in_use | other.credentials_in_use,
@@ -96,6 +91,18 @@ class Summary:
             self.extensions & other.extensions,
             self.proposals & other.proposals,
         )
+
+
+@lru_cache(maxsize=256)
+def _summary_of(credential_type: int, encoded: bytes) -> Summary:
+    """Of a leaf with that credential and those capabilities; shared, since most clients have the same."""
+    capabilities = decode_whole(encoded, Capabilities.read)
+    return Summary(
+        frozenset((credential_type,)),
+        frozenset(capabilities.credentials),
+        frozenset(capabilities.extensions),
+        frozenset(capabilities.proposals),
+    )
 
 
 class Subtree:
