@@ -37,6 +37,7 @@ from conclaved.mls.treekem import NewPath, encrypt_path, new_path
 from conclaved.mls.update_path import UpdatePath
 from conclaved.mls.validation import check_merged_path, check_path, is_path_required
 from conclaved.mls.welcome import GroupSecrets, seal_welcome
+from conclaved.mls.working_ahead import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class CommitOrder(NotCopied):
     allow_reinit: bool = False
     continues: ResumptionPskUsage = ResumptionPskUsage.APPLICATION
     with_ratchet_tree: bool = True
+    worker: Worker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ def create_commit(state: GroupState, secrets: EpochSecrets, order: CommitOrder) 
     """
     secrets.check_live()
     state.check_can_send()
-    judge = state.judge(order.now, allow_reinit=order.allow_reinit, continues=order.continues)
+    judge = state.judge(
+        order.now, allow_reinit=order.allow_reinit, continues=order.continues, worker=order.worker
+    )
     crypto, own, old_signer = state.crypto, state.own_leaf, secrets.signer
     signer = order.leaf.signer if order.leaf and order.leaf.signer else old_signer
     resolved = _resolve(state, order)

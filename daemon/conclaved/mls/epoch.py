@@ -16,6 +16,7 @@ from conclaved.mls.ratchet_tree import RatchetTree
 from conclaved.mls.secret_tree import SecretTree
 from conclaved.mls.single_owner import NotCopied, SingleOwner
 from conclaved.mls.validation import Judge
+from conclaved.mls.working_ahead import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,10 @@ class GroupState:
         *,
         allow_reinit: bool = False,
         continues: ResumptionPskUsage = ResumptionPskUsage.APPLICATION,
+        worker: Worker | None = None,
     ) -> Judge:
         """Who applies this group's rules at that time."""
-        return Judge(self.crypto, self.context.group_id, self.auth, now, allow_reinit, continues)
+        return Judge(self.crypto, self.context.group_id, self.auth, now, allow_reinit, continues, worker)
 
     def check_can_send(self) -> None:
         """LocalError if a ReInit has ended the group (RFC 9420 §12.4.2)."""

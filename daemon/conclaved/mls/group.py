@@ -56,6 +56,7 @@ from conclaved.mls.ratchet_tree import MAX_LEAVES, check_in_tree
 from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.staged_commit import Member, Pending, Staged, members_of
 from conclaved.mls.validation import check_continues, check_group_goes_on, check_is_for_group
+from conclaved.mls.working_ahead import Worker
 
 _PAD_TO = 64
 _NO_PSKS: Mapping[bytes, bytes] = {}
@@ -120,6 +121,7 @@ class Group(NotCopied):
         inspect: Inspect | None = None,
         max_leaves: int = MAX_LEAVES,
         other_groups: Container[bytes] = (),
+        worker: Worker | None = None,
     ) -> "Group":
         """Join by a Welcome, an encoded MLSMessage (RFC 9420 §12.4.3.1); consumes the bundle on success.
 
@@ -129,7 +131,8 @@ class Group(NotCopied):
         the group by an error of its own, before a signature of every leaf in it is verified; a tree of more
         than `max_leaves` is refused before it takes memory.
 
-        Every leaf is verified before there is a group. Raises RemoteError for a Welcome or tree that
+        Every leaf is verified before there is a group; a `worker`, such as a ThreadPoolExecutor, takes a
+        share of a large tree. Raises RemoteError for a Welcome or tree that
         breaks a rule, MissingPsk, LocalError without a tree, GoneError for a used bundle.
         """
         lineage = None if continues is None else continues.lineage
@@ -146,6 +149,7 @@ class Group(NotCopied):
                 inspect=inspect,
                 max_leaves=max_leaves,
                 other_groups=other_groups,
+                worker=worker,
             )
         )
 
@@ -445,6 +449,7 @@ class Group(NotCopied):
         allow_reinit: bool = False,
         continues: "Group | None" = None,
         with_ratchet_tree: bool = True,
+        worker: Worker | None = None,
     ) -> "PendingCommit":
         """Make a Commit and its Welcome (RFC 9420 §12.4.1). Pure and heavy; touches no ratchet.
 
@@ -452,7 +457,8 @@ class Group(NotCopied):
         `now`, in seconds since 1970, is what KeyPackage lifetimes are checked against, if given.
         `continues` is the old group, in the first Commit of one that reinitialises it or is a subgroup of
         it; the PSK that ties them is added by itself. Without `with_ratchet_tree` the Welcome has no tree,
-        and joiners have to be sent the next epoch's `ratchet_tree` apart.
+        and joiners have to be sent the next epoch's `ratchet_tree` apart. A `worker` verifies a share of many
+        KeyPackages.
         """
         usage = ResumptionPskUsage.APPLICATION
         if continues is not None:
@@ -475,6 +481,7 @@ class Group(NotCopied):
             allow_reinit,
             usage,
             with_ratchet_tree,
+            worker,
         )
         created = create_commit(self._state, self._secrets, order)
         return PendingCommit(created.content, created.welcome, self._staged(created.following))

@@ -37,6 +37,7 @@ from conclaved.mls.validation import (
     check_welcome_suite,
 )
 from conclaved.mls.welcome import Welcome
+from conclaved.mls.working_ahead import Worker
 
 _RULE = "RFC 9420 §12.4.3.1"
 
@@ -114,6 +115,7 @@ def join_group(
     inspect: Inspect | None = None,
     max_leaves: int = MAX_LEAVES,
     other_groups: Container[bytes] = (),
+    worker: Worker | None = None,
 ) -> tuple[GroupState, EpochSecrets]:
     """Join by an encoded MLSMessage with a Welcome. The bundle is consumed only on success.
 
@@ -140,7 +142,7 @@ def join_group(
     if inspect is not None:
         inspect(context.extensions, tree, info.signer)
     own = check_own_leaf(tree, package, info.signer)
-    judge = Judge(crypto, context.group_id, auth, now)
+    judge = Judge(crypto, context.group_id, auth, now, worker=worker)
     check_lifetime(judge, package.leaf_node)
     check_joined_tree(judge, tree, context.tree_hash, context.extensions)
     check_group_context_extensions(judge, (), GroupContextExtensions(context.extensions))

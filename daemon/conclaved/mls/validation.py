@@ -14,6 +14,7 @@ signatures, tags and padding in `message_protection`. docs/mls-rules.md lists al
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from conclaved.mls.credential import AuthenticationService
 from conclaved.mls.crypto import Crypto
@@ -48,6 +49,7 @@ from conclaved.mls.psk import PreSharedKeyID, PskType, ResumptionPskUsage
 from conclaved.mls.ratchet_tree import ParentNode, RatchetTree, check_in_tree
 from conclaved.mls.tree_hash import tree_hash
 from conclaved.mls.update_path import UpdatePath
+from conclaved.mls.working_ahead import Worker, WorkingAhead
 
 _DEFAULT_PROPOSAL_TYPES = frozenset(int(member) for member in ProposalType)
 _EXTERNAL_SENDER_TYPES = (Add, Remove, PreSharedKey, ReInit, GroupContextExtensions)
@@ -66,6 +68,8 @@ class Judge:
     """Whether a ReInit is wanted at all."""
     continues: ResumptionPskUsage = ResumptionPskUsage.APPLICATION
     """Reinit or branch in the first Commit of a group that continues another one."""
+    worker: Worker | None = None
+    """Who may verify signatures at the same time."""
 
 
 # --- Leaves (§7.3) -------------------------------------------------------------------------------
@@ -316,8 +320,17 @@ def check_proposal_list(
     check_no_psk_twice(proposals)
     check_one_group_context_change(proposals)
     check_reinit_is_alone(proposals)
-    for each in proposals:
-        check_proposal(judge, tree, extensions, each)
+    packages = [each.proposal.key_package for each in proposals if isinstance(each.proposal, Add)]
+    jobs = [partial(_verify_package, judge.crypto, package) for package in packages]
+    with WorkingAhead(judge.worker, jobs):
+        for each in proposals:
+            check_proposal(judge, tree, extensions, each)
+
+
+def _verify_package(crypto: Crypto, package: KeyPackage) -> None:
+    """What takes long in `check_key_package`, and is remembered."""
+    package.leaf_node.verify(crypto)
+    package.verify_signature(crypto)
 
 
 def check_external_commit(
@@ -527,17 +540,20 @@ def check_joined_tree(
     judge: Judge, tree: RatchetTree, expected_hash: bytes, extensions: Sequence[Extension]
 ) -> None:
     """§12.4.3.1: the integrity of the tree that a Welcome brings, every leaf's signature included."""
-    if tree_hash(judge.crypto, tree.root) != expected_hash:
-        raise RemoteError("the tree does not match its hash", rule="RFC 9420 §12.4.3.1")
-    check_unmerged_leaves(tree)
-    check_parent_hashes(judge.crypto, tree)
-    if any(count != 1 for count in tree.encryption_keys.values()):
-        raise RemoteError("an encryption key occurs twice", rule="RFC 9420 §12.4.3.1")
-    if any(count != 1 for count in tree.signature_keys.values()):
-        raise RemoteError("a signature key occurs twice", rule="RFC 9420 §7.3")
-    check_capabilities(tree, extensions)
-    for index, leaf in tree.leaves():
-        # A leaf may have expired since it came in, so that only the length is judged.
-        check_lifetime_is_bounded(judge, leaf)
-        check_leaf(judge, leaf, index)
-        check_new_credential(judge, leaf)
+    leaves = list(tree.leaves())
+    jobs = [partial(leaf.verify, judge.crypto, judge.group_id, index) for index, leaf in leaves]
+    with WorkingAhead(judge.worker, jobs):
+        if tree_hash(judge.crypto, tree.root) != expected_hash:
+            raise RemoteError("the tree does not match its hash", rule="RFC 9420 §12.4.3.1")
+        check_unmerged_leaves(tree)
+        check_parent_hashes(judge.crypto, tree)
+        if any(count != 1 for count in tree.encryption_keys.values()):
+            raise RemoteError("an encryption key occurs twice", rule="RFC 9420 §12.4.3.1")
+        if any(count != 1 for count in tree.signature_keys.values()):
+            raise RemoteError("a signature key occurs twice", rule="RFC 9420 §7.3")
+        check_capabilities(tree, extensions)
+        for index, leaf in leaves:
+            # A leaf may have expired since it came in, so that only the length is judged.
+            check_lifetime_is_bounded(judge, leaf)
+            check_leaf(judge, leaf, index)
+            check_new_credential(judge, leaf)

@@ -26,9 +26,10 @@ what is measured
   (ours, without what OpenSSL keeps), or what it holds afterwards (peers).
 
 how to read it
-  Milliseconds, median and in brackets the least. Ours are processor time of one thread, but for a join,
-  which two work at: that is time on the wall, as all of the peers' figures are. The floor is the sum of
-  the primitives that ours cannot do without, measured right afterwards; the ratio is our least over it.
+  Milliseconds, median and in brackets the least. Ours are processor time of one thread, but for bulk
+  add and join, which two work at: those are time on the wall, as all of the peers' figures are. The
+  floor is the sum of the primitives that ours cannot do without, on one thread, measured right
+  afterwards; the ratio is our least over it.
 
 examples
   make bench-mls                                     N = 10, 100, 1000, and X.509 at 100

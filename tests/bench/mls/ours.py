@@ -10,6 +10,7 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -66,6 +67,7 @@ def measure_ours(n: int, cast: Cast) -> Iterator[Figure]:
     yield from bench.assemble()
     yield from bench.commits()
     yield from bench.messages()
+    bench.worker.shutdown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class _Bench:
     def __init__(self, n: int, cast: Cast) -> None:
         self.n, self.cast = n, cast
         self.runs = 10 if n <= 1000 else 3
+        self.worker = ThreadPoolExecutor(1)
         self.costs: dict[str, float] = {}
         self.founder = self._found()
         self.walkers: dict[int, Group] = {}
@@ -131,7 +134,9 @@ class _Bench:
             proposals: list[Proposal] = [Add(_package(data)) for data in packages]
             if removed is not None:
                 proposals.append(Remove(removed))
-            pending = group.commit(by_value=proposals, wire_format=WireFormat.PUBLIC_MESSAGE, now=NOW)
+            pending = group.commit(
+                by_value=proposals, wire_format=WireFormat.PUBLIC_MESSAGE, now=NOW, worker=self.worker
+            )
             return pending, group.protect_public(pending.content)
 
         return timed(times, work)
@@ -145,9 +150,9 @@ class _Bench:
             for _ in range(2):
                 # Chains that a former run has seen are not news to its judge.
                 self.founder = self._found()
-                self._create(times, packages, None)[0].discard()
+                timed_wall(times, lambda: self._create([], packages, None))[0].discard()
             self.founder = self._found()
-            pending, _ = self._create(times, packages, None)
+            pending, _ = timed_wall(times, lambda: self._create([], packages, None))
         welcome = pending.welcome
         assert welcome is not None
         floor = self._floor(self._counts(pending, self.n - 1))
@@ -159,7 +164,9 @@ class _Bench:
                 bundle, signer = bundles[index - 1], self.cast.clients[index].signer
 
                 def join(bundle: KeyPackageBundle = bundle, signer: Signer = signer) -> Group:
-                    return Group.join(welcome, bundle, signer, auth=self.cast.judge(), now=NOW)
+                    return Group.join(
+                        welcome, bundle, signer, auth=self.cast.judge(), now=NOW, worker=self.worker
+                    )
 
                 self.walkers[index] = timed_wall(times, join)
         shared = _shared_path(self.walkers[self.receiver], 0, self.receiver)
