@@ -436,3 +436,11 @@ def test_every_state_of_the_lock_is_drawn() -> None:
     for lock in Lock:
         assert f'{lock.value}: {{ icon: "lock-{lock.value}"' in words
         assert f'<symbol id="lock-{lock.value}"' in page
+
+
+async def test_why_somebody_in_the_lobby_is_not_verified_is_shown_whole(glass: Glass) -> None:
+    reason = "no authority that this room's administrator trusts vouches for the certificate. " * 2
+    await glass.show(replace(views.MEETING, lobby=(replace(views.MEETING.lobby[0], reason=reason),)))
+    assert reason.strip() in await glass.text(".card-reason")
+    is_whole = "(e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight)"
+    assert await glass.page.evaluate(f"{is_whole}(document.querySelector('.card-reason'))")
