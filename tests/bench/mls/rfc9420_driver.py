@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,22 +16,28 @@ NAME, VERSION, SUITE = "rfc9420", "1.3.0", 2
 
 
 def main(n: int) -> None:
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
-    from rfc9420 import (  # type: ignore[import-not-found]
+    from rfc9420.api.session import MLSGroupSession  # type: ignore[import-not-found]
+    from rfc9420.backends.crypto.default_hpke import (  # type: ignore[import-not-found]
         DefaultCryptoProvider,
-        GroupConfig,
+    )
+    from rfc9420.backends.storage.memory import (  # type: ignore[import-not-found]
         MemoryStorageProvider,
-        MLSGroupSession,
     )
     from rfc9420.messages.data_structures import (  # type: ignore[import-not-found]
         Credential,
         Signature,
     )
     from rfc9420.messages.key_packages import (  # type: ignore[import-not-found]
+        AEAD,
+        KDF,
+        KEM,
+        CipherSuite,
         KeyPackage,
         LeafNode,
     )
+    from rfc9420.providers.config import GroupConfig  # type: ignore[import-not-found]
 
     crypto = DefaultCryptoProvider(suite_id=SUITE)
 
@@ -44,17 +51,26 @@ def main(n: int) -> None:
     def private(key: ec.EllipticCurvePrivateKey) -> bytes:
         return key.private_numbers().private_value.to_bytes(32, "big")
 
+    suite = CipherSuite(KEM.DHKEM_P256_HKDF_SHA256, KDF.HKDF_SHA256, AEAD.AES_128_GCM)
+
     def member(identity: bytes) -> tuple[Any, bytes, bytes]:
-        kem, signer = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+        kem, init, signer = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
         leaf = LeafNode(
             encryption_key=point(kem),
             signature_key=point(signer),
             credential=Credential(identity=identity, public_key=point(signer)),
-            capabilities=b"",
+            capabilities=bytes.fromhex("02000102000200000400010002"),
+            lifetime_not_before=0,
+            lifetime_not_after=2**40,
             parent_hash=b"",
         )
-        signature = signer.sign(leaf.serialize(), ec.ECDSA(hashes.SHA256()))
-        return KeyPackage(leaf, Signature(signature)), private(kem), private(signer)
+        label = crypto.sign_with_label
+        leaf = replace(
+            leaf, signature=Signature(label(private(signer), b"LeafNodeTBS", leaf.tbs_serialize()))
+        )
+        package = KeyPackage(cipher_suite=suite, init_key=point(init), leaf_node=leaf)
+        signed = label(private(signer), b"KeyPackageTBS", package.tbs_serialize())
+        return replace(package, signature=Signature(signed)), private(init), private(signer)
 
     def report(operation: str, times: list[float], size: int) -> None:
         times.sort()
@@ -73,7 +89,7 @@ def main(n: int) -> None:
 
     def bulk_add() -> Any:
         for package, _, _ in members[1:]:
-            founder.add_member(package, members[0][2])
+            founder.process_proposal(founder.add_member(package, members[0][2]), 0)
         return founder.commit(members[0][2])
 
     added: list[float] = []
@@ -81,11 +97,13 @@ def main(n: int) -> None:
     size = sum(len(getattr(each, "serialize", lambda each=each: each)()) for each in welcomes)
     report("bulk_add", added, size)
     joined: list[float] = []
-    at = min(n // 2, len(welcomes)) - 1
-    welcome = welcomes[at] if len(welcomes) > 1 else welcomes[0]
+    joiner = n // 2
+    welcome = welcomes[joiner - 1] if len(welcomes) > 1 else welcomes[0]
     receiver = timed(
         joined,
-        lambda: MLSGroupSession.join_from_welcome_with_config(config(), welcome, members[at + 1][1]),
+        lambda: MLSGroupSession.join_from_welcome_with_config(
+            config(), welcome, members[joiner][1], members[joiner][0]
+        ),
     )
     report("join", joined, size)
     sealed: list[float] = []
