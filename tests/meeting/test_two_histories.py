@@ -5,6 +5,7 @@ from hashlib import sha256
 import pytest
 
 from conclaved.meeting import Level, OwnIdentity, Role, lobby
+from conclaved.meeting.admission import issue
 from conclaved.meeting.audit import Event
 from conclaved.meeting.events import Live
 from tests.meeting.insider import Insider
@@ -164,3 +165,27 @@ def test_a_call_is_followed_by_who_hears_strangers_and_once() -> None:
     call(meeting, insider)
     hears_strangers(meeting, a, insider)
     assert len(a.groups) == followed
+
+
+def test_nobody_follows_one_on_the_word_of_a_host_that_was_thrown_out() -> None:
+    meeting, other, a, insider = a_call_from_elsewhere(is_kicked=True)
+    meeting_id = meeting.invitation.content.meeting_id
+    accomplice = outranking(other.session._own.identity)
+    word = issue(
+        insider.who.signer, meeting_id, accomplice.key, Role.HOST, issuer_admission=insider.admission
+    )
+    hears_strangers(meeting, a, insider)
+    insider.say(lobby.gather(accomplice.signer, word, meeting_id, b"e" * 32))
+    hears_strangers(meeting, a, insider)
+    assert len(a.groups) == 1
+
+
+def test_nobody_follows_an_old_call_of_a_host_that_is_here() -> None:
+    meeting, host, a, insider = stranger_and(Role.MEMBER)
+    own, meeting_id = host.session._own, meeting.invitation.content.meeting_id
+    old = lobby.gather(own.identity.signer, own.own_admission(), meeting_id, b"e" * 32)
+    hears_strangers(meeting, a, insider)
+    insider.say(old)
+    hears_strangers(meeting, a, insider)
+    assert len(a.groups) == 1
+    assert len(host.groups) == 1

@@ -133,6 +133,11 @@ class Watch:
         """Whether one that was expected before the last change has sent a beacon after `since`."""
         return self._heard_before.get(leaf, -math.inf) > since
 
+    def is_heard(self, leaf: int, now: float) -> bool:
+        """Whether one that is expected has sent a beacon within the last five seconds."""
+        sender = self._senders.get(leaf)
+        return sender is not None and any(now - at <= WINDOW_S for at in sender.sent)
+
     def advanced(self) -> None:
         """A new epoch was reached: frames of an unknown one before it mean nothing any more."""
         self._unknown_since = self._another_since = None

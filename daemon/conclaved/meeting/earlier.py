@@ -12,7 +12,7 @@ nobody else comes in by such a word, which may have been signed after the kick.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from conclaved.meeting.admission import Admission, IssuerType, line, origin
+from conclaved.meeting.admission import Admission, IssuerType, chain, line, origin
 from conclaved.meeting.capabilities import Capability, may
 from conclaved.meeting.errors import GroupRuleError
 from conclaved.meeting.meeting_context import MeetingContext
@@ -20,6 +20,14 @@ from conclaved.meeting.tree_rules import admission_of, check_tree, is_by_a_kicke
 from conclaved.mls import LeafNode
 
 _BEGUN_ANEW = "the meeting was begun anew with somebody whom a host had thrown out"
+
+
+def not_noted(
+    allowed_back: frozenset[tuple[bytes, int]], context: MeetingContext
+) -> frozenset[tuple[bytes, int]]:
+    """Those of `allowed_back` that the terms do not note, or note with a lower serial."""
+    noted = dict(context.allowed_back)
+    return frozenset((key, serial) for key, serial in allowed_back if noted.get(key, -1) < serial)
 
 
 class Earlier:
@@ -104,7 +112,7 @@ class Earlier:
         Whom they have let in since, too.
         """
         self.carried -= context.kicked
-        self.allowed_back -= context.allowed_back
+        self.allowed_back = not_noted(self.allowed_back, context)
         self.terms = context
         if context.is_link_closed:
             self.link_guests = None
@@ -154,4 +162,9 @@ class Earlier:
         """Whether these terms are a later decision, by a host that was not thrown out."""
         if self.terms is None or context.word is None or context.serial <= self.terms.serial:
             return False
-        return line(context.word.admission).isdisjoint(self._kicked())
+        kicked, word = self._kicked(), context.word.admission
+        if any({step.signature_key, step.issuer_key} & kicked for step in chain(word)):
+            # Who has let it in may have done so after it was thrown out.
+            return word in (self._standing or ()) and line(word).isdisjoint(kicked)
+        least = dict(self.terms.allowed_back)
+        return all(step.serial >= least.get(step.signature_key, 0) for step in chain(word))

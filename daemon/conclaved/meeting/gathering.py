@@ -6,8 +6,10 @@ side is the meeting. So a host that hears strangers for some time says in the lo
 and history it is; and who hears strangers too, and is not there, goes there. Of two hosts on two sides the
 invitation's signer counts, or else the lower hash of their keys: all find the same.
 
-It proves no more than that this host is somewhere else. A host could throw its members out as well; who was
-thrown out is not listened to, and whoever goes there looks at the group before it enters (`earlier`).
+It proves no more than that this host was somewhere else once. So nobody follows one that it hears here, one
+that was thrown out, or that stands on the word of such a one; and nobody goes more than three times in five
+minutes: who has the link can keep what was said, and make noise, and so make a member come back to where it
+was. Whoever goes looks at the group before it enters (`earlier`).
 """
 
 import hashlib
@@ -15,18 +17,21 @@ from collections import deque
 from collections.abc import Callable
 
 from conclaved.meeting import lobby
-from conclaved.meeting.admission import Admission, check, line
+from conclaved.meeting.admission import Admission, chain, check, line
 from conclaved.meeting.alive import Watch
 from conclaved.meeting.events import SendLobby
 from conclaved.meeting.limits import Bucket, Limits
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import OwnSide
-from conclaved.meeting.rules import admission_of
+from conclaved.meeting.rules import admission_of, line_of
 
 SAY_EVERY_S = 10.0
 GOES_AFTER_S = 4.0
 """By then this member has entered the epoch that a host of its own group spoke of."""
+MOST_GOES = 3
+WITHIN_S = 300.0
+"""So often one goes in that time. Once may not do: those who have not gone yet take it in again."""
 MAX_HISTORY = 64
 
 
@@ -49,6 +54,7 @@ class Gathering:
         self._watch = watch
         self._broke = broke
         self._say_at = 0.0
+        self._went: deque[float] = deque(maxlen=MOST_GOES)
         self._examined = Bucket(limits.answers_per_s)
         self._history: deque[bytes] = deque(maxlen=MAX_HISTORY)
         self._elsewhere: tuple[float, bytes, Admission] | None = None
@@ -61,7 +67,6 @@ class Gathering:
 
     def close(self) -> None:
         """The group is given up."""
-        self._history.clear()
         self._elsewhere = None
 
     def on_gathering(self, message: lobby.Gathering, now: float) -> None:
@@ -72,7 +77,9 @@ class Gathering:
             return
         check(message.host, message.host.signature_key, self._own.invitation)
         lobby.check_gathering(message, self._own.meeting_id)
-        if line(message.host) & self._member.context.kicked or not self._outranks(message.host):
+        if self._is_out(message.host) or self._is_heard_here(message.host, now):
+            return
+        if not self._outranks(message.host):
             return
         if self._elsewhere is None:
             self._elsewhere = now, message.history, message.host
@@ -96,10 +103,29 @@ class Gathering:
         if there in self._history or not self._watch.has_heard_strangers(now):
             self._elsewhere = None
             return False
-        if now - since < GOES_AFTER_S or not self._watch.are_strangers_there(now):
+        has_gone_enough = len(self._went) == MOST_GOES and now - self._went[0] < WITHIN_S
+        if now - since < GOES_AFTER_S or has_gone_enough or not self._watch.are_strangers_there(now):
             return False
+        self._went.append(now)
         self._followed.append(there)
         return True
+
+    def _is_out(self, host: Admission) -> bool:
+        """Whether it, or one on whose word it stands, was thrown out; also if that one may ask again."""
+        context, steps = self._member.context, chain(host)
+        least = dict(context.allowed_back)
+        return any(
+            {step.signature_key, step.issuer_key} & context.kicked
+            or step.serial < least.get(step.signature_key, 0)
+            for step in steps
+        )
+
+    def _is_heard_here(self, host: Admission, now: float) -> bool:
+        """Whether this very host sends beacons in this group: then it is here, whatever is repeated of it."""
+        leaves = self._member.leaves()
+        here = (index for index, leaf in leaves.items() if line_of(leaf) & line(host))
+        own = None if self._member.group is None else self._member.group.own_leaf_index
+        return any(index == own or self._watch.is_heard(index, now) for index in here)
 
     def _outranks(self, host: Admission) -> bool:
         """Whether that host counts before every host that is here and is not the same."""

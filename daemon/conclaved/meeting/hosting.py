@@ -63,7 +63,7 @@ class Hosting:
         self._repeats = Bucket(limits.repeats_per_s)
         self._repeats_of_one: Buckets[tuple[bytes, bytes]] = Buckets(1 / ANSWER_EVERY_S, 1)
         self._admissions: dict[tuple[bytes, Role, str, int], Admission] = {}
-        """By key, role, the name that was let in (another is another decision), and the serial."""
+        """By key, role, the name that was let in (another is another decision), and the least serial."""
         self._in_work: set[tuple[bytes, bytes]] = set()
         self._is_stale = False
         self._is_ending = False
@@ -210,7 +210,8 @@ class Hosting:
         if role is Role.HOST and not self._own.may_appoint(request.signature_key):
             role = Role.MEMBER  # A host in name only. One nearer to the invitation can still appoint it.
         serial = self._member.context.serial_for(request.signature_key)
-        known = (request.signature_key, role, verdict.name, serial)
+        least = dict(self._member.context.allowed_back).get(request.signature_key, 0)
+        known = (request.signature_key, role, verdict.name, least)
         self.removing.let_in(request.signature_key, verdict)
 
         def signed(admission: Admission, _now: float) -> None:

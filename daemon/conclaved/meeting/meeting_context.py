@@ -150,7 +150,10 @@ class MeetingContext:
 
         They have to be let in anew: what was signed before the next change is signed before that.
         """
-        back = dict(self.allowed_back) | dict.fromkeys(keys & self.kicked, self._serial_after_next)
+        back = dict(self.allowed_back)
+        for key in keys & self.kicked:
+            # One that was noted before, in a group before this one perhaps, never gets less.
+            back[key] = max(self._serial_after_next, min(back.get(key, 0) + 1, MAX_SERIAL))
         return replace(self, kicked=self.kicked - keys, allowed_back=frozenset(back.items()), word=None)
 
     @property

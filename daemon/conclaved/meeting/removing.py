@@ -12,7 +12,7 @@ from functools import partial
 
 from conclaved.identity import Assurance, Verdict
 from conclaved.meeting.admission import IssuerType, origin
-from conclaved.meeting.earlier import Earlier
+from conclaved.meeting.earlier import Earlier, not_noted
 from conclaved.meeting.errors import LocalError
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.own_side import OwnSide
@@ -233,7 +233,7 @@ class Removing:
         self._to_forgive &= context.kicked
         if context.is_link_closed:
             self._link_guests = None
-        self._allowed_back -= context.allowed_back
+        self._allowed_back = not_noted(self._allowed_back, context)
         is_carrying = self._link_guests is not None or bool(self._allowed_back)
         if not self._to_kick and not self._to_forgive and not self.is_ending and not is_carrying:
             self._proposed_in = None

@@ -1,8 +1,8 @@
 """What hosts decided in one use of a link, for the next: who was thrown out of a personal room stays out.
 
 One file a meeting, on hosts' devices only, until the invitation ends. It holds the meeting's terms (the
-invitation, public keys) and no key of anything. That the meeting was ended for all is not kept: that was one
-use of the link, and this is for the next.
+invitation, public keys) and no key of anything. That the meeting was ended for all, or its link closed, is
+not kept: that was one use of the link, and this is for the next.
 """
 
 import contextlib
@@ -36,7 +36,10 @@ class TermsFiles:
             return MeetingContext.of((Extension(MEETING_EXTENSION, path.read_bytes()),))
         except FileNotFoundError:
             return None
-        except (OSError, MeetingError) as error:
+        except OSError as error:
+            log.warning("what was decided in an earlier use of the link cannot be read: %s", error.strerror)
+            return None
+        except MeetingError as error:
             log.warning(
                 "what was decided in an earlier use of “%s” cannot be read, whoever was thrown out may come "
                 "back: %s: %s",
@@ -50,7 +53,8 @@ class TermsFiles:
 
     def save(self, terms: MeetingContext) -> None:
         """Keep the terms of a meeting for its next use, mode 0600. Raises OSError."""
-        kept = replace(terms, is_ended=False, word=None)
+        # A closed link was closed for that use too: a guest who comes first by it would keep its hosts out.
+        kept = replace(terms, is_ended=False, is_link_closed=False, link_guests=frozenset(), word=None)
         path, data = self._path(kept.invitation), kept.extension().data
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(OSError):
