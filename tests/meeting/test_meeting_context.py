@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from conclaved.meeting import AdmissionError, GroupRuleError, Role
 from conclaved.meeting.admission import issue
 from conclaved.meeting.meeting_context import MAX_SERIAL, MEETING_EXTENSION, MeetingContext
+from conclaved.meeting.terms_rules import a_closed_link_stays_closed
 from conclaved.mls import Extension
 from conclaved.mls.codec import opaque, optional, uint8, uint32, vector
 from tests.meeting.cast import (
@@ -216,3 +217,12 @@ def test_one_who_is_on_the_list_does_not_stand_behind_it() -> None:
 
 def test_a_kick_takes_the_word_away_until_it_is_given_anew() -> None:
     assert signed(TERMS).kick(frozenset({KEY_B}), frozenset()).word is None
+
+
+def test_a_later_kick_adds_nobody_to_a_closed_link() -> None:
+    """A guest that has changed its key meanwhile would make every kick invalid."""
+    first, second, third = A.key, OTHER_HOST.key, B.key
+    before = replace(context(OPEN), is_link_closed=True, link_guests=frozenset({first, second}), serial=1)
+    after = replace(before.kick(frozenset({second}), frozenset({first, third})), serial=2)
+    assert after.link_guests == {first}
+    assert a_closed_link_stays_closed(before, after) is None

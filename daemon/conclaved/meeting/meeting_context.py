@@ -168,7 +168,9 @@ class MeetingContext:
         """
         closed = replace(self, kicked=self.kicked | keys, word=None)
         if self.invitation.content.is_open:
-            closed = replace(closed, is_link_closed=True, link_guests=link_admitted - keys)
+            # Once closed it admits nobody new: a guest's later key is in by the one that it has succeeded.
+            guests = self.link_guests if self.is_link_closed else link_admitted
+            closed = replace(closed, is_link_closed=True, link_guests=guests - keys)
         return closed
 
 
