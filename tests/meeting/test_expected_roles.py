@@ -59,6 +59,16 @@ def test_the_invitations_signer_is_a_host_under_another_key_too() -> None:
     assert again.view.is_host
 
 
+def test_nobody_is_the_signer_beside_it() -> None:
+    meeting = Meeting.invite(("host.example.com",), hosts=(CHAIR,))
+    host, chair = meeting.room(meeting.host), meeting.room(identity(CHAIR))
+    meeting.service.run(4)
+    impostor = meeting.room(identity("host.example.com"))
+    meeting.service.run(4)
+    agree(host, chair, impostor)
+    assert not impostor.view.is_host
+
+
 def test_a_name_that_only_the_provider_vouches_for_is_not_the_signers() -> None:
     meeting = Meeting.invite((), hosts=(CHAIR,))
     chair = meeting.room(identity(CHAIR))

@@ -23,6 +23,7 @@ from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.own_side import OwnSide
 from conclaved.meeting.removing import Removing
 from conclaved.meeting.roster import Assess, Participant
+from conclaved.meeting.rules import line_of
 from conclaved.meeting.voice import Voice
 
 T = TypeVar("T")
@@ -121,7 +122,10 @@ class Hosting:
 
     def _role_of(self, verdict: Verdict, *, is_kicked: bool) -> Role | None:
         invitation = self._own.invitation
-        signer_name = claimed_name(invitation.chain[0]).lower()
+        leaves = self._member.leaves().values()
+        # Beside the signer itself nobody is it: a CA that makes an impostor would make a host.
+        is_signer_here = any(invitation.signer_key in line_of(leaf) for leaf in leaves)
+        signer_name = "" if is_signer_here else claimed_name(invitation.chain[0]).lower()
         return self._desk.role_without_asking(
             invitation.content, verdict, is_kicked=is_kicked, signer_name=signer_name
         )
