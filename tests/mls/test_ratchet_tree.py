@@ -202,6 +202,51 @@ def test_hiding_an_unmerged_leaf_is_found() -> None:
     assert changed
 
 
+class Compared(int):
+    """A leaf index that counts how often it is looked at."""
+
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.times += 1
+        return int(self) == other
+
+    def __lt__(self, other: int) -> bool:
+        Compared.times += 1
+        return int(self) < other
+
+    def __ge__(self, other: int) -> bool:
+        Compared.times += 1
+        return int(self) >= other
+
+    def __hash__(self) -> int:
+        return hash(int(self))
+
+
+def comparisons_in_a_tree_of_unmerged_leaves(level: int) -> int:
+    """How many it takes to refuse a tree in which every leaf is unmerged at every node above it."""
+    shared = a_leaf()
+
+    def build(first: int, height: int) -> Subtree:
+        if height == 0:
+            return Subtree(first, 0, shared)
+        half, unmerged = 1 << (height - 1), tuple(Compared(first + each) for each in range(1 << height))
+        node = ParentNode(b"%d-%d" % (first, height), b"", unmerged)
+        return Subtree(first, height, node, build(first, height - 1), build(first + half, height - 1))
+
+    tree = RatchetTree(build(0, level))
+    Compared.times = 0
+    check_unmerged_leaves(tree)
+    with pytest.raises(RemoteError):
+        check_parent_hashes(CRYPTO, tree)
+    return Compared.times
+
+
+def test_thousands_of_unmerged_leaves_take_no_time_that_grows_with_their_square() -> None:
+    small, large = (comparisons_in_a_tree_of_unmerged_leaves(level) for level in (6, 9))
+    assert large < 2 * 8 * small
+
+
 def test_a_direct_path_climbs_one_level_a_step() -> None:
     path = tree_of(7).direct_path(4)
     assert [step.parent.level for step in path] == [1, 2, 3]

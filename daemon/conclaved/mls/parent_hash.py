@@ -1,5 +1,7 @@
 """Parent hashes (RFC 9420 §7.9): proof that members of the group chose the tree's keys."""
 
+from bisect import bisect_left
+
 from conclaved.mls.codec import opaque
 from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import RemoteError
@@ -40,9 +42,9 @@ def _is_valid_through(crypto: Crypto, parent: Subtree, child: Subtree, sibling: 
     node = parent.node
     if not isinstance(node, ParentNode):
         return 0
-    unmerged = frozenset(node.unmerged_leaves)
+    unmerged = node.unmerged_leaves
     end = child.first + (1 << child.level)
-    unmerged_below = {leaf for leaf in unmerged if child.first <= leaf < end}
+    unmerged_below = frozenset(unmerged[bisect_left(unmerged, child.first) : bisect_left(unmerged, end)])
     resolution = child.resolution
     # All of the resolution but one node must be unmerged at the parent.
     if len(resolution) != len(unmerged_below) + 1:

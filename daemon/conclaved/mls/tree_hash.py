@@ -1,5 +1,8 @@
 """Tree hashes (RFC 9420 §7.8), cached on the immutable subtrees that they summarise."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 from conclaved.mls.codec import opaque, optional, uint8, uint32
 from conclaved.mls.crypto import Crypto
 from conclaved.mls.ratchet_tree import Node, ParentNode, Subtree
@@ -26,16 +29,22 @@ def tree_hash(crypto: Crypto, subtree: Subtree) -> bytes:
     return subtree.tree_hash
 
 
-def tree_hash_without(crypto: Crypto, subtree: Subtree, leaves: frozenset[int]) -> bytes:
-    """The tree hash with some leaves blanked and taken out of every `unmerged_leaves` (§7.9)."""
+def tree_hash_without(crypto: Crypto, subtree: Subtree, leaves: Sequence[int]) -> bytes:
+    """The tree hash with some leaves blanked and taken out of every `unmerged_leaves` (§7.9).
+
+    `leaves` are in increasing order: each half of the tree is asked about its own alone, so that a tree in
+    which thousands are unmerged takes no time that grows with their square.
+    """
     end = subtree.first + (1 << subtree.level)
-    if not any(subtree.first <= leaf < end for leaf in leaves):
+    leaves = leaves[bisect_left(leaves, subtree.first) : bisect_left(leaves, end)]
+    if not leaves:
         return tree_hash(crypto, subtree)
     if subtree.level == 0:
         return _leaf_hash(crypto, subtree.first, None)
     left, right = (tree_hash_without(crypto, child, leaves) for child in subtree.children)
     node = subtree.node
     if isinstance(node, ParentNode):
-        remaining = tuple(leaf for leaf in node.unmerged_leaves if leaf not in leaves)
+        gone = frozenset(leaves)
+        remaining = tuple(leaf for leaf in node.unmerged_leaves if leaf not in gone)
         node = ParentNode(node.encryption_key, node.parent_hash, remaining)
     return crypto.hash(_parent_hash_input(node, left, right))

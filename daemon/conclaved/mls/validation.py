@@ -521,19 +521,25 @@ def check_ties(psks: Sequence[PreSharedKeyID], lineage: Lineage | None, context:
 
 
 def check_unmerged_leaves(tree: RatchetTree) -> None:
-    """Prevents a tree in which a member is left out of a key without anybody knowing."""
+    """Prevents a tree in which a member is left out of a key without anybody knowing.
+
+    Each node asks the next one that is not blank below it, which in turn asks the next: all between.
+    """
+    unmerged: dict[int, frozenset[int]] = {}
     for subtree in tree.root.nodes():
-        if not isinstance(subtree.node, ParentNode):
-            continue
-        for leaf in subtree.node.unmerged_leaves:
+        if isinstance(subtree.node, ParentNode):
+            unmerged[subtree.index] = frozenset(subtree.node.unmerged_leaves)
+    for subtree in tree.root.nodes():
+        for leaf in unmerged.get(subtree.index, ()):
             check_in_tree(tree, leaf, "RFC 9420 §12.4.3.1")
             below = subtree
             while below.level:
                 left, right = below.children
                 below = left if leaf < right.first else right
-                between = below.node
-                if isinstance(between, ParentNode) and leaf not in between.unmerged_leaves:
-                    raise RemoteError("an unmerged leaf is not listed below", rule="RFC 9420 §12.4.3.1")
+                if below.index in unmerged:
+                    if leaf not in unmerged[below.index]:
+                        raise RemoteError("an unmerged leaf is not listed below", rule="RFC 9420 §12.4.3.1")
+                    break
 
 
 def check_joined_tree(
