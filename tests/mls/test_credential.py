@@ -8,7 +8,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from conclaved.mls import AcceptAny, Add, Group, KeyPackageBundle, RemoteError, SoftwareSigner, X509Credential
+from conclaved.mls import (
+    AcceptAny,
+    Add,
+    ExternalSender,
+    Group,
+    GroupContextExtensions,
+    KeyPackageBundle,
+    RemoteError,
+    SoftwareSigner,
+    X509Credential,
+    external_senders_extension,
+)
 from conclaved.mls.codec import Reader
 from conclaved.mls.credential import BasicCredential, Credential, UnknownCredential, read_credential
 from tests.mls.cast import LIFETIME, SUITE, Person, received
@@ -71,6 +82,20 @@ def test_a_certificate_that_does_not_hold_the_signature_key_is_refused(chain: tu
     group = Person("alice").found()
     with pytest.raises(RemoteError, match=r"§5\.3"):
         group.commit(by_value=[Add(received(person.bundle()))])
+
+
+def test_an_external_sender_holds_the_key_of_its_certificate() -> None:
+    signer, credential = certified(ec.generate_private_key(ec.SECP256R1()))
+    thief, group = Person("mallory"), Person("alice").found()
+
+    def named(key: bytes) -> GroupContextExtensions:
+        return GroupContextExtensions((external_senders_extension([ExternalSender(key, credential)]),))
+
+    with pytest.raises(RemoteError, match=r"§5\.3"):
+        group.commit(by_value=[named(thief.signer.public_key)])
+    with pytest.raises(RemoteError, match=r"§5\.3"):
+        thief.found(named(thief.signer.public_key).extensions)
+    group.commit(by_value=[named(signer.public_key)])
 
 
 CREDENTIALS = [BasicCredential(b"a"), X509Credential((b"one", b"two")), UnknownCredential(0xF001, b"badge")]

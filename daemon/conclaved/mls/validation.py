@@ -16,7 +16,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from conclaved.mls.credential import AuthenticationService
+from conclaved.mls.credential import AuthenticationService, check_key_binding
 from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import RemoteError, WrongEpoch
 from conclaved.mls.extension import (
@@ -196,9 +196,10 @@ def check_group_context_extensions(
     if len(types) != len(set(types)):
         raise RemoteError("an extension type occurs twice", rule="RFC 9420 §13.4")
     required_capabilities(proposal.extensions)
-    known = external_senders(current)
+    known = frozenset(external_senders(current))
     for sender in external_senders(proposal.extensions):
         if sender not in known:
+            check_key_binding(judge.crypto, sender.credential, sender.signature_key)
             judge.auth.validate(sender.credential, sender.signature_key)
 
 
