@@ -1,16 +1,18 @@
 """Credentials: an X.509 leaf certificate must hold the very signature key (RFC 9420 §5.3)."""
 
 import datetime
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.x509.oid import NameOID
 
 from conclaved.mls import (
     AcceptAny,
     Add,
+    CipherSuite,
     ExternalSender,
     Group,
     GroupContextExtensions,
@@ -22,17 +24,19 @@ from conclaved.mls import (
 )
 from conclaved.mls.codec import Reader
 from conclaved.mls.credential import BasicCredential, Credential, UnknownCredential, read_credential
+from conclaved.mls.crypto import crypto_for
 from tests.mls.cast import LIFETIME, SUITE, Person, received
 
 
-def certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+def certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, subject: Any = None) -> bytes:
+    """A certificate for a public key, its signer's own if there is no other."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "room")])
     start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(key.public_key())
+        .public_key(subject or key.public_key())
         .serial_number(7)
         .not_valid_before(start)
         .not_valid_after(start + datetime.timedelta(days=1))
@@ -82,6 +86,21 @@ def test_a_certificate_that_does_not_hold_the_signature_key_is_refused(chain: tu
     group = Person("alice").found()
     with pytest.raises(RemoteError, match=r"§5\.3"):
         group.commit(by_value=[Add(received(person.bundle()))])
+
+
+@pytest.mark.parametrize(
+    ("suite", "key"),
+    [
+        (CipherSuite.MLS_128_DHKEMX25519_AES128GCM_SHA256_ED25519, x25519.X25519PrivateKey.generate()),
+        (SUITE, ec.generate_private_key(ec.SECP256K1())),
+        (SUITE, ec.generate_private_key(ec.BrainpoolP256R1())),
+    ],
+    ids=["x25519", "secp256k1", "brainpool"],
+)
+def test_a_key_of_another_algorithm_of_the_same_length_is_refused(suite: CipherSuite, key: Any) -> None:
+    issuer = ec.generate_private_key(ec.SECP256R1())
+    with pytest.raises(RemoteError, match=r"§5\.3"):
+        crypto_for(suite).signature_public_key_of_certificate(certificate(issuer, key.public_key()))
 
 
 def test_an_external_sender_holds_the_key_of_its_certificate() -> None:

@@ -113,6 +113,8 @@ class _Ecdsa:
         return self.curve.from_public(data)
 
     def public_bytes(self, key: Any) -> bytes:
+        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != self.curve.curve.name:
+            raise ValueError("not a public key of this curve")
         return self.curve.public_bytes(key)
 
     def sign(self, key: Any, data: bytes) -> bytes:
@@ -139,6 +141,9 @@ class _EdDsa:
         return self.public.from_public_bytes(data)
 
     def public_bytes(self, key: Any) -> bytes:
+        # X25519 keys are 32 raw bytes, too.
+        if not isinstance(key, self.public):
+            raise ValueError("not a public key of this algorithm")
         encoded: bytes = key.public_bytes_raw()
         return encoded
 
@@ -309,7 +314,7 @@ class Crypto:
             key = x509.load_der_x509_certificate(certificate).public_key()
             encoded = self._p.signature.public_bytes(key)
             self._signature_key(encoded)
-        except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise RemoteError(
                 "the certificate has no key of this cipher suite", rule="RFC 9420 §5.3"
             ) from None
