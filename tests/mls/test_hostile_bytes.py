@@ -1,5 +1,7 @@
 """Bytes from anyone: whatever arrives, the answer is a typed error and an unchanged group."""
 
+import gc
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -13,6 +15,7 @@ from conclaved.mls import (
     Group,
     KeyPackage,
     KeyPackageBundle,
+    LeafNode,
     MlsError,
     MlsMessage,
     PreSharedKeyID,
@@ -23,7 +26,7 @@ from conclaved.mls import (
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.group_info import GroupInfo
 from conclaved.mls.psk import psk_secret
-from conclaved.mls.ratchet_tree import RatchetTree
+from conclaved.mls.ratchet_tree import RatchetTree, Summary
 from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
 
 FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -149,3 +152,22 @@ def test_more_psks_than_can_be_numbered_are_refused() -> None:
     identifier = PreSharedKeyID.external(SUITE, b"psk")
     with pytest.raises(RemoteError, match="numbered"):
         psk_secret(crypto_for(SUITE), [(identifier, b"secret")] * 0x10000)
+
+
+def test_long_capabilities_are_forgotten_with_the_message_that_brought_them() -> None:
+    def read(number: int) -> None:
+        many = (*range(0x1000, 0x1000 + 20_000), number)
+        leaf = replace(base, capabilities=replace(base.capabilities, extensions=many))
+        Summary.of_leaf(LeafNode.decode(leaf.encode()))
+
+    base = Person("someone").bundle().key_package.leaf_node
+    read(0)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(1, 20):
+        read(number)
+    gc.collect()
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert after - before < 100_000

@@ -15,6 +15,8 @@ from conclaved.mls.kem import HpkePublicKey
 PROTOCOL_VERSION = 1
 MAX_LIFETIME_S = 366 * 24 * 3600
 """The longest lifetime of a leaf that is accepted, which RFC 9420 §7.2 wants said: a leap year."""
+LONGEST_KEPT = 1024
+"""Bytes of capabilities that are remembered beyond the message that brought them, whoever sent it."""
 # RFC 9420 §13.5: values that only test whether a peer ignores what it does not know.
 _GREASE = tuple(0x0A0A + 0x1010 * step for step in range(15))
 
@@ -49,8 +51,11 @@ class Capabilities:
 
     @classmethod
     def read(cls, reader: Reader) -> "Capabilities":
-        read = reader.opaque
-        return _capabilities(read(), read(), read(), read(), read())
+        read, start = reader.opaque, reader.position
+        fields = read(), read(), read(), read(), read()
+        if reader.position - start > LONGEST_KEPT:
+            return _read_capabilities(*fields)
+        return _shared_capabilities(*fields)
 
     @classmethod
     def of_this_library(
@@ -76,10 +81,13 @@ class Capabilities:
         )
 
 
-@lru_cache(maxsize=256)
-def _capabilities(*fields: bytes) -> Capabilities:
-    """Capabilities from the content of their vectors; shared, since most clients send the same."""
+def _read_capabilities(*fields: bytes) -> Capabilities:
+    """Capabilities from the content of their vectors."""
     return Capabilities(*(decode_whole(opaque(content), _read_numbers) for content in fields))
+
+
+_shared_capabilities = lru_cache(maxsize=256)(_read_capabilities)
+"""The same, shared, since most clients send the same."""
 
 
 def _read_numbers(reader: Reader) -> tuple[int, ...]:

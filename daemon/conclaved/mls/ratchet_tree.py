@@ -14,7 +14,7 @@ from conclaved.mls.crypto import Crypto
 from conclaved.mls.errors import DecodeError, LocalError, RemoteError
 from conclaved.mls.kem import HpkePublicKey
 from conclaved.mls.key_counts import KeyCounts
-from conclaved.mls.leaf_node import Capabilities, LeafNode
+from conclaved.mls.leaf_node import LONGEST_KEPT, Capabilities, LeafNode
 from conclaved.mls.tree_math import subtree_node
 
 MAX_LEAVES = 1 << 16
@@ -79,7 +79,9 @@ class Summary:
 
     @classmethod
     def of_leaf(cls, leaf: LeafNode) -> "Summary":
-        return _summary_of(leaf.credential.credential_type, leaf.capabilities.encode())
+        encoded = leaf.capabilities.encode()
+        summary_of = _shared_summary_of if len(encoded) <= LONGEST_KEPT else _summary_of
+        return summary_of(leaf.credential.credential_type, encoded)
 
     def joined(self, other: "Summary") -> "Summary":
         """In use by either, supported by both."""
@@ -93,9 +95,8 @@ class Summary:
         )
 
 
-@lru_cache(maxsize=256)
 def _summary_of(credential_type: int, encoded: bytes) -> Summary:
-    """Of a leaf with that credential and those capabilities; shared, since most clients have the same."""
+    """Of a leaf with that credential and those capabilities."""
     capabilities = decode_whole(encoded, Capabilities.read)
     return Summary(
         frozenset((credential_type,)),
@@ -103,6 +104,10 @@ def _summary_of(credential_type: int, encoded: bytes) -> Summary:
         frozenset(capabilities.extensions),
         frozenset(capabilities.proposals),
     )
+
+
+_shared_summary_of = lru_cache(maxsize=256)(_summary_of)
+"""The same, shared, since most clients have the same."""
 
 
 class Subtree:
