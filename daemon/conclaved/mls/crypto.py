@@ -203,6 +203,12 @@ def _label(label: str) -> bytes:
     return opaque(b"MLS 1.0 " + label.encode())
 
 
+@lru_cache(maxsize=256)
+def _kdf_label_head(length: int, label: str) -> bytes:
+    """KDFLabel up to its context (RFC 9420 §8): the same few for every message and every node."""
+    return uint16(length) + _label(label)
+
+
 class Crypto:
     """The algorithms of one cipher suite under RFC 9420's names. Get one from `crypto_for`."""
 
@@ -259,7 +265,7 @@ class Crypto:
             raise LocalError(f"cannot expand to {length} bytes")
         if length == 0:
             return b""
-        info = uint16(length) + _label(label) + opaque(context)
+        info = _kdf_label_head(length, label) + opaque(context)
         return hkdf_expand(self._p.hash, secret, info, length)
 
     def derive_secret(self, secret: Secret, label: str) -> bytes:

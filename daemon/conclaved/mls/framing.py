@@ -245,6 +245,11 @@ class PublicMessage:
         return cls(AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, content, *auth), tag)
 
 
+def sender_data_aad(group_id: bytes, epoch: int, content_type: ContentType) -> bytes:
+    """SenderDataAAD (§6.3.2), with which a PrivateMessage begins."""
+    return opaque(group_id) + uint64(epoch) + uint8(content_type)
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateMessage:
     """A message that is signed and encrypted (§6.3)."""
@@ -261,7 +266,7 @@ class PrivateMessage:
 
     def sender_data_aad(self) -> bytes:
         """SenderDataAAD (§6.3.2)."""
-        return opaque(self.group_id) + uint64(self.epoch) + uint8(self.content_type)
+        return sender_data_aad(self.group_id, self.epoch, self.content_type)
 
     def content_aad(self) -> bytes:
         """PrivateContentAAD (§6.3.1)."""

@@ -5,7 +5,7 @@ Functions of what they are given: the group decides which keys and which sender 
 
 from dataclasses import dataclass, field
 
-from conclaved.mls.codec import Reader, decode_whole, uint32
+from conclaved.mls.codec import Reader, decode_whole, opaque, uint32
 from conclaved.mls.crypto import Crypto, Signer
 from conclaved.mls.errors import DecodeError, LocalError, RemoteError
 from conclaved.mls.framing import (
@@ -20,6 +20,7 @@ from conclaved.mls.framing import (
     encode_body,
     read_auth,
     read_body,
+    sender_data_aad,
 )
 from conclaved.mls.kem import Secret
 from conclaved.mls.secret_tree import MessageKey, Ratchet, SecretTree
@@ -96,7 +97,8 @@ def sender_data_key(crypto: Crypto, sender_data_secret: Secret, ciphertext: byte
 
 
 def _guarded(nonce: bytes, guard: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(nonce, guard, strict=False)) + nonce[_GUARD_SIZE:]
+    guarded = int.from_bytes(nonce[:_GUARD_SIZE], "big") ^ int.from_bytes(guard, "big")
+    return guarded.to_bytes(_GUARD_SIZE, "big") + nonce[_GUARD_SIZE:]
 
 
 def protect_private(
@@ -112,17 +114,17 @@ def protect_private(
     if message.sender_type is not SenderType.MEMBER:
         raise LocalError("only members send PrivateMessages")
     content, guard = message.content, crypto.random(_GUARD_SIZE)
-    head = PrivateMessage(
-        content.group_id, content.epoch, content.content_type, content.authenticated_data, b"", b""
-    )
+    kind = content.content_type
+    head = sender_data_aad(content.group_id, content.epoch, kind)
     plaintext = encode_body(content.body) + message.encode_auth() + bytes(padding)
     nonce = _guarded(message_key.nonce, guard)
-    ciphertext = crypto.aead_seal(message_key.key, nonce, plaintext, head.content_aad())
+    content_aad = head + opaque(content.authenticated_data)
+    ciphertext = crypto.aead_seal(message_key.key, nonce, plaintext, content_aad)
     sender_data = SenderData(content.sender.index, message_key.generation, guard)
     key, nonce = sender_data_key(crypto, sender_data_secret, ciphertext)
-    sealed = crypto.aead_seal(key, nonce, sender_data.encode(), head.sender_data_aad())
+    sealed = crypto.aead_seal(key, nonce, sender_data.encode(), head)
     return PrivateMessage(
-        head.group_id, head.epoch, head.content_type, head.authenticated_data, sealed, ciphertext
+        content.group_id, content.epoch, kind, content.authenticated_data, sealed, ciphertext
     )
 
 

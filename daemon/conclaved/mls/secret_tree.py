@@ -65,8 +65,9 @@ class Ratchet(NotCopied):
             raise GoneError(f"the key of generation {used.generation} has been used")
         for each in range(max(self.generation, used.generation - MAX_KEPT), used.generation):
             self._kept[each] = self._key(each)
-        for oldest in sorted(self._kept)[: max(0, len(self._kept) - MAX_KEPT)]:
-            del self._kept[oldest]
+        if len(self._kept) > MAX_KEPT:
+            for oldest in sorted(self._kept)[: len(self._kept) - MAX_KEPT]:
+                del self._kept[oldest]
         self._derive(used.generation + 1)
         while self.generation <= used.generation:
             _overwrite(self._ahead.popleft())

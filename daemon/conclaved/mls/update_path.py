@@ -1,6 +1,6 @@
 """UpdatePath as it travels in a Commit (RFC 9420 §7.6)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -10,29 +10,34 @@ from conclaved.mls.leaf_node import LeafNode
 
 
 class SealedSecrets(Sequence[HpkeCiphertext]):
-    """Ciphertexts that are well-formed and still encoded: of hundreds, a receiver opens a single one."""
+    """Ciphertexts that are well-formed and still encoded: of thousands, a receiver opens a single one."""
 
-    __slots__ = ("encoded",)
+    __slots__ = ("_starts", "encoded")
 
-    def __init__(self, encoded: Iterable[bytes]) -> None:
-        self.encoded = tuple(encoded)
+    def __init__(self, encoded: bytes, starts: Sequence[int]) -> None:
+        """`starts` tells where in `encoded` each begins, and last where they end."""
+        self.encoded = encoded
+        self._starts = starts
+
+    @classmethod
+    def read(cls, reader: Reader) -> "SealedSecrets":
+        encoded = reader.opaque()
+        return cls(encoded, _starts_if_even(encoded) or _starts(encoded))
 
     def __len__(self) -> int:
-        return len(self.encoded)
+        return len(self._starts) - 1
 
     @overload
     def __getitem__(self, index: int) -> HpkeCiphertext: ...
 
     @overload
-    def __getitem__(self, index: slice) -> "SealedSecrets": ...
+    def __getitem__(self, index: slice) -> tuple[HpkeCiphertext, ...]: ...
 
-    def __getitem__(self, index: int | slice) -> "HpkeCiphertext | SealedSecrets":
+    def __getitem__(self, index: int | slice) -> HpkeCiphertext | tuple[HpkeCiphertext, ...]:
         if isinstance(index, slice):
-            return SealedSecrets(self.encoded[index])
-        return decode_whole(self.encoded[index], HpkeCiphertext.read)
-
-    def __iter__(self) -> Iterator[HpkeCiphertext]:
-        return (decode_whole(each, HpkeCiphertext.read) for each in self.encoded)
+            return tuple(self[each] for each in range(len(self))[index])
+        at = range(len(self))[index]
+        return decode_whole(self.encoded[self._starts[at] : self._starts[at + 1]], HpkeCiphertext.read)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, SealedSecrets):
@@ -46,12 +51,34 @@ class SealedSecrets(Sequence[HpkeCiphertext]):
         return f"SealedSecrets({len(self)})"
 
 
-def _read_sealed(reader: Reader) -> bytes:
-    """An HPKECiphertext, left as it is."""
-    start = reader.position
-    reader.opaque()
-    reader.opaque()
-    return reader.since(start)
+def _starts(encoded: bytes) -> Sequence[int]:
+    """Where each HPKECiphertext begins, and where the last ends."""
+    starts, reader = [0], Reader(encoded)
+    while reader.remaining:
+        reader.opaque()
+        reader.opaque()
+        starts.append(reader.position)
+    return starts
+
+
+def _starts_if_even(encoded: bytes) -> Sequence[int] | None:
+    """The same where all have the lengths of the first; None where they have not.
+
+    A cipher suite makes them all alike, so that each byte of their headers can be compared in all at once.
+    """
+    if not encoded:
+        return None
+    reader = Reader(encoded)
+    first = HpkeCiphertext.read(reader)
+    size = reader.position
+    count, rest = divmod(len(encoded), size)
+    if rest:
+        return None
+    second = size - len(opaque(first.ciphertext))
+    headers = (*range(second - len(first.kem_output)), *range(second, size - len(first.ciphertext)))
+    if any(encoded[at::size] != encoded[at : at + 1] * count for at in headers):
+        return None
+    return range(0, len(encoded) + 1, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +90,13 @@ class UpdatePathNode:
 
     def encode(self) -> bytes:
         sealed = self.encrypted_path_secret
-        encoded = sealed.encoded if isinstance(sealed, SealedSecrets) else (each.encode() for each in sealed)
-        return opaque(self.encryption_key) + vector(encoded)
+        if isinstance(sealed, SealedSecrets):
+            return opaque(self.encryption_key) + opaque(sealed.encoded)
+        return opaque(self.encryption_key) + vector(each.encode() for each in sealed)
 
     @classmethod
     def read(cls, reader: Reader) -> "UpdatePathNode":
-        return cls(reader.opaque(), SealedSecrets(reader.vector(_read_sealed)))
+        return cls(reader.opaque(), SealedSecrets.read(reader))
 
 
 @dataclass(frozen=True, slots=True)
