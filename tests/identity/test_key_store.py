@@ -13,7 +13,9 @@ from conclaved.identity import (
     KeyStore,
     KeyStoreError,
     NoCertificateError,
+    PlainBackend,
     Protection,
+    SealedBackend,
     Signer,
     UnprotectedKeyError,
     WrongWrappingKeyError,
@@ -28,7 +30,9 @@ AUTHORITY = TestAuthority("Issuing", parent=TestAuthority("Root"))
 def store(
     tmp_path: Path, wrapping_key: bytes | None = WRAPPING_KEY, *, allow_plain: bool = False
 ) -> KeyStore:
-    return KeyStore(tmp_path / "identity", wrapping_key, allow_plain=allow_plain)
+    sealed, plain = SealedBackend(wrapping_key), PlainBackend(is_allowed=allow_plain)
+    is_plain = wrapping_key is None and allow_plain
+    return KeyStore(tmp_path / "identity", plain if is_plain else sealed, sealed, plain)
 
 
 def chain_for(signer: Signer, domain: str = "room.example.com") -> tuple[bytes, ...]:
@@ -214,7 +218,7 @@ def test_a_key_store_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> 
 
 
 def test_a_key_store_shows_no_secret(tmp_path: Path) -> None:
-    assert repr(store(tmp_path)) == f"KeyStore({str(tmp_path / 'identity')!r})"
+    assert repr(store(tmp_path)) == f"KeyStore({str(tmp_path / 'identity')!r}, sealed)"
 
 
 def test_the_wrapping_key_comes_from_systemds_credentials(tmp_path: Path) -> None:

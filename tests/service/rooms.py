@@ -10,7 +10,7 @@ from conclave_hal import config as hal_config
 from conclave_hal.panel import PanelView
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
-from conclaved.identity import BelievedClock, KeyStore, TrustFile
+from conclaved.identity import BelievedClock, KeyStore, SealedBackend, TrustFile
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.policy_file import PolicyFile
@@ -93,7 +93,7 @@ async def running_room(
         directory.mkdir(parents=True, exist_ok=True)
     (folder / "hal.toml").write_text(hal)
     devices = hal_config.load(folder / "hal.toml")
-    keys = KeyStore(config.state_directory / "identity", bytes(range(32)))
+    keys = KeyStore(config.state_directory / "identity", SealedBackend(bytes(range(32))))
     if domain and not keys.info.has_certificate:
         signer = keys.signer()
         keys.install_chain(PUBLIC_CA.issue(signer.certificate_public_key, dns=[domain]))

@@ -7,7 +7,7 @@ import pytest
 
 from conclave_provisioning.enrollment import Certificate, Enrollment
 from conclaved.bus.room import EnrollmentRequest, RoomError, RoomErrorKind
-from conclaved.identity import KeyStore, Signer
+from conclaved.identity import KeyStore, SealedBackend, Signer
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.enrolling import Enrolling
 from tests.pebble import free_ports
@@ -21,7 +21,7 @@ class Enrollee:
 
     def __init__(self, folder: Path, *, is_enrolled: bool = False, directory_url: str = CA) -> None:
         self.folder = folder
-        self.keys = KeyStore(folder / "identity", bytes(32))
+        self.keys = KeyStore(folder / "identity", SealedBackend(bytes(32)))
         if is_enrolled:
             key = self.keys.signer().certificate_public_key
             self.keys.install_chain(PUBLIC_CA.issue(key, dns=["old.example.com"]))

@@ -1,12 +1,14 @@
 """Who somebody is, and who this device is.
 
 `TrustStore.assess` judges an X.509 chain: one verdict with its reason, for every event of RFC 9420 §5.3.1.
-`KeyStore` keeps the device's own key and certificate; `Signer` is what the rest of the house sees of it.
+`KeyStore` keeps the device's own keys and certificate, in a TPM, a token or a file (`key_backends`); `Signer`
+is what the rest of the house sees of them.
 `jws` signs and verifies the statements that travel outside MLS. The room touches no file but those of
 `KeyStore`, `TrustFile` and `FloorFile`, and no clock but the one that is handed to `BelievedClock`.
 """
 
 from conclaved.identity import jws
+from conclaved.identity.account_signer import AccountSigner
 from conclaved.identity.anchors import Anchor, fingerprint_of, fingerprint_of_spki, parse_anchor_pem
 from conclaved.identity.clock import BelievedClock, FloorFile
 from conclaved.identity.errors import (
@@ -18,15 +20,25 @@ from conclaved.identity.errors import (
     JwsError,
     KeyStoreError,
     LocalIdentityError,
+    LostKeyError,
     NameFormatError,
     NoCertificateError,
+    PinError,
     RemoteIdentityError,
     TrustFileError,
     UnprotectedKeyError,
+    UnreachableKeyError,
     WrongWrappingKeyError,
 )
 from conclaved.identity.jws import JwsContent
-from conclaved.identity.key_store import KeyInfo, KeyStore, Protection, read_wrapping_key
+from conclaved.identity.key_backends import (
+    KeyBackend,
+    PlainBackend,
+    Protection,
+    SealedBackend,
+    read_wrapping_key,
+)
+from conclaved.identity.key_store import KeyInfo, KeyStore
 from conclaved.identity.leaf import claimed_name
 from conclaved.identity.names import NameType, canonical_domain, canonical_email, canonical_name, is_within
 from conclaved.identity.signer import Signer, SoftwareSigner
@@ -35,6 +47,7 @@ from conclaved.identity.trust_store import TrustStore
 from conclaved.identity.verdict import Assurance, Verdict, check_successor
 
 __all__ = [
+    "AccountSigner",
     "Anchor",
     "AnchorError",
     "Assurance",
@@ -46,21 +59,27 @@ __all__ = [
     "IdentityError",
     "JwsContent",
     "JwsError",
+    "KeyBackend",
     "KeyInfo",
     "KeyStore",
     "KeyStoreError",
     "LocalIdentityError",
+    "LostKeyError",
     "NameFormatError",
     "NameType",
     "NoCertificateError",
+    "PinError",
+    "PlainBackend",
     "Protection",
     "RemoteIdentityError",
+    "SealedBackend",
     "Signer",
     "SoftwareSigner",
     "TrustFile",
     "TrustFileError",
     "TrustStore",
     "UnprotectedKeyError",
+    "UnreachableKeyError",
     "Verdict",
     "WrongWrappingKeyError",
     "canonical_domain",

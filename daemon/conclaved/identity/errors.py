@@ -41,8 +41,20 @@ class WrongWrappingKeyError(KeyStoreError):
     """The key store is sealed under another wrapping key than the one at hand."""
 
 
-class DamagedKeyError(KeyStoreError):
+class LostKeyError(KeyStoreError):
+    """The device's key will never sign again: nothing brings it back, and the device has to enroll anew."""
+
+
+class DamagedKeyError(LostKeyError):
     """A key file was altered or cut short."""
+
+
+class UnreachableKeyError(KeyStoreError):
+    """The TPM or token that has the key cannot be used now; the key itself may be as good as before."""
+
+
+class PinError(KeyStoreError):
+    """The token's PIN is missing or was refused. It is not tried again: a token locks after a few tries."""
 
 
 class UnprotectedKeyError(KeyStoreError):

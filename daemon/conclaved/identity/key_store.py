@@ -1,57 +1,51 @@
-"""The device's own signature key and certificate, at rest.
+"""The device's own keys and its certificate, at rest.
 
-Each key has two files in the directory, `KEY.key` and `KEY.pem`, where KEY is the SHA-256 of its public key
-(SPKI). The file `current` names the key that signs; `next` names one that a renewal is made for. So a
-certificate with its key comes into force by one rename of `current`, and a power cut leaves the old pair or
-the new one, never a key beside another key's certificate.
+Each key has a file `KEY.key` in the directory, and one with a certificate `KEY.pem` beside it, where KEY is
+the SHA-256 of its public key (SPKI). The file `current` names the key that signs; `next` names one that a
+renewal is made for. So a certificate with its key comes into force by one rename of `current`, and a power
+cut leaves the old pair or the new one, never a key beside another key's certificate. `account` names the
+key of the ACME account, `next-account` the one that it rolls over to.
+
+Where the keys themselves live is a backend's to know (`key_backends`). New ones are made in the configured
+one; those in force elsewhere go on signing until an enrollment has put one of the new place in theirs: keys
+move by a new key and a new certificate, and are never exported. An enrollment moves a key to where it is as
+safe or safer; to where it is less safe it goes only when a new key is asked for.
 """
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from conclaved.identity.account_signer import AccountSigner
 from conclaved.identity.anchors import fingerprint_of, fingerprint_of_spki
-from conclaved.identity.atomic_file import fsync_directory, write_atomically
 from conclaved.identity.errors import (
     ChainError,
-    DamagedKeyError,
     KeyStoreError,
+    LostKeyError,
     NoCertificateError,
     UnprotectedKeyError,
-    WrongWrappingKeyError,
+    UnreachableKeyError,
 )
+from conclaved.identity.key_backends.backend import (
+    ENROLL_AGAIN,
+    KeyBackend,
+    Protection,
+    damaged,
+    protection_of,
+)
+from conclaved.identity.key_files import STEM, KeyFiles
 from conclaved.identity.leaf import MAX_CERTIFICATE_BYTES, READ_ERRORS
-from conclaved.identity.sealing import (
-    check_wrapping_key,
-    is_sealed,
-    read_plain,
-    seal,
-    unseal,
-    write_plain,
-)
-from conclaved.identity.signer import Signer, SoftwareSigner
+from conclaved.identity.signer import Signer
 
 MAX_CHAIN_CERTIFICATES = 8
-_STEM = re.compile(r"[0-9a-f]{64}")
 _CURRENT, _NEXT = "current", "next"
-
-
-class Protection(Enum):
-    """What keeps the device's key from who steals the disk."""
-
-    SEALED = "sealed"
-    """Sealed under the wrapping key that systemd hands over."""
-    PLAIN = "plain"
-    """Nothing but the file's mode."""
-    NONE = "none"
-    """There is no key yet."""
+_ACCOUNT, _NEXT_ACCOUNT = "account", "next-account"
+_POINTERS = (_CURRENT, _NEXT, _ACCOUNT, _NEXT_ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +60,67 @@ class KeyInfo:
     """Whether a chain for it is installed."""
     is_renewing: bool
     """Whether a next key waits for its certificate."""
+    is_moving: bool = False
+    """Whether the next enrollment makes a key in another place, since that is what is configured."""
 
 
 class KeyStore:
-    """The device's key store in a directory of its own. Single owner: one process, one object."""
+    """The device's key store in a directory of its own. Single owner: one process, one object.
 
-    def __init__(self, directory: Path, wrapping_key: bytes | None, *, allow_plain: bool = False) -> None:
-        """``wrapping_key``: 32 bytes or more; None needs ``allow_plain``, which is the admin's word.
+    Its methods may take as long as a TPM does: call them from a worker thread. `chain`, `info` and
+    `install_chain` touch files only.
+    """
 
-        Nothing is read or written yet. Raises `KeyStoreError` for a short wrapping key.
+    def __init__(self, directory: Path, backend: KeyBackend, *others: KeyBackend) -> None:
+        """New keys are made in ``backend``; ``others`` open what was made elsewhere before.
+
+        Nothing is read or written yet.
         """
-        if wrapping_key is not None:
-            check_wrapping_key(wrapping_key)
+        self._files = KeyFiles(directory)
         self._directory = directory
-        self._wrapping_key = wrapping_key
-        self._allow_plain = allow_plain
+        self._backend = backend
+        self._backends = {each.protection: each for each in (*others, backend)}
+
+    def __repr__(self) -> str:
+        return f"KeyStore({str(self._directory)!r}, {self._backend.protection.value})"
+
+    # -- the device's key -----------------------------------------------------------------------
 
     def signer(self) -> Signer:
-        """The signer of the device's key, which is generated if there is none. Raises `KeyStoreError`."""
-        stem = self._read_pointer(_CURRENT)
+        """The signer of the device's key, which is generated if there is none.
+
+        Raises `LostKeyError` if the key is gone for good, another `KeyStoreError` if it cannot sign now.
+        """
+        stem = self._files.pointer(_CURRENT)
         if stem is None:
             stem = self._generate()
-            self._write_pointer(_CURRENT, stem)
+            self._files.point(_CURRENT, stem)
         return self._open(stem)
 
     def next_signer(self) -> Signer:
-        """The signer of the key that the next certificate is for, generated if there is none.
+        """The signer of the key that the next certificate is for, generated if there is none to go on with.
 
         `install_chain` with its certificate makes it the device's key. Raises `KeyStoreError`.
         """
-        stem = self._read_pointer(_NEXT)
-        if stem is None or stem == self._read_pointer(_CURRENT):
-            stem = self._generate()
-            self._write_pointer(_NEXT, stem)
-        return self._open(stem)
+        return self._signer_to_come(_NEXT, in_force=_CURRENT)
+
+    def signer_to_enroll(self, *, is_new_key: bool = False) -> Signer:
+        """The signer of the key that a new certificate is to be for. Raises `KeyStoreError`.
+
+        That is the device's key; or the next one if ``is_new_key``, if the device's key is lost, or if it is
+        to move to another place.
+        """
+        if not is_new_key and not self._is_moving(self._pointer_or_none(_CURRENT)):
+            try:
+                return self.signer()
+            except LostKeyError:
+                pass
+        return self.next_signer()
 
     def chain(self) -> tuple[bytes, ...]:
         """The device's certificates, DER, leaf first. Raises `NoCertificateError` or `KeyStoreError`."""
-        stem = self._read_pointer(_CURRENT)
-        content = self._read(f"{stem}.pem") if stem else None
+        stem = self._files.pointer(_CURRENT)
+        content = self._files.read(f"{stem}.pem") if stem else None
         if stem is None or content is None:
             raise NoCertificateError(
                 "this device has no certificate yet", hint="conclavectl identity enroll DOMAIN"
@@ -114,7 +130,7 @@ class KeyStore:
             if fingerprint_of(certificates[0]) != stem:
                 raise ChainError("the leaf belongs to another key")
         except (*READ_ERRORS, ChainError) as error:
-            raise DamagedKeyError("the device's certificate file is damaged", hint="renew it") from error
+            raise KeyStoreError("the device's certificate file is damaged", hint=ENROLL_AGAIN) from error
         return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
 
     def install_chain(self, chain: Sequence[bytes]) -> None:
@@ -130,149 +146,179 @@ class KeyStore:
             stem = fingerprint_of(certificates[0])
         except READ_ERRORS as error:
             raise ChainError("a certificate of the chain cannot be read") from error
-        if stem not in (self._read_pointer(_CURRENT), self._read_pointer(_NEXT)):
+        current, following = self._pointer_or_none(_CURRENT), self._pointer_or_none(_NEXT)
+        if stem not in (current, following):
             raise ChainError("the certificate belongs to another key than this device's")
         pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
-        self._write(f"{stem}.pem", pem, mode=0o644)
-        if stem != self._read_pointer(_CURRENT):
-            self._write_pointer(_CURRENT, stem)
-        if stem == self._read_pointer(_NEXT):
-            self._remove(_NEXT)
-
-    def forget_old_keys(self) -> None:
-        """Removes every key but the device's and the next one. Raises `KeyStoreError`."""
-        kept = {self._read_pointer(_CURRENT), self._read_pointer(_NEXT)}
-        for path in self._files():
-            if _STEM.fullmatch(path.stem) and path.stem not in kept:
-                self._remove(path.name)
-
-    def reset(self) -> None:
-        """Removes every key and certificate: the device is nobody then. Raises `KeyStoreError`."""
-        for name in (_CURRENT, _NEXT):
-            self._remove(name)
-        self.forget_old_keys()
+        self._files.write(f"{stem}.pem", pem, mode=0o644)
+        if stem != current:
+            self._files.point(_CURRENT, stem)
+        if stem == following:
+            self._files.remove(_NEXT)
 
     @property
     def info(self) -> KeyInfo:
-        """What may be said about the key. Needs no wrapping key. Raises `KeyStoreError`."""
-        stem = self._read_pointer(_CURRENT)
-        is_renewing = self._read_pointer(_NEXT) not in (None, stem)
+        """What may be said about the key. Needs neither wrapping key nor device. Raises `KeyStoreError`."""
+        stem = self._files.pointer(_CURRENT)
+        is_renewing = self._files.pointer(_NEXT) not in (None, stem)
         if stem is None:
             return KeyInfo(Protection.NONE, "", has_certificate=False, is_renewing=is_renewing)
-        protection = Protection.SEALED if is_sealed(self._read_key(stem)) else Protection.PLAIN
-        has_certificate = (self._directory / f"{stem}.pem").exists()
-        return KeyInfo(protection, stem, has_certificate=has_certificate, is_renewing=is_renewing)
+        return KeyInfo(
+            protection_of(self._read_key(stem)),
+            stem,
+            has_certificate=self._files.read(f"{stem}.pem") is not None,
+            is_renewing=is_renewing,
+            is_moving=self._is_moving(stem),
+        )
 
-    def __repr__(self) -> str:
-        return f"KeyStore({str(self._directory)!r})"
+    # -- the ACME account's key -----------------------------------------------------------------
+
+    def account_signer(self) -> AccountSigner:
+        """The signer of the ACME account's key, which is generated if there is none.
+
+        Raises `LostKeyError` if it is gone for good: with the next one another account begins.
+        """
+        stem = self._files.pointer(_ACCOUNT)
+        if stem is None:
+            stem = self._generate()
+            self._files.point(_ACCOUNT, stem)
+        return AccountSigner(self._open(stem))
+
+    def next_account_signer(self) -> AccountSigner | None:
+        """The signer of the key that a rollover leads to (RFC 8555 §7.3.5); None if none is under way.
+
+        Raises `KeyStoreError`.
+        """
+        stem = self._pointer_or_none(_NEXT_ACCOUNT)
+        return None if stem is None else AccountSigner(self._open(stem))
+
+    def make_next_account_signer(self) -> AccountSigner:
+        """The signer of the key that a rollover leads to, made if need be. Raises `KeyStoreError`."""
+        return AccountSigner(self._signer_to_come(_NEXT_ACCOUNT, in_force=_ACCOUNT))
+
+    def take_next_account_key(self) -> None:
+        """The CA knows the account by its next key now. Raises `KeyStoreError`."""
+        following = self._pointer_or_none(_NEXT_ACCOUNT)
+        if following is not None:
+            self._files.point(_ACCOUNT, following)
+            self._files.remove(_NEXT_ACCOUNT)
+
+    def forget_next_account_key(self) -> None:
+        """Gives a rollover up; `forget_old_keys` erases its key. Raises `KeyStoreError`."""
+        self._files.remove(_NEXT_ACCOUNT)
+
+    @property
+    def is_account_moving(self) -> bool:
+        """Whether the account's key should roll over to another place, since that is what is configured."""
+        return self._is_moving(self._pointer_or_none(_ACCOUNT))
+
+    # -- erasing --------------------------------------------------------------------------------
+
+    def forget_old_keys(self) -> None:
+        """Removes every key but those in force and those to come. Raises `KeyStoreError`.
+
+        One that its token keeps is tried again at the next call.
+        """
+        kept = {self._files.pointer(name) for name in _POINTERS}
+        for stem in self._stems() - kept:
+            self._forget(stem)
+
+    def reset(self) -> None:
+        """Removes every key and certificate: the device is nobody then. Raises `KeyStoreError`.
+
+        No file is left even then; a key that a token kept, because it could not be reached, is.
+        """
+        for name in _POINTERS:
+            self._files.remove(name)
+        failures = []
+        for stem in self._stems():
+            try:
+                self._forget(stem)
+            except UnreachableKeyError as error:
+                failures.append(error)
+                self._remove_files(stem)
+        if failures:
+            raise failures[0]
+
+    def close(self) -> None:
+        """Lets go of device and token."""
+        for backend in self._backends.values():
+            backend.close()
+
+    # -- one key --------------------------------------------------------------------------------
 
     def _generate(self) -> str:
-        key = ec.generate_private_key(ec.SECP256R1())
-        if self._wrapping_key is not None:
-            content = seal(key, self._wrapping_key)
-        elif self._allow_plain:
-            content = write_plain(key)
-        else:
-            raise UnprotectedKeyError(
-                "there is no wrapping key to seal the device's key with",
-                hint="hand over the credential wrapping-key, or allow a plain key in the configuration",
-            )
-        stem = _fingerprint(key.public_key())
-        self._write(f"{stem}.key", content)
+        made = self._backend.generate()
+        stem = _fingerprint(made.public_key)
+        self._files.write(f"{stem}.key", made.content)
         return stem
 
-    def _open(self, stem: str) -> SoftwareSigner:
+    def _open(self, stem: str) -> Signer:
         content = self._read_key(stem)
-        if not is_sealed(content):
-            if not self._allow_plain:
-                raise UnprotectedKeyError(
-                    "the device's key lies unprotected on the disk",
-                    hint="allow that in the configuration, or reset the identity and enroll again",
-                )
-            key = read_plain(content)
-        elif self._wrapping_key is None:
-            raise WrongWrappingKeyError(
-                "the device's key is sealed and no wrapping key was handed over",
-                hint="start the service with its credential wrapping-key",
+        protection = protection_of(content)
+        backend = self._backends.get(protection)
+        if backend is None:
+            raise KeyStoreError(
+                f"the device's key is in a place that is not configured: {protection.value}",
+                hint=f'set [keys] backend = "{protection.value}" with its options, or '
+                "enroll again with --new-key",
             )
-        else:
-            key = unseal(content, self._wrapping_key)
-        if _fingerprint(key.public_key()) != stem:
-            raise DamagedKeyError("the key file holds another key than its name says")
-        return SoftwareSigner(key)
+        signer = backend.open(content)
+        if _fingerprint(signer.certificate_public_key) != stem:
+            raise damaged("the key file holds another key than its name says")
+        return signer
+
+    def _signer_to_come(self, name: str, *, in_force: str) -> Signer:
+        stem = self._pointer_or_none(name)
+        if stem is not None and stem != self._pointer_or_none(in_force):
+            try:
+                if protection_of(self._read_key(stem)) is self._backend.protection:
+                    return self._open(stem)
+            except LostKeyError:
+                pass  # Nobody has a certificate for it: another one does as well.
+        stem = self._generate()
+        self._files.point(name, stem)
+        return self._open(stem)
+
+    def _is_moving(self, stem: str | None) -> bool:
+        """Whether the next enrollment takes a key of the configured place instead of this one."""
+        try:
+            protection = protection_of(self._read_key(stem)) if stem is not None else self._backend.protection
+        except LostKeyError:
+            return True
+        return protection is not self._backend.protection and protection.rank <= self._backend.protection.rank
 
     def _read_key(self, stem: str) -> bytes:
-        content = self._read(f"{stem}.key")
+        content = self._files.read(f"{stem}.key")
         if content is None:
-            raise DamagedKeyError("the device's key file is gone", hint="reset the identity and enroll again")
+            raise damaged("the device's key file is gone")
         return content
 
-    def _read_pointer(self, name: str) -> str | None:
-        content = self._read(name)
-        if content is None:
+    def _pointer_or_none(self, name: str) -> str | None:
+        """A damaged pointer leads to no key, so nothing is lost by replacing it."""
+        try:
+            return self._files.pointer(name)
+        except LostKeyError:
             return None
-        stem = content.decode("ascii", "replace").strip()
-        if not _STEM.fullmatch(stem):
-            raise DamagedKeyError(
-                f"the key store's file {name} is damaged", hint="reset the identity and enroll again"
-            )
-        return stem
 
-    def _write_pointer(self, name: str, stem: str) -> None:
-        self._write(name, f"{stem}\n".encode())
+    def _stems(self) -> set[str]:
+        return {path.stem for path in self._files.names() if STEM.fullmatch(path.stem)}
 
-    def _read(self, name: str) -> bytes | None:
-        path = self._directory / name
+    def _forget(self, stem: str) -> None:
+        content = self._files.read(f"{stem}.key")
         try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise KeyStoreError(f"{path} cannot be read: {error.strerror}") from error
+            backend = self._backends.get(protection_of(content)) if content is not None else None
+        except LostKeyError:
+            backend = None
+        if backend is not None and content is not None:
+            # A lost key leaves nothing to erase.
+            with contextlib.suppress(LostKeyError, UnprotectedKeyError):
+                backend.remove(content)
+        self._remove_files(stem)
 
-    def _write(self, name: str, content: bytes, *, mode: int = 0o600) -> None:
-        path = self._directory / name
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(path, content, mode=mode)
-        except OSError as error:
-            raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from error
-
-    def _remove(self, name: str) -> None:
-        path = self._directory / name
-        try:
-            path.unlink(missing_ok=True)
-            if self._directory.exists():
-                fsync_directory(self._directory)
-        except OSError as error:
-            raise KeyStoreError(f"{path} cannot be removed: {error.strerror}") from error
-
-    def _files(self) -> list[Path]:
-        try:
-            return sorted(self._directory.iterdir())
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise KeyStoreError(f"{self._directory} cannot be read: {error.strerror}") from error
-
-
-def read_wrapping_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
-    """The wrapping key that systemd hands over as the credential `wrapping-key`; None if it hands over none.
-
-    Raises `KeyStoreError` if there is one that cannot be read or is shorter than 32 bytes.
-    """
-    directory = environment.get("CREDENTIALS_DIRECTORY")
-    if not directory:
-        return None
-    path = Path(directory) / "wrapping-key"
-    try:
-        wrapping_key = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise KeyStoreError(f"the credential wrapping-key cannot be read: {error.strerror}") from error
-    check_wrapping_key(wrapping_key)
-    return wrapping_key
+    def _remove_files(self, stem: str) -> None:
+        for suffix in ("key", "pem"):
+            self._files.remove(f"{stem}.{suffix}")
 
 
 def _fingerprint(key: ec.EllipticCurvePublicKey) -> str:

@@ -1,6 +1,6 @@
 """What signs as this device: a P-256 key, wherever it lives."""
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,13 +29,28 @@ class Signer(Protocol):
         """ECDSA with SHA-256 over ``data``, DER encoded (RFC 8446 §4.2.3, as RFC 9420 §5.1.2 wants it)."""
 
 
-class SoftwareSigner:
+class NotCopied:
+    """A key has one owner: who would copy or pickle its signer gets a TypeError, and no second key."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is not copied")
+
+    def __deepcopy__(self, memo: dict[int, object]) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is not copied")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is not pickled")
+
+
+class SoftwareSigner(NotCopied):
     """A signer whose key is in this process's memory."""
 
     __slots__ = ("_key", "_point")
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        if not isinstance(key.curve, ec.SECP256R1):
+        if not is_p256(key):
             raise LocalIdentityError(f"a signer needs a P-256 key, not one on {key.curve.name}")
         self._key = key
         self._point = point_of(key.public_key())
@@ -66,3 +81,8 @@ class SoftwareSigner:
 def point_of(key: ec.EllipticCurvePublicKey) -> bytes:
     """The uncompressed point of a public key: 65 bytes for P-256."""
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def is_p256(key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) -> bool:
+    """Whether a key is on the curve of MLS's suite 2."""
+    return isinstance(key.curve, ec.SECP256R1)

@@ -14,7 +14,16 @@ from conclave_hal import config as hal_config
 from conclave_hal.errors import HalError
 from conclaved.bus.errors import BusError
 from conclaved.bus.server import run as serve_bus
-from conclaved.identity import BelievedClock, FloorFile, IdentityError, KeyStore, TrustFile, read_wrapping_key
+from conclaved.identity import (
+    BelievedClock,
+    FloorFile,
+    IdentityError,
+    KeyStore,
+    PlainBackend,
+    SealedBackend,
+    TrustFile,
+    read_wrapping_key,
+)
 from conclaved.identity.clock import is_synchronised
 from conclaved.service.build import BUILT_AT
 from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
@@ -54,9 +63,7 @@ async def _run(config: Config) -> None:
     for directory in (config.state_directory, config.runtime_directory):
         directory.mkdir(parents=True, exist_ok=True, mode=0o750)
     config.token_directory.mkdir(exist_ok=True, mode=0o755)
-    keys = KeyStore(
-        config.state_directory / "identity", read_wrapping_key(), allow_plain=config.allow_plain_key
-    )
+    keys = _key_store(config)
     floor = FloorFile(config.state_directory / "last-seen-time")
     clock = BelievedClock(
         time.time,
@@ -92,6 +99,14 @@ async def _run(config: Config) -> None:
                 task.cancel()
     finally:
         await devices.close()
+
+
+def _key_store(config: Config) -> KeyStore:
+    """The keys' places, as configured."""
+    wrapping_key = read_wrapping_key()
+    sealed, plain = SealedBackend(wrapping_key), PlainBackend(is_allowed=config.allow_plain_key)
+    is_plain = wrapping_key is None and config.allow_plain_key
+    return KeyStore(config.state_directory / "identity", plain if is_plain else sealed, sealed, plain)
 
 
 async def _feed_watchdog(notify: Callable[[str], None], interval_s: float) -> None:
