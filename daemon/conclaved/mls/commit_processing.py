@@ -10,7 +10,7 @@ from conclaved.mls.crypto import Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState
 from conclaved.mls.errors import LocalError, OwnMessage, RemoteError
 from conclaved.mls.extension import external_senders
-from conclaved.mls.framing import AuthenticatedContent, ContentType, SenderType
+from conclaved.mls.framing import AuthenticatedContent, SenderType
 from conclaved.mls.group_context import GroupContext
 from conclaved.mls.kem import HpkePrivateKey
 from conclaved.mls.key_schedule import epoch_secret, external_key_pair, joiner_secret
@@ -34,6 +34,7 @@ from conclaved.mls.validation import (
     check_applied,
     check_committer_may,
     check_external_commit,
+    check_external_sender,
     check_group_goes_on,
     check_is_for_group,
     check_merged_path,
@@ -146,8 +147,9 @@ def signature_key_of(state: GroupState, message: AuthenticatedContent) -> bytes:
             return check_in_tree(state.tree, sender.index, rule).signature_key
         case SenderType.EXTERNAL:
             senders = external_senders(state.context.extensions)
-            if message.content_type is not ContentType.PROPOSAL or sender.index >= len(senders):
+            if isinstance(message.body, bytes | Commit) or sender.index >= len(senders):
                 raise RemoteError("not an external sender of this group", rule=rule)
+            check_external_sender(sender.type, message.body)
             return senders[sender.index].signature_key
         case SenderType.NEW_MEMBER_PROPOSAL:
             if not isinstance(message.body, Add):

@@ -224,9 +224,9 @@ def may_propose(sender: SenderType, proposal: Proposal) -> bool:
             return False
 
 
-def check_external_sender(each: ResolvedProposal) -> None:
+def check_external_sender(sender: SenderType, proposal: Proposal) -> None:
     """§12.1.8: prevents outsiders from proposing what only members may."""
-    if not may_propose(each.sender_type, each.proposal):
+    if not may_propose(sender, proposal):
         raise RemoteError("an outsider may not propose that", rule="RFC 9420 §12.1.8")
 
 
@@ -234,7 +234,7 @@ def check_proposal(
     judge: Judge, tree: RatchetTree, extensions: Sequence[Extension], each: ResolvedProposal
 ) -> None:
     """§12.1: one proposal by itself."""
-    check_external_sender(each)
+    check_external_sender(each.sender_type, each.proposal)
     match each.proposal:
         case Add() as add:
             check_add(judge, add)
