@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -34,8 +35,9 @@ from conclaved.mls import (
     WrongEpoch,
     resumption_psk_key,
 )
+from conclaved.mls.crypto import crypto_for
 from conclaved.mls.framing import PrivateMessage, PublicMessage
-from conclaved.mls.message_protection import SenderData
+from conclaved.mls.message_protection import SenderData, protect_public
 from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
 
 
@@ -107,6 +109,20 @@ def test_a_handshake_in_our_name_that_we_did_not_send_is_no_echo(circle: Circle)
     for group in (alice, bob):
         with pytest.raises(RemoteError):
             group.unprotect(forged)
+    with pytest.raises(OwnMessage):
+        bob.unprotect(echo)
+
+
+def test_our_own_commit_with_another_confirmation_tag_is_no_echo(circle: Circle) -> None:
+    bob, carol = circle["bob"], circle["carol"]
+    echo = bob.protect_public(bob.commit(wire_format=WireFormat.PUBLIC_MESSAGE).content)
+    public = MlsMessage.decode(echo).content
+    assert isinstance(public, PublicMessage)
+    content = replace(public.authenticated, confirmation_tag=bytes(32))
+    key, context = carol._secrets.keys.get("membership_key"), carol.group_context.encode()
+    forged = MlsMessage(protect_public(crypto_for(SUITE), key, content, context)).encode()
+    with pytest.raises(RemoteError, match=r"§6\.1"):
+        bob.unprotect(forged)
     with pytest.raises(OwnMessage):
         bob.unprotect(echo)
 

@@ -120,7 +120,7 @@ _MLS = (
         "an echo in our name that we never sent counts as ours",
         Kind.WRONG_PARTY,
         "mls/group.py",
-        "if is_handshake and not secrets.has_sent(crypto.hash(encoded)):",
+        "if not self._secrets.has_sent(self._state.crypto.hash(encoded)):",
         "if False:",
         (*_MLS_TESTS, "tests/meeting/test_hostile_people.py"),
     ),

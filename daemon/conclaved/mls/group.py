@@ -364,8 +364,11 @@ class Group(NotCopied):
     def protect_public(self, content: AuthenticatedContent) -> bytes:
         """Our own signed handshake content with a membership tag: an MLSMessage with a PublicMessage."""
         self._check_own(content)
-        key, context = self._secrets.keys.get("membership_key"), self._state.context.encode()
-        return MlsMessage(protect_public(self._state.crypto, key, content, context)).encode()
+        crypto, context = self._state.crypto, self._state.context.encode()
+        key = self._secrets.keys.get("membership_key")
+        message = MlsMessage(protect_public(crypto, key, content, context)).encode()
+        self._secrets.remember_sent(crypto.hash(message))
+        return message
 
     def claimed_sender(self, message: bytes) -> int:
         """The leaf that a PrivateMessage of this epoch says it is from: cheap, and proven by nothing.
@@ -396,7 +399,7 @@ class Group(NotCopied):
             self._check_belongs(framed.group_id, framed.epoch)
             if framed.sender.type is not SenderType.MEMBER and not allow_outsiders:
                 raise RemoteError("a message by an outsider is not wanted here", rule="RFC 9420 §12.1.8")
-            return self._unprotect_public(content)
+            return self._unprotect_public(content, message)
         raise RemoteError("neither PublicMessage nor PrivateMessage", rule="RFC 9420 §6")
 
     def _check_belongs(self, group_id: bytes, epoch: int) -> None:
@@ -408,11 +411,9 @@ class Group(NotCopied):
         sender_data = open_sender_data(crypto, secrets.keys.get("sender_data_secret"), message)
         leaf = check_in_tree(self._state.tree, sender_data.leaf_index, "RFC 9420 §6.3.2")
         if sender_data.leaf_index == self.own_leaf_index:
-            is_handshake = message.content_type is not ContentType.APPLICATION
-            # Any member can put our index there. Taken for an echo, a Commit that we never sent would
-            # have us merge one that the others never saw.
-            if is_handshake and not secrets.has_sent(crypto.hash(encoded)):
-                raise RemoteError("a message in our name that we did not send", rule="RFC 9420 §6.1")
+            # Any member can put our index there.
+            if message.content_type is not ContentType.APPLICATION:
+                self._check_we_sent(encoded)
             raise OwnMessage(message.epoch, message.content_type)
         opened = open_private(crypto, secrets.secret_tree, sender_data, message)
         context = self._state.context.encode()
@@ -420,7 +421,12 @@ class Group(NotCopied):
         opened.accept()
         return opened.message.mark_verified(context)
 
-    def _unprotect_public(self, message: PublicMessage) -> AuthenticatedContent:
+    def _check_we_sent(self, encoded: bytes) -> None:
+        """Prevents a Commit that the others never saw from being taken for the echo of ours, and merged."""
+        if not self._secrets.has_sent(self._state.crypto.hash(encoded)):
+            raise RemoteError("a message in our name that we did not send", rule="RFC 9420 §6.1")
+
+    def _unprotect_public(self, message: PublicMessage, encoded: bytes) -> AuthenticatedContent:
         authenticated, context = message.authenticated, self._state.context.encode()
         if authenticated.content_type is ContentType.APPLICATION:
             raise RemoteError("application data in a PublicMessage", rule="RFC 9420 §6")
@@ -430,6 +436,8 @@ class Group(NotCopied):
         public_key = signature_key_of(self._state, authenticated)
         verify_content(self._state.crypto, public_key, authenticated, context)
         if authenticated.content.sender == Sender(SenderType.MEMBER, self.own_leaf_index):
+            # Any member can give our content another confirmation tag, which no signature covers.
+            self._check_we_sent(encoded)
             raise OwnMessage(authenticated.epoch, authenticated.content_type)
         return authenticated.mark_verified(context)
 
