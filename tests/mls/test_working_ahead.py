@@ -1,6 +1,6 @@
 """A worker that is handed in does jobs from the back, and decides nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
@@ -60,6 +60,30 @@ def test_few_jobs_get_no_worker(worker: ThreadPoolExecutor) -> None:
     done: list[str] = []
     with WorkingAhead(worker, [lambda: done.append("job")] * (FEWEST_JOBS - 1)):
         pass
+    assert done == []
+
+
+class BusyWorker:
+    """One whose only thread is the one that waits for it."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], object]] = []
+
+    def submit(self, call: Callable[[], object], /) -> "BusyWorker":
+        self.calls.append(call)
+        return self
+
+    def result(self) -> None:
+        raise AssertionError("this would wait for ever")
+
+
+def test_a_worker_that_has_not_begun_is_not_waited_for_and_does_nothing_later() -> None:
+    worker, done = BusyWorker(), list[str]()
+    with WorkingAhead(worker, [lambda: done.append("job")] * FEWEST_JOBS):
+        pass
+    for call in worker.calls:
+        call()
+    assert len(worker.calls) == 1
     assert done == []
 
 

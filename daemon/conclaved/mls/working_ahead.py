@@ -36,14 +36,18 @@ class Worker(Protocol):
 
 
 class WorkingAhead:
-    """Use with `with`: the worker is done with the jobs when the block ends, whatever ends it."""
+    """Use with `with`: the worker is done with the jobs when the block ends, whatever ends it.
 
-    __slots__ = ("_jobs", "_must_stop", "_task", "_worker")
+    One that has not begun by then never will, and is not waited for: it may be this very thread, or busy.
+    """
+
+    __slots__ = ("_has_begun", "_jobs", "_must_stop", "_task", "_worker")
 
     def __init__(self, worker: Worker | None, jobs: Sequence[Job]) -> None:
         """Each job raises nothing but MlsError, and may be done twice, even at once."""
         self._worker = worker
         self._jobs = jobs
+        self._has_begun = False
         self._must_stop = False
         self._task: Task | None = None
 
@@ -52,6 +56,7 @@ class WorkingAhead:
             self._task = self._worker.submit(self._work)
 
     def _work(self) -> None:
+        self._has_begun = True
         for job in reversed(self._jobs):
             if self._must_stop:
                 return
@@ -63,6 +68,7 @@ class WorkingAhead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # In this order: who begins after it has been looked at sees that it must stop.
         self._must_stop = True
-        if self._task is not None:
+        if self._task is not None and self._has_begun:
             self._task.result()
