@@ -6,6 +6,8 @@ import pytest
 
 from conclaved.mls import (
     AcceptAny,
+    BasicCredential,
+    Credential,
     Extension,
     ExtensionType,
     Group,
@@ -62,6 +64,29 @@ def test_a_client_takes_the_place_of_its_old_self() -> None:
     circle.assert_agreement()
     assert circle["carol"] is not old
     assert [member.leaf_index for member in circle["alice"].members] == [0, 1, 2]
+
+
+class Witness:
+    """An authentication service that writes down what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Credential]] = []
+
+    def validate(self, credential: Credential, signature_key: bytes) -> None:
+        self.asked.append(("valid", credential))
+
+    def validate_successor(self, old: Credential, new: Credential) -> None:
+        self.asked.append(("successor", new))
+
+
+def test_who_takes_a_place_is_valid_by_itself_before_it_is_judged_as_a_successor() -> None:
+    witness = Witness()
+    circle = Circle("alice", "bob", auth=witness)
+    witness.asked.clear()
+    bob = circle.people["bob"].credential = BasicCredential(b"bob, renamed")
+    enter(circle, "alice", "bob", replaces=1)
+    # By alice, and by bob's old self, whom the Commit removes.
+    assert [kind for kind, credential in witness.asked if credential == bob] == ["valid", "successor"] * 2
 
 
 def test_a_psk_can_be_part_of_it() -> None:

@@ -358,7 +358,6 @@ def check_external_commit(
         old = check_in_tree(tree, remove.removed, "RFC 9420 §12.1.3")
         if path.leaf_node.encryption_key == old.encryption_key:
             raise RemoteError("the leaf keeps its encryption key", rule="RFC 9420 §7.3")
-        judge.auth.validate_successor(old.credential, path.leaf_node.credential)
 
 
 # --- The tree that results (§7.3, §11.1, §13.4) --------------------------------------------------
@@ -450,9 +449,11 @@ def check_path(judge: Judge, applied: Applied, committer: int, path: UpdatePath)
         check_leaf_source(path.leaf_node, LeafNodeSource.COMMIT)
         check_leaf(judge, path.leaf_node, committer)
         check_new_credential(judge, path.leaf_node)
+        for _, old in applied.removed:
+            judge.auth.validate_successor(old.credential, path.leaf_node.credential)
     else:
-        old = check_in_tree(applied.tree, committer, "RFC 9420 §12.4.2")
-        check_replacement_leaf(judge, old, path.leaf_node, committer, LeafNodeSource.COMMIT)
+        member = check_in_tree(applied.tree, committer, "RFC 9420 §12.4.2")
+        check_replacement_leaf(judge, member, path.leaf_node, committer, LeafNodeSource.COMMIT)
     check_path_keys_are_new(applied.tree, path)
 
 
