@@ -165,3 +165,15 @@ def test_a_subgroup_has_the_suite_of_its_group_and_is_new() -> None:
         founded(circle, NEW_SUITE, b"subgroup", ()).commit(continues=circle["bob"])
     with pytest.raises(LocalError):
         circle["alice"].commit(continues=circle["bob"])
+
+
+def test_a_subgroup_does_not_bear_the_name_of_the_group_that_it_is_of() -> None:
+    circle = Circle("alice", "bob", "carol")
+    new = founded(circle, SUITE, circle["bob"].group_id, ())
+    with pytest.raises(RemoteError, match=r"§12\.4\.3"):
+        new.commit(continues=circle["bob"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("conclaved.mls.group.check_continues", lambda *_: None)
+        welcome, bundles, _ = invite(new, ["carol"], circle, circle["bob"])
+    with pytest.raises(RemoteError, match=r"§12\.4\.3"):
+        Group.join(welcome, *bundles["carol"], auth=AcceptAny(), continues=circle["carol"])

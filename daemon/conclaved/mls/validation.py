@@ -500,6 +500,7 @@ def check_continues(lineage: Lineage, context: GroupContext) -> None:
     if lineage.reinit is None:
         if context.cipher_suite != lineage.suite:
             raise RemoteError("a subgroup with another cipher suite", rule="RFC 9420 §11.3")
+        check_group_is_new(context.group_id, (lineage.group_id,))
         return
     asked = lineage.reinit
     given = (context.group_id, PROTOCOL_VERSION, context.cipher_suite, context.extensions)
