@@ -22,6 +22,7 @@ from conclaved.mls import (
     InvalidSignature,
     LeafChange,
     LocalError,
+    MissingPsk,
     MlsMessage,
     OwnMessage,
     PreSharedKey,
@@ -323,6 +324,16 @@ def test_a_resumption_psk_of_a_past_epoch_is_looked_up_by_group_and_epoch(circle
     current = PreSharedKeyID.resumption(SUITE, now.group_id, now.epoch)
     circle.commit("carol", PreSharedKey(current))  # the current epoch's is always there
     circle.assert_agreement()
+
+
+def test_a_resumption_psk_goes_by_no_external_name(circle: Circle) -> None:
+    bob = circle["bob"]
+    key = resumption_psk_key(bob.group_id, bob.epoch)
+    named = PreSharedKey(PreSharedKeyID.external(SUITE, key))
+    with pytest.raises(MissingPsk):
+        bob.commit(by_value=[named], psks={key: b"handed in"})
+    for other in (b"resumption", key[:-1], key[1:], key + b"x"):
+        bob.commit(by_value=[PreSharedKey(PreSharedKeyID.external(SUITE, other))], psks={other: b"handed in"})
 
 
 def test_the_tree_grows_and_shrinks_with_its_members(circle: Circle) -> None:

@@ -76,16 +76,32 @@ class PreSharedKeyID:
         return cls(psk_type, b"", usage, reader.opaque(), reader.uint64(), reader.opaque())
 
 
+_RESUMPTION = b"resumption"
+
+
 def resumption_psk_key(group_id: bytes, epoch: int) -> bytes:
     """The key under which a mapping of PSKs holds the resumption PSK of a group's epoch."""
-    return b"resumption" + opaque(group_id) + uint64(epoch)
+    return _RESUMPTION + opaque(group_id) + uint64(epoch)
+
+
+def _is_resumption_psk_key(key: bytes) -> bool:
+    reader = Reader(key.removeprefix(_RESUMPTION))
+    try:
+        return resumption_psk_key(reader.opaque(), reader.uint64()) == key
+    except DecodeError:
+        return False
 
 
 def look_up(ids: Iterable[PreSharedKeyID], psks: Mapping[bytes, bytes]) -> list[tuple[PreSharedKeyID, bytes]]:
-    """Each id with its PSK; MissingPsk if one is not there (RFC 9420 §12.4.2)."""
+    """Each id with its PSK; MissingPsk if one is not there (RFC 9420 §12.4.2).
+
+    An external PSK whose id is the key of a resumption PSK is not there: a group's secret would go by a name
+    that a peer has made up.
+    """
     found = []
     for each in ids:
-        if each.key not in psks:
+        is_mistaken = each.psk_type is PskType.EXTERNAL and _is_resumption_psk_key(each.key)
+        if is_mistaken or each.key not in psks:
             raise MissingPsk("a pre-shared key is not available", rule="RFC 9420 §12.4.2")
         found.append((each, psks[each.key]))
     return found
