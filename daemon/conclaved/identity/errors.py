@@ -61,6 +61,14 @@ class UnprotectedKeyError(KeyStoreError):
     """A key would lie, or lies, unprotected on the disk, and the admin did not allow that."""
 
 
+class WrappedKeyError(LocalIdentityError):
+    """A wrapped key cannot be read, or is none that this device can sign with."""
+
+
+class WrongSecretError(WrappedKeyError):
+    """The secret does not open the wrapped key."""
+
+
 class NoCertificateError(GoneError):
     """The device has no certificate yet."""
 
