@@ -193,6 +193,39 @@ def test_a_cut_while_a_next_certificate_is_installed_leaves_the_old_pair_or_the_
     assert (again.signer().public_key, again.chain()) == (following.public_key, new_chain)
 
 
+@pytest.mark.parametrize("allow_plain", [False, True])
+def test_a_key_from_elsewhere_comes_into_force_with_its_chain(tmp_path: Path, allow_plain: bool) -> None:
+    keys = store(tmp_path, None if allow_plain else WRAPPING_KEY, allow_plain=allow_plain)
+    keys.install_chain(chain_for(keys.signer()))
+    key = ec.generate_private_key(ec.SECP256R1())
+    chain = AUTHORITY.issue(key.public_key(), dns=["room.example.com"])
+    keys.import_key(key, chain)
+    assert keys.chain() == chain
+    assert keys.signer().certificate_public_key == key.public_key()
+    assert not keys.info.is_renewing
+
+
+def test_a_key_from_elsewhere_beside_anothers_chain_changes_nothing(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    chain = chain_for(keys.signer())
+    keys.install_chain(chain)
+    with pytest.raises(ChainError):
+        keys.import_key(ec.generate_private_key(ec.SECP256R1()), chain)
+    assert keys.chain() == chain
+    assert not keys.info.is_renewing
+
+
+def test_hardware_takes_no_key_that_was_elsewhere(tmp_path: Path) -> None:
+    class Hardware:
+        protection = Protection.TPM2
+        generate = open = remove = close = None
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    keys = KeyStore(tmp_path / "identity", Hardware())  # type: ignore[arg-type]
+    with pytest.raises(KeyStoreError, match="nowhere else"):
+        keys.import_key(key, AUTHORITY.issue(key.public_key(), dns=["room.example.com"]))
+
+
 def test_a_damaged_pointer_is_an_error_and_no_new_key(tmp_path: Path) -> None:
     keys = store(tmp_path)
     keys.signer()

@@ -35,6 +35,7 @@ from conclaved.identity.key_backends.backend import (
     ENROLL_AGAIN,
     KeyBackend,
     Protection,
+    TakesKeys,
     damaged,
     protection_of,
 )
@@ -139,13 +140,8 @@ class KeyStore:
         Raises `ChainError` if it is for neither; then nothing changes. The key that was in force before stays
         on the disk until `forget_old_keys`, for the meetings that have not seen the new one yet.
         """
-        if not 1 <= len(chain) <= MAX_CHAIN_CERTIFICATES or max(map(len, chain)) > MAX_CERTIFICATE_BYTES:
-            raise ChainError("the certificate chain is empty or too long")
-        try:
-            certificates = [x509.load_der_x509_certificate(der) for der in chain]
-            stem = fingerprint_of(certificates[0])
-        except READ_ERRORS as error:
-            raise ChainError("a certificate of the chain cannot be read") from error
+        certificates = _read_chain(chain)
+        stem = fingerprint_of(certificates[0])
         current, following = self._pointer_or_none(_CURRENT), self._pointer_or_none(_NEXT)
         if stem not in (current, following):
             raise ChainError("the certificate belongs to another key than this device's")
@@ -155,6 +151,26 @@ class KeyStore:
             self._files.point(_CURRENT, stem)
         if stem == following:
             self._files.remove(_NEXT)
+
+    def import_key(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes]) -> None:
+        """Puts a key that was made elsewhere into force, with its chain (DER, leaf first).
+
+        Raises `ChainError` if the chain is for another key, `KeyStoreError` where keys are made in hardware:
+        one that was somewhere else before is not what that place promises. Nothing changes then.
+        """
+        if not isinstance(self._backend, TakesKeys):
+            raise KeyStoreError(
+                f"keys of this device are made in its {self._backend.protection.value} and nowhere else",
+                hint="have a certificate issued for its own key: conclavectl identity csr DOMAIN",
+            )
+        leaf, *_ = _read_chain(chain)
+        made = self._backend.take_in(key)
+        stem = _fingerprint(made.public_key)
+        if fingerprint_of(leaf) != stem:
+            raise ChainError("the certificate belongs to another key than the one beside it")
+        self._files.write(f"{stem}.key", made.content)
+        self._files.point(_NEXT, stem)
+        self.install_chain(chain)
 
     @property
     def info(self) -> KeyInfo:
@@ -319,6 +335,15 @@ class KeyStore:
     def _remove_files(self, stem: str) -> None:
         for suffix in ("key", "pem"):
             self._files.remove(f"{stem}.{suffix}")
+
+
+def _read_chain(chain: Sequence[bytes]) -> list[x509.Certificate]:
+    if not 1 <= len(chain) <= MAX_CHAIN_CERTIFICATES or max(map(len, chain)) > MAX_CERTIFICATE_BYTES:
+        raise ChainError("the certificate chain is empty or too long")
+    try:
+        return [x509.load_der_x509_certificate(der) for der in chain]
+    except READ_ERRORS as error:
+        raise ChainError("a certificate of the chain cannot be read") from error
 
 
 def _fingerprint(key: ec.EllipticCurvePublicKey) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -63,6 +63,14 @@ class KeyBackend(Protocol):
 
     def close(self) -> None:
         """Lets go of device and token; the next call takes them up again."""
+
+
+@runtime_checkable
+class TakesKeys(Protocol):
+    """A place that also takes a key that was made elsewhere. Hardware does not: a key is born there."""
+
+    def take_in(self, key: ec.EllipticCurvePrivateKey) -> MadeKey:
+        """Keeps a P-256 key as one that was made here. Raises `KeyStoreError`."""
 
 
 MAGIC: dict[Protection, bytes] = {

@@ -22,11 +22,14 @@ class PlainBackend:
 
     def generate(self) -> MadeKey:
         """Makes a key. Raises `UnprotectedKeyError` if that is not allowed."""
+        return self.take_in(ec.generate_private_key(ec.SECP256R1()))
+
+    def take_in(self, key: ec.EllipticCurvePrivateKey) -> MadeKey:
+        """Keeps a key that was made elsewhere. Raises `UnprotectedKeyError` if that is not allowed."""
         if not self._is_allowed:
             raise UnprotectedKeyError(
                 "a key would lie unprotected on the disk", hint="allow that in the configuration"
             )
-        key = ec.generate_private_key(ec.SECP256R1())
         content = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

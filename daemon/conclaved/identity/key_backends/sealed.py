@@ -43,12 +43,15 @@ class SealedBackend:
 
     def generate(self) -> MadeKey:
         """Makes a key. Raises `UnprotectedKeyError` without a wrapping key."""
+        return self.take_in(ec.generate_private_key(ec.SECP256R1()))
+
+    def take_in(self, key: ec.EllipticCurvePrivateKey) -> MadeKey:
+        """Keeps a key that was made elsewhere. Raises `UnprotectedKeyError` without a wrapping key."""
         if self._wrapping_key is None:
             raise UnprotectedKeyError(
                 "there is no wrapping key to seal the device's key with",
                 hint="hand over the credential wrapping-key, or choose another [keys] backend",
             )
-        key = ec.generate_private_key(ec.SECP256R1())
         return MadeKey(_seal(key, self._wrapping_key), key.public_key())
 
     def open(self, content: bytes) -> SoftwareSigner:
