@@ -1,10 +1,12 @@
 """The provider, against the HPKE of `cryptography` and against bad keys."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric import ec, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 
-from conclaved.mls import CipherSuite, DecryptionFailed, InvalidSignature, LocalError, RemoteError
+from conclaved.mls import Add, CipherSuite, DecryptionFailed, InvalidSignature, LocalError, RemoteError
 from conclaved.mls.crypto import (
     Crypto,
     HpkeCiphertext,
@@ -14,6 +16,7 @@ from conclaved.mls.crypto import (
     use_provider,
 )
 from conclaved.mls.errors import MlsError
+from tests.mls.cast import Person
 
 SUITES = {
     1: hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_128_GCM),
@@ -95,6 +98,49 @@ def test_an_all_zero_shared_secret_is_refused() -> None:
     crypto = crypto_for(CipherSuite(1))
     with pytest.raises(MlsError):
         crypto.hpke_context(b"").seal(crypto.hpke_public_key(bytes(32)), b"secret")
+
+
+P25519, P448 = 2**255 - 19, 2**448 - 2**224 - 1
+ORDER_8 = [
+    int.from_bytes(
+        bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"
+    ),
+    int.from_bytes(
+        bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"), "little"
+    ),
+]
+LOW_ORDER = [
+    *(
+        (1, (u | top).to_bytes(32, "little"))
+        for u in (0, 1, P25519 - 1, P25519, P25519 + 1, *ORDER_8)
+        for top in (0, 1 << 255)
+    ),
+    *((4, u.to_bytes(56, "little")) for u in (0, 1, P448 - 1, P448, P448 + 1)),
+]
+
+
+@pytest.mark.parametrize(("suite", "data"), LOW_ORDER)
+def test_a_point_of_low_order_is_no_key(suite: int, data: bytes) -> None:
+    """Each of them gives the library a shared secret of zeros, which it refuses."""
+    private, public = (
+        (x25519.X25519PrivateKey.generate(), x25519.X25519PublicKey.from_public_bytes(data))
+        if suite == 1
+        else (x448.X448PrivateKey.generate(), x448.X448PublicKey.from_public_bytes(data))
+    )
+    with pytest.raises(ValueError, match="shared key"):
+        private.exchange(public)  # type: ignore[arg-type]
+    with pytest.raises(RemoteError):
+        crypto_for(CipherSuite(suite)).hpke_public_key(data)
+
+
+@pytest.mark.parametrize("suite", [1, 4])
+def test_a_member_that_nobody_could_seal_to_is_not_added(suite: int) -> None:
+    crypto, mallory = crypto_for(CipherSuite(suite)), Person("mallory", CipherSuite(suite))
+    package = mallory.bundle().key_package
+    leaf = replace(package.leaf_node, encryption_key=bytes(len(package.leaf_node.encryption_key)))
+    changed = replace(package, leaf_node=leaf.sign(crypto, mallory.signer)).sign(crypto, mallory.signer)
+    with pytest.raises(RemoteError, match=r"RFC 9180 §7\.1\.4"):
+        Person("alice", CipherSuite(suite)).found().commit(by_value=[Add(changed)], force_path=False)
 
 
 def test_a_private_key_of_the_wrong_kind_is_our_own_mistake() -> None:

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,9 +126,11 @@ class NistCurve:
 class MontgomeryCurve:
     """X25519 or X448 (RFC 7748); every string of `size` bytes is a private key."""
 
-    def __init__(self, private: Any, public: Any, size: int) -> None:
+    def __init__(self, private: Any, public: Any, size: int, low_order: Iterable[int]) -> None:
+        """`low_order` are the coordinates of points with which every private key agrees on zero."""
         self.private, self.public, self.size = private, public, size
         self.public_size = size
+        self._low_order = frozenset(each.to_bytes(size, "little") for each in low_order)
 
     def generate(self) -> Any:
         """A fresh private key."""
@@ -147,7 +150,15 @@ class MontgomeryCurve:
         return encoded
 
     def from_public(self, data: bytes) -> Any:
-        """A public key; ValueError for another length."""
+        """A public key; ValueError for another length, and for a point of low order.
+
+        RFC 9180 §7.1.4 has the latter found when they are used. But then a member with such a key is let in,
+        and whoever makes a Commit fails at sealing a path to it: the group stands still.
+        """
+        # The highest of X25519's 256 bits means nothing (RFC 7748 §5).
+        point = data[:-1] + bytes([data[-1] & 0x7F]) if len(data) == 32 else data
+        if point in self._low_order:
+            raise ValueError("a point of low order")
         return self.public.from_public_bytes(data)
 
     def exchange(self, private: Any, public: Any) -> bytes:
@@ -170,8 +181,18 @@ _P521_ORDER = int(
 P256 = NistCurve(ec.SECP256R1(), _P256_ORDER, 32, 0xFF)
 P384 = NistCurve(ec.SECP384R1(), _P384_ORDER, 48, 0xFF)
 P521 = NistCurve(ec.SECP521R1(), _P521_ORDER, 66, 0x01)
-X25519 = MontgomeryCurve(x25519.X25519PrivateKey, x25519.X25519PublicKey, 32)
-X448 = MontgomeryCurve(x448.X448PrivateKey, x448.X448PublicKey, 56)
+_P25519, _P448 = 2**255 - 19, 2**448 - 2**224 - 1
+_ORDER_8 = (
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+X25519 = MontgomeryCurve(
+    x25519.X25519PrivateKey,
+    x25519.X25519PublicKey,
+    32,
+    (0, 1, _P25519 - 1, _P25519, _P25519 + 1, *_ORDER_8),
+)
+X448 = MontgomeryCurve(x448.X448PrivateKey, x448.X448PublicKey, 56, (0, 1, _P448 - 1, _P448, _P448 + 1))
 
 
 # --- KEMs ----------------------------------------------------------------------------------------
