@@ -1,12 +1,15 @@
 """A room without hardware, network or keys: settable snapshots, and verbs that are only written down."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from conclaved.bus.room import (
     AnchorStatus,
+    Change,
+    ChangeReport,
+    ConfigStatus,
     CreatedMeeting,
     DeviceStatus,
     EnrollmentRequest,
@@ -19,6 +22,7 @@ from conclaved.bus.room import (
     PolicyStatus,
     RemovedStatus,
     RequestStatus,
+    SettingStatus,
     StreamStatus,
     Topic,
 )
@@ -131,6 +135,60 @@ HARDWARE = HardwareStatus(
 )
 ANCHOR = AnchorStatus("office", "verified", ("example.com",), "cd" * 32, NOT_AFTER)
 
+CHANGE = Change("join_countdown_s", "10.0", "20.0", "at once")
+REPORT = ChangeReport(True, (CHANGE,))
+UNCHANGED = ChangeReport(False)
+SERVICE = SettingStatus(
+    key="conference.service",
+    kind="a text",
+    value='"wss://hub.example.com"',
+    default='""',
+    source="admin",
+    effect="at once",
+    allowed="an address of the form wss://HOST[:PORT]",
+    choices=(),
+    meaning="Where meetings are held.",
+    is_secret=False,
+)
+COUNTDOWN = SettingStatus(
+    key="join_countdown_s",
+    kind="a number",
+    value="10.0",
+    default="10.0",
+    source="default",
+    effect="at once",
+    allowed="a number from 1 to 300",
+    choices=(),
+    meaning="Seconds.",
+    is_secret=False,
+)
+MAC_KEY = SettingStatus(
+    key="acme.mac_key",
+    kind="a text",
+    value='"(set)"',
+    default='""',
+    source="admin",
+    effect="at the next enrollment",
+    allowed="a text",
+    choices=(),
+    meaning="A secret.",
+    is_secret=True,
+)
+LEVEL = SettingStatus(
+    key="policy.minimum_level",
+    kind="a text",
+    value='"standard"',
+    default='"standard"',
+    source="device",
+    effect="at once",
+    allowed="one of: standard, locked",
+    choices=("standard", "locked"),
+    meaning="Meetings below are refused.",
+    is_secret=False,
+)
+DOCUMENT = '[conference]\nservice = "wss://hub.example.com"\n'
+CONFIG = ConfigStatus(3, True, DOCUMENT, (COUNTDOWN, MAC_KEY, SERVICE, LEVEL))
+
 FIELDS = {
     Topic.DEVICE: "device_status",
     Topic.IDENTITY: "identity_status",
@@ -138,6 +196,7 @@ FIELDS = {
     Topic.POLICY: "policy_status",
     Topic.MEETING: "meeting_status",
     Topic.HARDWARE: "hardware_status",
+    Topic.CONFIG: "config_status",
 }
 
 
@@ -151,6 +210,8 @@ class FakeRoom:
         self.policy_status = PolicyStatus("standard")
         self.meeting_status = MeetingStatus("idle")
         self.hardware_status = HARDWARE
+        self.config_status = CONFIG
+        self.report = REPORT
         self.done: list[tuple[Any, ...]] = []
         self.audit_token = AUDIT
         self.error: Exception | None = None
@@ -176,6 +237,9 @@ class FakeRoom:
     def hardware(self) -> HardwareStatus:
         return self.hardware_status
 
+    def config(self) -> ConfigStatus:
+        return self.config_status
+
     def set(self, topic: Topic, snapshot: Any) -> None:
         """Replace a snapshot and tell whoever listens."""
         setattr(self, FIELDS[topic], snapshot)
@@ -199,14 +263,30 @@ class FakeRoom:
     async def enroll(self, request: EnrollmentRequest) -> None:
         self._do("enroll", request)
 
-    async def add_anchor(self, pem: str, label: str, kind: str, domains: tuple[str, ...]) -> None:
-        self._do("add_anchor", pem, label, kind, domains)
+    async def add_anchor(
+        self, pem: str, label: str, kind: str, domains: tuple[str, ...], *, dry_run: bool = False
+    ) -> ChangeReport:
+        return self._change(dry_run, "add_anchor", pem, label, kind, domains)
 
-    async def remove_anchor(self, label: str) -> None:
-        self._do("remove_anchor", label)
+    async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "remove_anchor", label)
 
-    async def set_policy(self, change: PolicyChange) -> None:
-        self._do("set_policy", change)
+    async def set_policy(self, change: PolicyChange, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "set_policy", change)
+
+    async def set_config(self, values: Mapping[str, str], *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "set_config", values)
+
+    async def unset_config(self, keys: tuple[str, ...], *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "unset_config", keys)
+
+    async def apply_config(
+        self, document: str, *, replace: bool = False, dry_run: bool = False
+    ) -> ChangeReport:
+        return self._change(dry_run, "apply_config", document, replace)
+
+    async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "roll_back_config")
 
     async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
         self._do("create_meeting", request)
@@ -246,6 +326,11 @@ class FakeRoom:
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         self._do("mute", camera, microphone)
+
+    def _change(self, dry_run: bool, verb: str, *arguments: Any) -> ChangeReport:
+        """A verb that changes what an admin sets; one that only would is told apart by its last word."""
+        self._do(verb, *arguments, *(("dry run",) if dry_run else ()))
+        return self.report
 
     def _do(self, verb: str, *arguments: Any) -> None:
         if self.error is not None:

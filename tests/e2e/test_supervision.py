@@ -76,10 +76,10 @@ async def test_a_daemon_with_unreadable_trust_does_not_start_with_none(tmp_path:
     async with PrivateBus() as bus:
         environment = configure(tmp_path, bus.address)
         (tmp_path / "state").mkdir()
-        (tmp_path / "state/trust.json").write_text("{")
+        (tmp_path / "state/settings.toml").write_text("[")
         process = await start(tmp_path, environment)
         async with asyncio.timeout(DEADLINE_S):
             _, words = await process.communicate()
     assert process.returncode == 1
-    assert "trust.json" in words.decode()
+    assert "settings.toml" in words.decode()
     assert len(words.decode().splitlines()) == 1

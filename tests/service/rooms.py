@@ -10,11 +10,11 @@ from conclave_hal import config as hal_config
 from conclave_hal.panel import PanelView
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
-from conclaved.identity import BelievedClock, KeyStore, SealedBackend, TrustFile
+from conclaved.identity import BelievedClock, KeyStore, SealedBackend
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.hardware import Hardware
-from conclaved.service.policy_file import PolicyFile
 from conclaved.service.room import ConclaveRoom
+from conclaved.service.settings import SettingsFile
 from tests.pki import TestAuthority
 
 DEADLINE_S = 20
@@ -106,8 +106,7 @@ async def running_room(
     room = ConclaveRoom(
         config,
         keys,
-        TrustFile(config.state_directory / "trust.json"),
-        PolicyFile(config.state_directory / "policy.json"),
+        SettingsFile(config.state_directory),
         BelievedClock(read_clock, built_at=int(time.time()) - 1),
         hardware,
         pause=pause,

@@ -206,7 +206,7 @@ async def test_what_the_room_would_refuse_now_it_does_not_come_back_to(
 ) -> None:
     async with listening(hub, tls) as service:
         await broken_off(tmp_path, tls, service)
-        (tmp_path / "state/policy.json").write_text('{"version": 1, "minimum_level": "locked"}')
+        (tmp_path / "state/settings.toml").write_text('policy.minimum_level = "locked"')
         async with restarted(tmp_path, tls) as here:
             await until_state(here, "left")
             assert "locked meetings only" in here.room.meeting().left_reason

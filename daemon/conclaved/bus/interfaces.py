@@ -15,6 +15,7 @@ from conclaved.bus.errors import BusError, CallError
 from conclaved.bus.introspection import OBJECT_PATH, Description, Interface, load, parent_xml
 from conclaved.bus.permissions import Permissions
 from conclaved.bus.room import (
+    ChangeReport,
     EnrollmentRequest,
     MeetingRequest,
     PolicyChange,
@@ -46,6 +47,7 @@ SNAPSHOTS: dict[Topic, tuple[str, Callable[[Room], Any]]] = {
     Topic.POLICY: (ROOM + "Policy", lambda room: room.policy()),
     Topic.MEETING: (ROOM + "Meeting", lambda room: room.meeting()),
     Topic.HARDWARE: (ROOM + "Hardware", lambda room: room.hardware()),
+    Topic.CONFIG: (ROOM + "Config", lambda room: room.config()),
 }
 TOPIC_OF = {interface: topic for topic, (interface, _) in SNAPSHOTS.items()}
 
@@ -93,22 +95,60 @@ async def _enroll(room: Room, domain: str, given: dict[str, Any]) -> None:
     await room.enroll(request)
 
 
-async def _add_anchor(room: Room, pem: str, label: str, kind: str, given: dict[str, Any]) -> None:
+def _reported(report: ChangeReport) -> list[Any]:
+    return [report.changed, list(report.changes)]
+
+
+def _dry_run(given: dict[str, Any]) -> bool:
+    """The only option of a verb, whether it is to change anything. Raises RoomError(INVALID_ARGUMENT)."""
+    options = Options(given)
+    is_dry_run = options.take("dry_run", bool, False)
+    options.finish()
+    return is_dry_run
+
+
+async def _add_anchor(room: Room, pem: str, label: str, kind: str, given: dict[str, Any]) -> list[Any]:
     options = Options(given)
     domains = options.take_strings("domains")
+    dry_run = options.take("dry_run", bool, False)
     options.finish()
-    await room.add_anchor(pem, label, kind, domains)
+    return _reported(await room.add_anchor(pem, label, kind, domains, dry_run=dry_run))
 
 
-async def _set_policy(room: Room, given: dict[str, Any]) -> None:
+async def _remove_anchor(room: Room, label: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.remove_anchor(label, dry_run=_dry_run(given)))
+
+
+async def _set_config(room: Room, values: dict[str, str], given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.set_config(values, dry_run=_dry_run(given)))
+
+
+async def _unset_config(room: Room, keys: list[str], given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.unset_config(tuple(keys), dry_run=_dry_run(given)))
+
+
+async def _apply_config(room: Room, document: str, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    replace = options.take("replace", bool, False)
+    dry_run = options.take("dry_run", bool, False)
+    options.finish()
+    return _reported(await room.apply_config(document, replace=replace, dry_run=dry_run))
+
+
+async def _roll_back_config(room: Room, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.roll_back_config(dry_run=_dry_run(given)))
+
+
+async def _set_policy(room: Room, given: dict[str, Any]) -> list[Any]:
     options = Options(given)
     change = PolicyChange(
         minimum_level=options.take_if_given("minimum_level", str),
         requires_verified=options.take_if_given("requires_verified", bool),
         allows_service_ends=options.take_if_given("allows_service_ends", bool),
     )
+    dry_run = options.take("dry_run", bool, False)
     options.finish()
-    await room.set_policy(change)
+    return _reported(await room.set_policy(change, dry_run=dry_run))
 
 
 async def _create(
@@ -142,8 +182,12 @@ async def _audit(room: Room, which: str) -> list[Any]:
 METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Identity", "Enroll"): _enroll,
     (ROOM + "Trust", "AddAnchor"): _add_anchor,
-    (ROOM + "Trust", "RemoveAnchor"): lambda room, label: room.remove_anchor(label),
+    (ROOM + "Trust", "RemoveAnchor"): _remove_anchor,
     (ROOM + "Policy", "Set"): _set_policy,
+    (ROOM + "Config", "Set"): _set_config,
+    (ROOM + "Config", "Unset"): _unset_config,
+    (ROOM + "Config", "Apply"): _apply_config,
+    (ROOM + "Config", "RollBack"): _roll_back_config,
     (ROOM + "Meeting", "Create"): _create,
     (ROOM + "Meeting", "Join"): lambda room, link: room.join_meeting(link),
     (ROOM + "Meeting", "JoinWith"): lambda room, link, invitation: room.join_meeting(link, invitation),

@@ -4,7 +4,7 @@ The service implements `Room`; the API never reaches around it. Snapshots are im
 `Room.changes` names the ones that are new.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -44,6 +44,28 @@ class Topic(Enum):
     POLICY = "policy"
     MEETING = "meeting"
     HARDWARE = "hardware"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that a verb changes, or would change."""
+
+    key: str
+    """A setting's key, or what else it is, such as `trust.anchors.office`."""
+    before: str
+    """As TOML, without secrets; empty for nothing."""
+    after: str
+    effect: str
+    """When it is felt: `at once`, `at the next enrollment`..."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReport:
+    """What a verb that changes something did, or with `dry_run` would do."""
+
+    changed: bool
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +128,41 @@ class PolicyStatus:
     """Whether the room stays only where everybody is verified, whatever the meeting's level."""
     allows_service_ends: bool = True
     """Whether the room stays where a service end (a recorder, a transcriber) is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingStatus:
+    """One setting: what it may be, and what it is."""
+
+    key: str
+    kind: str
+    """`a text`, `true or false`, `a whole number`, `a number`, `a list of texts`..."""
+    value: str
+    """What is in force, as TOML: a secret as `"(set)"`, anchors without their certificates."""
+    default: str
+    source: str
+    """Who gives it: `admin`, `device` (the device maker's file) or `default`."""
+    effect: str
+    """When a change is felt."""
+    allowed: str
+    """What it may be, in words."""
+    choices: tuple[str, ...]
+    """The values that are allowed; empty: see `allowed`."""
+    meaning: str
+    is_secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigStatus:
+    """What an admin may set."""
+
+    generation: int
+    """How often the settings were changed."""
+    can_roll_back: bool
+    document: str
+    """What the admin has set, as the TOML that `apply_config` takes; secrets as `(set)`."""
+    settings: tuple[SettingStatus, ...]
+    """All of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +350,7 @@ class Room(Protocol):
     def policy(self) -> PolicyStatus: ...
     def meeting(self) -> MeetingStatus: ...
     def hardware(self) -> HardwareStatus: ...
+    def config(self) -> ConfigStatus: ...
 
     async def enroll(self, request: EnrollmentRequest) -> None:
         """Start an enrollment; its progress is in `identity()`. BUSY while one runs.
@@ -301,10 +359,32 @@ class Room(Protocol):
         of an earlier one: who waits for the end believes the first `enrolled` or `failed` that it sees.
         """
 
-    async def add_anchor(self, pem: str, label: str, kind: str, domains: tuple[str, ...]) -> None: ...
-    async def remove_anchor(self, label: str) -> None: ...
-    async def set_policy(self, change: PolicyChange) -> None:
+    # Verbs that change what an admin sets report it; with `dry_run` they change nothing. All or nothing:
+    # what is refused, or cannot be stored, leaves everything as it was.
+
+    async def add_anchor(
+        self, pem: str, label: str, kind: str, domains: tuple[str, ...], *, dry_run: bool = False
+    ) -> ChangeReport: ...
+
+    async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
+        """Remove the anchors of this label or key fingerprint; none of them is no error."""
+
+    async def set_policy(self, change: PolicyChange, *, dry_run: bool = False) -> ChangeReport:
         """Change the device's own rules; a meeting that they do not allow is left."""
+
+    async def set_config(self, values: Mapping[str, str], *, dry_run: bool = False) -> ChangeReport:
+        """Set some settings, each by words: `true`, `10`, `a.example,b.example`."""
+
+    async def unset_config(self, keys: tuple[str, ...], *, dry_run: bool = False) -> ChangeReport:
+        """Leave some settings to the device maker's file and the defaults again."""
+
+    async def apply_config(
+        self, document: str, *, replace: bool = False, dry_run: bool = False
+    ) -> ChangeReport:
+        """Set what a document (TOML) names; with `replace` whatever it does not name is unset."""
+
+    async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
+        """Back to the settings before the last change; NOT_FOUND where there are none."""
 
     async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
         """Sign an invitation and leave it at the service."""

@@ -4,7 +4,7 @@
 `KeyStore` keeps the device's own keys and certificate, in a TPM, a token or a file (`key_backends`); `Signer`
 is what the rest of the house sees of them.
 `jws` signs and verifies the statements that travel outside MLS. The room touches no file but those of
-`KeyStore`, `TrustFile` and `FloorFile`, and no clock but the one that is handed to `BelievedClock`.
+`KeyStore` and `FloorFile`, and no clock but the one that is handed to `BelievedClock`.
 """
 
 from conclaved.identity import jws
@@ -25,7 +25,6 @@ from conclaved.identity.errors import (
     NoCertificateError,
     PinError,
     RemoteIdentityError,
-    TrustFileError,
     UnprotectedKeyError,
     UnreachableKeyError,
     WrongWrappingKeyError,
@@ -42,7 +41,6 @@ from conclaved.identity.key_store import KeyInfo, KeyStore
 from conclaved.identity.leaf import claimed_name
 from conclaved.identity.names import NameType, canonical_domain, canonical_email, canonical_name, is_within
 from conclaved.identity.signer import Signer, SoftwareSigner
-from conclaved.identity.trust_file import TrustFile
 from conclaved.identity.trust_store import TrustStore
 from conclaved.identity.verdict import Assurance, Verdict, check_successor
 
@@ -75,8 +73,6 @@ __all__ = [
     "SealedBackend",
     "Signer",
     "SoftwareSigner",
-    "TrustFile",
-    "TrustFileError",
     "TrustStore",
     "UnprotectedKeyError",
     "UnreachableKeyError",

@@ -29,10 +29,6 @@ class NameFormatError(LocalIdentityError):
     """A text is neither a domain nor a mail address that a certificate could name."""
 
 
-class TrustFileError(LocalIdentityError):
-    """The stored trust anchors cannot be read or written."""
-
-
 class KeyStoreError(LocalIdentityError):
     """The stored key or certificate cannot be read, written or used."""
 

@@ -150,6 +150,10 @@ class Attending:
         announced = replace(IDLE, state="joining", lock="opening", title=entry.title, level=entry.level)
         self._begin(announced, partial(self._count_down, announced, entry))
 
+    def configure(self, config: Config) -> None:
+        """The settings are others: the next meeting is under them."""
+        self._config = config
+
     def come_back(self) -> None:
         """Come back to the meeting that the daemon was in when it ended unasked, if there is one."""
         resumption = self._file.load()

@@ -1,4 +1,6 @@
-"""The daemon's configuration file, `/etc/conclave/conclave.toml`, parsed at the door.
+"""The device maker's configuration file, `/etc/conclave/conclave.toml`, parsed at the door.
+
+What an admin may set lies elsewhere and wins over it: `conclaved.service.settings`.
 
 state_directory = "/var/lib/conclave"
 runtime_directory = "/run/conclave"
@@ -45,6 +47,8 @@ L = TypeVar("L", Limits, CarrierLimits)
 DEFAULT_PATH = Path("/etc/conclave/conclave.toml")
 SHORTEST_COUNTDOWN_S = 1.0
 LONGEST_COUNTDOWN_S = 300.0
+ENROLLMENT_METHODS = ("acme", "csr", "import", "provider")
+"""By ACME; by request and chain, carried by an admin; with a key from outside; from the provider."""
 AGREED_LIMITS = frozenset({"proposals_of_one"})
 """The same for all members of all meetings: no device's own to set."""
 
@@ -87,6 +91,10 @@ class Config:
     allow_plain_key: bool = False
     join_countdown_s: float = 10.0
     bus_address: str | None = None
+    identity_domain: str = ""
+    """The domain that an admin wants the room to have; empty: none was set."""
+    identity_method: str = "acme"
+    """One of `ENROLLMENT_METHODS`."""
     acme: AcmeConfig = field(default_factory=AcmeConfig)
     service_ca: Path | None = None
     conference_service: str = ""
@@ -148,12 +156,17 @@ def load(path: Path) -> Config:
     kinds = [kind.value for kind in ChallengeKind]
     if config.acme.challenge not in kinds:
         raise ConfigError(f"{path}: [acme] challenge must be one of: {', '.join(kinds)}")
-    if config.acme.directory_url:
-        try:
-            config.acme.settings(config.token_directory, "", "")
-        except EnrollmentError as error:
-            raise ConfigError(f"{path}: [acme] {error}") from error
+    try:
+        check_acme(config)
+    except EnrollmentError as error:
+        raise ConfigError(f"{path}: [acme] {error}") from error
     return config
+
+
+def check_acme(config: Config) -> None:
+    """Raise EnrollmentError for a CA that is configured and cannot be used so."""
+    if config.acme.directory_url:
+        config.acme.settings(config.token_directory, "", "")
 
 
 class _Table:

@@ -93,6 +93,10 @@ class Enrolling:
             certificates=self._chain,
         )
 
+    def configure(self, config: Config) -> None:
+        """The settings are others: the next enrollment is under them."""
+        self._config = config
+
     def start(self, request: EnrollmentRequest) -> None:
         """Begin. Raises RoomError when it cannot even begin."""
         if self._task is not None and not self._task.done():

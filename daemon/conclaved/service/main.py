@@ -21,7 +21,6 @@ from conclaved.identity import (
     KeyStore,
     PlainBackend,
     SealedBackend,
-    TrustFile,
     read_wrapping_key,
 )
 from conclaved.identity.clock import is_synchronised
@@ -29,8 +28,8 @@ from conclaved.service.build import BUILT_AT
 from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
 from conclaved.service.hardware import Hardware
 from conclaved.service.notify import notifier, watchdog_interval_s
-from conclaved.service.policy_file import PolicyFile
 from conclaved.service.room import ConclaveRoom
+from conclaved.service.settings import SettingsFile
 
 log = logging.getLogger("conclaved")
 
@@ -76,8 +75,7 @@ async def _run(config: Config) -> None:
     room = ConclaveRoom(
         config,
         keys,
-        TrustFile(config.state_directory / "trust.json"),
-        PolicyFile(config.state_directory / "policy.json"),
+        SettingsFile(config.state_directory),
         clock,
         lambda changed, drawn: Hardware(devices, changed, drawn),
     )

@@ -8,13 +8,15 @@ begins muted; only a press on the panel unmutes (DESIGN §4, HAL).
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import fields, replace
 from importlib.metadata import version
 
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclaved.bus.room import (
     AnchorStatus,
+    ChangeReport,
+    ConfigStatus,
     CreatedMeeting,
     DeviceStatus,
     EnrollmentRequest,
@@ -37,23 +39,23 @@ from conclaved.identity import (
     BelievedClock,
     IdentityError,
     KeyStore,
-    TrustFile,
     TrustStore,
     Verdict,
     parse_anchor_pem,
 )
-from conclaved.meeting import Level, LocalError, MeetingError, OwnIdentity, OwnRules
+from conclaved.meeting import LocalError, MeetingError, OwnIdentity
 from conclaved.service import invitations
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.config import Config
+from conclaved.service.configuring import Configuring
 from conclaved.service.enrolling import Enrolling
 from conclaved.service.hardware import Hardware
 from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
-from conclaved.service.policy_file import PolicyFile
 from conclaved.service.pressing import Presses
+from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -66,36 +68,38 @@ class ConclaveRoom:
         self,
         config: Config,
         keys: KeyStore,
-        trust: TrustFile,
-        policy: PolicyFile,
+        settings: SettingsFile,
         clock: BelievedClock,
         hardware: Callable[[Callable[[], None], Callable[[], None]], Hardware],
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`hardware` makes the hardware, given whom to tell of changes and of drawn views.
+        """`config` is the device maker's, over which the admin's settings have the last word.
+
+        `hardware` makes the hardware, given whom to tell of changes and of drawn views.
 
         `pause` waits so many seconds: between a countdown's steps, and between tries to come back.
         """
-        self._config = config
+        self._configuring = Configuring(config, settings, self._settings_changed)
         self._keys = keys
-        self._trust_file = trust
-        self._trust = trust.load()
         self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
-        self._policy_file = policy
-        self._policy = policy.load()
+        self._policy = self._configuring.settings.rules()
         self._clock = clock
         self._subscribers: list[tuple[set[Topic], asyncio.Event]] = []
         self._panel_wake = asyncio.Event()
         self._presses = Presses(self._panel_wake.set)
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
         self._enrolling = Enrolling(
-            config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
+            self._configuring.config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
         )
         self._assess = Verdicts(self._judge, wall=clock.now)
         part = Part(self._own_identity, self._assess, lambda: self._policy, clock)
         self._attending = Attending(
-            config, part, self._hardware, lambda: self._changed(Topic.MEETING, Topic.HARDWARE), pause=pause
+            self._configuring.config,
+            part,
+            self._hardware,
+            lambda: self._changed(Topic.MEETING, Topic.HARDWARE),
+            pause=pause,
         )
 
     # -- snapshots ------------------------------------------------------------------------------
@@ -136,6 +140,10 @@ class ConclaveRoom:
         """See `Room`."""
         rules = self._policy
         return PolicyStatus(rules.minimum_level.value, rules.requires_verified, rules.allows_service_ends)
+
+    def config(self) -> ConfigStatus:
+        """See `Room`."""
+        return self._configuring.status()
 
     def meeting(self) -> MeetingStatus:
         """See `Room`."""
@@ -192,7 +200,9 @@ class ConclaveRoom:
         """See `Room`."""
         self._enrolling.start(request)
 
-    async def add_anchor(self, pem: str, label: str, kind: str, domains: tuple[str, ...]) -> None:
+    async def add_anchor(
+        self, pem: str, label: str, kind: str, domains: tuple[str, ...], *, dry_run: bool = False
+    ) -> ChangeReport:
         """See `Room`."""
         if kind not in ("verified", "provider"):
             raise RoomError(
@@ -204,42 +214,38 @@ class ConclaveRoom:
             anchors = parse_anchor_pem(pem, kind=Assurance(kind), domains=domains, label=label)
         except AnchorError as error:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
-        self._set_trust(self._trust.with_anchors(anchors))
+        return self._set_trust(self._trust.with_anchors(anchors), dry_run=dry_run)
 
-    async def remove_anchor(self, label: str) -> None:
+    async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""
-        store = self._trust.without_anchor(label)
-        if store is self._trust:
-            raise RoomError(
-                RoomErrorKind.NOT_FOUND, "there is no such anchor", hint="see: conclavectl trust list"
-            )
-        self._set_trust(store)
+        return self._set_trust(self._trust.without_anchor(label), dry_run=dry_run)
 
-    async def set_policy(self, change: PolicyChange) -> None:
+    async def set_policy(self, change: PolicyChange, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""
-        before = self._policy
-        try:
-            rules = OwnRules(
-                before.minimum_level if change.minimum_level is None else Level(change.minimum_level),
-                requires_verified=_or(change.requires_verified, before.requires_verified),
-                allows_service_ends=_or(change.allows_service_ends, before.allows_service_ends),
-            )
-        except ValueError as error:
-            raise RoomError(
-                RoomErrorKind.INVALID_ARGUMENT, "the level is neither standard nor locked"
-            ) from error
-        try:
-            self._policy_file.save(rules)
-        except OSError as error:
-            raise RoomError(
-                RoomErrorKind.FAILED,
-                f"the policy cannot be stored: {error.strerror}",
-                hint="nothing has changed",
-            ) from error
-        self._policy = rules
-        if self._attending.runner is not None:
-            self._attending.runner.rules_changed(rules)
-        self._changed(Topic.POLICY)
+        words: dict[str, str] = {}
+        for spec in fields(change):
+            value = getattr(change, spec.name)
+            if value is not None:
+                words[f"policy.{spec.name}"] = value if isinstance(value, str) else str(value).lower()
+        return self._configuring.set(words, dry_run=dry_run)
+
+    async def set_config(self, values: Mapping[str, str], *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._configuring.set(values, dry_run=dry_run)
+
+    async def unset_config(self, keys: tuple[str, ...], *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._configuring.unset(keys, dry_run=dry_run)
+
+    async def apply_config(
+        self, document: str, *, replace: bool = False, dry_run: bool = False
+    ) -> ChangeReport:
+        """See `Room`."""
+        return self._configuring.apply(document, replace=replace, dry_run=dry_run)
+
+    async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._configuring.roll_back(dry_run=dry_run)
 
     # -- the meeting ----------------------------------------------------------------------------
 
@@ -421,17 +427,38 @@ class ConclaveRoom:
             raise RoomError(
                 RoomErrorKind.INVALID_ARGUMENT,
                 "no conference service is named, and none is configured on this room",
-                hint="name one with --conference, or set [conference] service in the configuration",
+                hint="name one with --conference, or: conclavectl config set conference.service wss://HOST",
             )
         return self._config.conference_service
 
-    def _set_trust(self, store: TrustStore) -> None:
-        self._trust_file.save(store)
-        self._trust = store
-        self._assess.forget()
-        if self._attending.runner is not None:
-            self._attending.runner.trust_changed()
-        self._changed(Topic.TRUST)
+    @property
+    def _config(self) -> Config:
+        return self._configuring.config
+
+    @property
+    def _trust(self) -> TrustStore:
+        return self._configuring.settings.trust
+
+    def _set_trust(self, trust: TrustStore, *, dry_run: bool) -> ChangeReport:
+        return self._configuring.become(self._configuring.settings.with_trust(trust), dry_run=dry_run)
+
+    def _settings_changed(self, before: Settings, after: Settings) -> None:
+        """Other settings are stored: whatever follows them does so from here on."""
+        topics = {Topic.CONFIG}
+        self._enrolling.configure(self._config)
+        self._attending.configure(self._config)
+        runner = self._attending.runner
+        if after.trust != before.trust:
+            topics.add(Topic.TRUST)
+            self._assess.forget()
+            if runner is not None:
+                runner.trust_changed()
+        if after.rules() != before.rules():
+            topics.add(Topic.POLICY)
+            self._policy = after.rules()
+            if runner is not None:
+                runner.rules_changed(self._policy)
+        self._changed(*topics)
 
     def _switched(self) -> None:
         """A mute or a switch may be another: the gates stand before anybody hears of it."""
@@ -452,7 +479,3 @@ class ConclaveRoom:
         for waiting, event in self._subscribers:
             waiting |= topics
             event.set()
-
-
-def _or(wanted: bool | None, before: bool) -> bool:
-    return before if wanted is None else wanted

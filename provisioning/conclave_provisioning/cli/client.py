@@ -153,7 +153,7 @@ class RoomClient:
         member: str,
         signature: str = "",
         *arguments: Any,
-        options: Mapping[str, str | bool | int | tuple[str, ...]] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> list[Any]:
         """Use a verb. `options` become the trailing a{sv}. Raises CommandError."""
         from dbus_next.signature import Variant

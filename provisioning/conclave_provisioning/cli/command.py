@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from conclave_provisioning.cli.config import config
 from conclave_provisioning.cli.errors import INTERRUPTED, OUTCOMES, CommandError, ErrorKind
 from conclave_provisioning.cli.hardware import hardware, mute
 from conclave_provisioning.cli.identity import identity
@@ -73,7 +74,7 @@ def root(context: click.Context) -> None:
         context.invoke(status)
 
 
-for _command in (status, identity, trust, policy, meeting, mute, hardware, watch):
+for _command in (status, identity, trust, policy, config, meeting, mute, hardware, watch):
     root.add_command(_command)
 
 

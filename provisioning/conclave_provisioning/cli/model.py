@@ -191,6 +191,33 @@ class Hardware:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting; values are TOML."""
+
+    key: str = ""
+    kind: str = ""
+    value: str = ""
+    default: str = ""
+    source: str = "unknown"
+    effect: str = ""
+    allowed: str = ""
+    choices: tuple[str, ...] = ()
+    meaning: str = ""
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What an admin may set."""
+
+    INTERFACE: ClassVar[str] = "Config"
+    generation: int = 0
+    can_roll_back: bool = False
+    document: str = ""
+    settings: tuple[Setting, ...] = field(default=(), metadata={"of": Setting})
+
+
+@dataclass(frozen=True, slots=True)
 class RoomView:
     """Everything that the room says, read within one moment."""
 
@@ -208,7 +235,7 @@ class RoomView:
         return bool(meeting.security_code) and self.hardware.panel_epoch >= meeting.code_epoch > 0
 
 
-Interface = Device | Identity | Trust | Policy | Meeting | Hardware
+Interface = Device | Identity | Trust | Policy | Meeting | Hardware | Config
 View = TypeVar("View", bound=Interface)
 Read = TypeVar("Read")
 

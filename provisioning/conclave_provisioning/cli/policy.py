@@ -2,6 +2,7 @@
 
 import click
 
+from conclave_provisioning.cli.changes import change, dry_run_option
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
@@ -56,8 +57,9 @@ def show_policy() -> None:
     default=None,
     help="Whether to stay where a recorder or transcriber is in.",
 )
+@dry_run_option
 @shared_options
-def set_policy(**rules: str | bool | None) -> None:
+def set_policy(dry_run: bool, **rules: str | bool | None) -> None:
     """Change the room's own rules: those that are given; the others stay.
 
     A meeting below the level is left at once. Where somebody in it breaks another rule the room counts down
@@ -69,8 +71,8 @@ def set_policy(**rules: str | bool | None) -> None:
       conclavectl policy set --minimum-level locked
       conclavectl policy set --verified-only --no-service-ends
 
-    JSON: ok, policy as in `policy show`, meeting {state, title, left_reason,
-    minds, leaving_in_s} as it is then.
+    JSON: ok, changed, dry_run, changes [{key, before, after, effect}], policy as in `policy show`,
+    meeting {state, title, left_reason, minds, leaving_in_s} as it is then.
     """
     given = {name: value for name, value in rules.items() if value is not None}
     if not given:
@@ -80,7 +82,7 @@ def set_policy(**rules: str | bool | None) -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         before = await client.read(Meeting)
-        await client.act("Policy", "Set", options=given)
+        report = await change(client, "Policy", "Set", options=given, dry_run=dry_run)
         after, policy = await client.read(Meeting), await client.read(Policy)
         state = {
             "state": after.state,
@@ -89,7 +91,10 @@ def set_policy(**rules: str | bool | None) -> None:
             "minds": after.minds,
             "leaving_in_s": after.leaving_in_s,
         }
-        output.data(ok=True, policy=as_json(policy), meeting=state)
+        output.data(**report.json(), policy=as_json(policy), meeting=state)
+        if dry_run or not report.changed:
+            report.say(output, "")
+            return
         for line in _lines(policy):
             output.line(line)
         if before.state not in ("joining", "lobby", "in_meeting"):

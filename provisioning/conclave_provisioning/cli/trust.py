@@ -5,9 +5,10 @@ from typing import BinaryIO
 import click
 
 from conclave_provisioning.cli.certificates import check_domains, domain_words, ends, read_pem
+from conclave_provisioning.cli.changes import change, dry_run_option
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
-from conclave_provisioning.cli.invocation import done, run, shared_options
+from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Meeting, Trust, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
 from conclave_provisioning.cli.status import meeting_name
@@ -72,16 +73,19 @@ def list_anchors() -> None:
     "--domain", "domains", multiple=True, help="What it may vouch for; again for more. Default: anything."
 )
 @click.option("--bundle", is_flag=True, help="FILE may hold several certificates: trust all of them.")
+@dry_run_option
 @shared_options
-def add_anchor(file: BinaryIO, label: str, kind: str, domains: tuple[str, ...], bundle: bool) -> None:
-    """Trust the CA certificate in FILE (PEM; - for stdin).
+def add_anchor(
+    file: BinaryIO, label: str, kind: str, domains: tuple[str, ...], bundle: bool, dry_run: bool
+) -> None:
+    """Trust the CA certificate in FILE (PEM; - for stdin). One that is there already is no change.
 
     \b
     Examples:
       conclavectl trust add office-ca.pem --label office --kind verified --domain example.com
       conclavectl trust add roots.pem --bundle --label group --kind verified --domain example.com
 
-    JSON: ok, certificates [{subject, not_after}].
+    JSON: ok, changed, dry_run, changes [{key, before, after, effect}], certificates [{subject, not_after}].
     """
     if not label.strip():
         raise CommandError(
@@ -99,14 +103,25 @@ def add_anchor(file: BinaryIO, label: str, kind: str, domains: tuple[str, ...], 
         )
 
     async def action(client: RoomClient, output: Output) -> None:
-        await client.act("Trust", "AddAnchor", "sss", pem, label, kind, options={"domains": domains})
+        report = await change(
+            client,
+            "Trust",
+            "AddAnchor",
+            "sss",
+            pem,
+            label,
+            kind,
+            options={"domains": domains},
+            dry_run=dry_run,
+        )
         where = f"for {domain_words(domains)}"
         if len(certificates) == 1:
             (one,) = certificates
             words = f"trusted as {kind} {where}: {label} ({one.subject}, {ends(one.not_after)})"
         else:
             words = f"trusted as {kind} {where}: {label}, {len(certificates)} certificates"
-        done(output, words, certificates=as_json(certificates))
+        output.data(**report.json(), certificates=as_json(certificates))
+        report.say(output, words)
         if len(certificates) > 1:
             for one in certificates:
                 output.line(f"  {one.subject}, {ends(one.not_after)}")
@@ -116,9 +131,10 @@ def add_anchor(file: BinaryIO, label: str, kind: str, domains: tuple[str, ...], 
 
 @trust.command("remove", short_help="Trust an authority no longer.")
 @click.argument("label")
+@dry_run_option
 @shared_options
-def remove_anchor(label: str) -> None:
-    """Trust the anchor LABEL no longer.
+def remove_anchor(label: str, dry_run: bool) -> None:
+    """Trust the anchors with this LABEL (or key fingerprint) no longer. Where there is none, nothing changes.
 
     In a meeting everybody is judged anew: it says who is not verified any more.
 
@@ -126,15 +142,19 @@ def remove_anchor(label: str) -> None:
     Example:
       conclavectl trust remove office
 
-    JSON: ok, no_longer_verified [name].
+    JSON: ok, changed, dry_run, changes [{key, before, after, effect}], no_longer_verified [name].
     """
 
     async def action(client: RoomClient, output: Output) -> None:
         before = await client.read(Meeting)
-        await client.act("Trust", "RemoveAnchor", "s", label)
+        report = await change(client, "Trust", "RemoveAnchor", "s", label, dry_run=dry_run)
         after = await client.read(Meeting)
         lost = _no_longer_verified(before, after)
-        done(output, f"no longer trusted: {label}", no_longer_verified=lost)
+        output.data(**report.json(), no_longer_verified=lost)
+        if not report.changed:
+            output.line(f"there is no anchor {label!r}: ", "nothing to change; see: conclavectl trust list")
+            return
+        report.say(output, f"no longer trusted: {label}")
         if lost:
             output.line(f"no longer verified in {meeting_name(after)}: {len(lost)} ({', '.join(lost)})")
         if before.state == "in_meeting" and after.state == "left":

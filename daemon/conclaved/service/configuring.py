@@ -1,0 +1,171 @@
+"""The settings in force, and how they become others: checked as a whole, stored, then told.
+
+Trust and policy are part of the settings, so every verb that changes any of them ends in `become`, and one
+`roll_back` takes back whichever was last.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+
+from conclave_provisioning.enrollment import EnrollmentError
+from conclaved.bus.room import Change, ChangeReport, ConfigStatus, RoomError, RoomErrorKind, SettingStatus
+from conclaved.identity import Anchor
+from conclaved.service.config import Config, ConfigError, check_acme
+from conclaved.service.settings import BY_KEY, Effect, Kind, Settings, SettingsError, SettingsFile, parse
+from conclaved.service.settings.document import ANCHORS, parse_words, shown, shown_anchor
+from conclaved.service.settings.table import value_in
+
+log = logging.getLogger(__name__)
+
+Told = Callable[[Settings, Settings], None]
+"""Called with the settings before and after a change, once they are stored and in force."""
+
+
+class Configuring:
+    """Owns the settings and their file. One event loop owns it."""
+
+    def __init__(self, device: Config, file: SettingsFile, told: Told) -> None:
+        """`device` is the device maker's configuration. Raises ConfigError for a file that is damaged."""
+        self._device = device
+        self._file = file
+        self._told = told
+        self.settings, self._generation = file.load()
+        self._previous = file.previous()
+        self.config = self.settings.over_config(device)
+        """The configuration in force."""
+        self._status: ConfigStatus | None = None
+
+    def status(self) -> ConfigStatus:
+        """For D-Bus."""
+        if self._status is None:
+            self._status = ConfigStatus(
+                generation=self._generation,
+                can_roll_back=self._previous is not None,
+                document=self.settings.document(),
+                settings=tuple(self._setting_statuses()),
+            )
+        return self._status
+
+    # -- what may be asked for; all raise RoomError ----------------------------------------------
+
+    def check(self, document: str, *, replace: bool = False) -> Settings:
+        """What the settings would be with a document applied. Changes nothing."""
+        given = _refusing(lambda: parse(document, self.settings))
+        return self._checked(given if replace else given.over(self.settings))
+
+    def apply(self, document: str, *, replace: bool = False, dry_run: bool = False) -> ChangeReport:
+        """Set what a document names; with `replace` the rest is unset."""
+        return self.become(self.check(document, replace=replace), dry_run=dry_run)
+
+    def set(self, values: Mapping[str, str], *, dry_run: bool = False) -> ChangeReport:
+        """Set some settings by words."""
+        given = _refusing(lambda: parse_words(values, self.settings))
+        return self.become(self._checked(given.over(self.settings)), dry_run=dry_run)
+
+    def unset(self, keys: tuple[str, ...], *, dry_run: bool = False) -> ChangeReport:
+        """Leave some settings to the device maker's file and the defaults."""
+        left = _refusing(lambda: self.settings.without(keys))
+        return self.become(self._checked(left), dry_run=dry_run)
+
+    def roll_back(self, *, dry_run: bool = False) -> ChangeReport:
+        """Back to the settings before the last change."""
+        if self._previous is None:
+            raise RoomError(
+                RoomErrorKind.NOT_FOUND,
+                "the settings were never changed: there is nothing to go back to",
+                hint="see: conclavectl config get",
+            )
+        return self.become(self._checked(self._previous), dry_run=dry_run)
+
+    def become(self, after: Settings, *, dry_run: bool = False) -> ChangeReport:
+        """Store other settings and put them in force; the same ones are no change."""
+        before = self.settings
+        report = ChangeReport(after != before, tuple(self._changes(before, after)))
+        if dry_run or not report.changed:
+            return report
+        try:
+            self._file.save(after, self._generation + 1, before)
+        except OSError as error:
+            raise RoomError(
+                RoomErrorKind.FAILED,
+                f"the settings cannot be stored: {error.strerror}",
+                hint="nothing has changed; see: conclavectl doctor",
+            ) from error
+        self.settings, self._previous = after, before
+        self._generation += 1
+        self.config = after.over_config(self._device)
+        self._status = None
+        self._told(before, after)
+        return report
+
+    # -- within ---------------------------------------------------------------------------------
+
+    def _checked(self, settings: Settings) -> Settings:
+        """Settings that are right one by one, and together."""
+        try:
+            check_acme(settings.over_config(self._device))
+        except EnrollmentError as error:
+            raise RoomError(
+                RoomErrorKind.INVALID_ARGUMENT,
+                f"acme: {error}",
+                hint=error.hint or "see: conclavectl config get",
+            ) from error
+        return settings
+
+    def _changes(self, before: Settings, after: Settings) -> Iterator[Change]:
+        for setting in BY_KEY.values():
+            old, new = before.values.get(setting.key), after.values.get(setting.key)
+            if old == new:
+                continue
+            if setting.key == ANCHORS:
+                yield from _anchor_changes(before.trust.anchors, after.trust.anchors)
+                continue
+            old, new = before.value(setting, self._device), after.value(setting, self._device)
+            was, becomes = shown(setting, old), shown(setting, new)
+            if setting.is_secret and old and new and old != new:
+                becomes = '"(another)"'
+            yield Change(setting.key, was, becomes, setting.effect.value)
+
+    def _setting_statuses(self) -> Iterator[SettingStatus]:
+        for setting in BY_KEY.values():
+            if setting.key in self.settings.values:
+                source = "admin"
+            else:
+                source = "default" if value_in(self._device, setting) == setting.default else "device"
+            yield SettingStatus(
+                key=setting.key,
+                kind=setting.kind.value,
+                value=shown(setting, self.settings.value(setting, self._device)),
+                default=shown(setting, setting.default),
+                source=source,
+                effect=setting.effect.value,
+                allowed=setting.allowed,
+                choices=("true", "false") if setting.kind is Kind.FLAG else setting.choices,
+                meaning=setting.meaning,
+                is_secret=setting.is_secret,
+            )
+
+
+def _anchor_changes(before: tuple[Anchor, ...], after: tuple[Anchor, ...]) -> Iterator[Change]:
+    """A change for each authority, not for the list: who reads it wants to see whom."""
+    old = {(a.certificate, a.kind): a for a in before}
+    new = {(a.certificate, a.kind): a for a in after}
+    for key in {**old, **new}:
+        was, becomes = old.get(key), new.get(key)
+        if was != becomes:
+            named = becomes or was
+            yield Change(
+                f"{ANCHORS}.{'' if named is None else named.shown_name}",
+                "" if was is None else shown_anchor(was),
+                "" if becomes is None else shown_anchor(becomes),
+                Effect.AT_ONCE.value,
+            )
+
+
+def _refusing(make: Callable[[], Settings]) -> Settings:
+    try:
+        return make()
+    except SettingsError as error:
+        raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
+    except ConfigError as error:
+        raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error)) from error

@@ -1,0 +1,62 @@
+"""The settings on the disk: 0600, the present ones and those before, and never half."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from conclaved.service.settings import Settings, SettingsError, SettingsFile, parse
+from conclaved.service.settings.settings_file import PRESENT, PREVIOUS
+
+ONE = parse("join_countdown_s = 1")
+TWO = parse("join_countdown_s = 2")
+
+
+def test_no_file_is_no_settings(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path)
+    assert (file.load(), file.previous()) == ((Settings(), 0), None)
+
+
+def test_the_present_and_the_previous_are_read_back(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "new")
+    file.save(TWO, 7, ONE)
+    assert (file.load(), file.previous()) == ((TWO, 7), ONE)
+
+
+def test_only_the_daemon_reads_them(tmp_path: Path) -> None:
+    SettingsFile(tmp_path).save(TWO, 1, ONE)
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (PRESENT, PREVIOUS)} == {0o600}
+
+
+def test_settings_that_could_not_be_written_leave_the_present_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = SettingsFile(tmp_path)
+    file.save(ONE, 1, Settings())
+    real = Path.replace
+
+    def cut(path: Path, target: Path) -> Path:
+        if target.name == PRESENT:
+            raise OSError(5, "Input/output error")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", cut)
+    with pytest.raises(OSError, match="Input"):
+        file.save(TWO, 2, ONE)
+    assert file.load() == (ONE, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [PREVIOUS, PRESENT]
+
+
+@pytest.mark.parametrize(
+    "content", [b"[", b"\xff", b"colour = 1", b'trust.blocked_names = ["*"]', b"generation = ["]
+)
+def test_a_damaged_file_is_never_no_settings(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / PRESENT).write_bytes(content)
+    with pytest.raises(SettingsError, match=PRESENT) as caught:
+        SettingsFile(tmp_path).load()
+    assert PREVIOUS in caught.value.hint
+
+
+def test_a_file_that_a_person_wrote_without_a_generation_is_read(tmp_path: Path) -> None:
+    (tmp_path / PRESENT).write_text("join_countdown_s = 2\n")
+    assert SettingsFile(tmp_path).load() == (TWO, 0)
