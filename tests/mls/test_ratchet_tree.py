@@ -247,6 +247,17 @@ def test_thousands_of_unmerged_leaves_take_no_time_that_grows_with_their_square(
     assert large < 2 * 8 * small
 
 
+def test_one_more_unmerged_leaf_finds_its_place_without_a_look_at_all() -> None:
+    node = ParentNode(b"key", b"", tuple(Compared(2 * leaf) for leaf in range(1000)))
+    for leaf in (-1, 7, 501, 3000):
+        assert node.with_unmerged(leaf).unmerged_leaves == tuple(sorted((*node.unmerged_leaves, leaf)))
+    assert node.with_unmerged(500).unmerged_leaves == node.unmerged_leaves
+    Compared.times = 0
+    for leaf in (-1, 7, 500, 3000):
+        node.with_unmerged(leaf)
+    assert Compared.times < 60
+
+
 def test_a_direct_path_climbs_one_level_a_step() -> None:
     path = tree_of(7).direct_path(4)
     assert [step.parent.level for step in path] == [1, 2, 3]

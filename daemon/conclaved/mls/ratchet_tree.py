@@ -5,6 +5,7 @@ leaf to the root and shares all others, so that the tree hash and the summary ca
 right for ever, and one commit costs O(log N) of either. `TreeEditor` strings several changes together.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -58,9 +59,12 @@ class ParentNode:
 
     def with_unmerged(self, leaf: int) -> "ParentNode":
         """The same with one more unmerged leaf."""
-        changed = ParentNode(
-            self.encryption_key, self.parent_hash, tuple(sorted({*self.unmerged_leaves, leaf}))
-        )
+        before = self.unmerged_leaves
+        at = bisect_left(before, leaf)
+        if before[at : at + 1] == (leaf,):
+            return self
+        # Not sorted anew: one Commit may add thousands.
+        changed = ParentNode(self.encryption_key, self.parent_hash, (*before[:at], leaf, *before[at:]))
         object.__setattr__(changed, "_hpke_key", self._hpke_key)
         return changed
 
