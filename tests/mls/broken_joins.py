@@ -276,6 +276,10 @@ ROWS: dict[str, tuple[Lie, str]] = {
         Lie(info=lambda info: replace(info, confirmation_tag=bytes(32))),
         "§12.4.2",
     ),
+    "no path secret where there is a path": (
+        Lie(secrets=lambda secrets: replace(secrets, path_secret=None), is_flat=False),
+        "§7.1",
+    ),
     "a path secret of other keys": (
         Lie(secrets=lambda secrets: replace(secrets, path_secret=bytes(32)), is_flat=False),
         "§12.4.3.1",

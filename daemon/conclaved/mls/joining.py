@@ -23,7 +23,7 @@ from conclaved.mls.transcript_hash import (
     interim_transcript_hash,
 )
 from conclaved.mls.tree_hash import tree_hash
-from conclaved.mls.treekem import keys_from_welcome
+from conclaved.mls.treekem import check_keys_are_known, keys_from_welcome
 from conclaved.mls.validation import (
     Judge,
     check_capabilities,
@@ -150,6 +150,7 @@ def join_group(
     private_keys = {2 * own: bundle.leaf_key}
     if opened.path_secret is not None:
         private_keys.update(keys_from_welcome(crypto, tree, info.signer, own, opened.path_secret))
+    check_keys_are_known(tree, own, private_keys)
     secret = epoch_secret(crypto, opened.joiner_secret, psk, context.encode())
     secrets = EpochSecrets.derive(crypto, secret, tree.n_leaves, private_keys, signer)
     try:

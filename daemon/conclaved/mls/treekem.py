@@ -224,6 +224,19 @@ def keys_from_welcome(
     return keys
 
 
+def check_keys_are_known(tree: RatchetTree, own_leaf: int, private_keys: PrivateKeys) -> None:
+    """Prevents a joiner from being in a group whose next Commit it cannot open (§7.1).
+
+    Of a node above us that is not blank we have the key, or are among those who are said not to.
+    """
+    for step in tree.direct_path(own_leaf):
+        node, index = step.parent.node, step.parent.index
+        if not isinstance(node, ParentNode) or index in private_keys:
+            continue
+        if own_leaf not in node.unmerged_leaves:
+            raise RemoteError(f"the key of node {index} was not sent along", rule="RFC 9420 §7.1")
+
+
 def keys_still_valid(
     tree: RatchetTree, own_leaf: int, private_keys: PrivateKeys
 ) -> dict[int, HpkePrivateKey]:
