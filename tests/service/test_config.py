@@ -106,6 +106,11 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         '[conference]\nservice = "https://hub.example.com"',
         "[conference] service must be of the form wss://HOST[:PORT]",
     ),
+    "a place for keys that is none": ('[keys]\nbackend = "cloud"', "[keys] backend must be one of: tpm2, "),
+    "a token without its library": ('[keys]\nbackend = "pkcs11"\ntoken = "room"', "[keys] module must name"),
+    "a library without its token": ('[keys]\nmodule = "/lib/p11.so"', "[keys] token or serial must say"),
+    "a parent that does not stay": ("[keys]\nparent = 0x80000000", "[keys] parent must be the handle"),
+    "a PIN in the configuration": ('[keys]\npin = "1234"', "[keys] pin is not known"),
     "unknown challenge": ('[acme]\nchallenge = "tls-alpn-01"', "[acme] challenge must be one of: http-01, "),
     "ACME without TLS": ('[acme]\ndirectory_url = "http://ca.example/dir"', "[acme] "),
     "dns-01 without a hook": (

@@ -8,6 +8,17 @@ hal = "/etc/conclave/hal.toml"
 allow_plain_key = false          # true: without a wrapping key the key lies in a 0600 file
 join_countdown_s = 10.0          # how long people can read of a join asked for from outside, and refuse it
 
+[keys]
+backend = ""                     # where new keys are made: tpm2, pkcs11, sealed, or plain (a 0600 file, shown
+                                 # in red). Empty: sealed, or plain as allow_plain_key says. A key elsewhere
+                                 # signs on until the next enrollment has made one there: see docs/keys.md
+tcti = "device:/dev/tpmrm0"      # tpm2: how to reach the TPM, in the words of tpm2-tss
+parent = 0                       # tpm2: a persistent storage key (0x81000001) if the owner has a password
+module = ""                      # pkcs11: the token's library, /usr/lib/softhsm/libsofthsm2.so
+token = ""                       # pkcs11: the token's label,
+serial = ""                      # or its serial number, or both
+pin_file = ""                    # pkcs11: a 0600 file with the PIN; empty: the credential pkcs11-pin
+
 [bus]
 address = ""                     # empty: the system bus
 
@@ -40,6 +51,7 @@ from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, Enroll
 from conclaved.conference.limits import CarrierLimits
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.service.invitations import is_service_address
+from conclaved.service.key_places import KeysConfig
 
 T = TypeVar("T")
 L = TypeVar("L", Limits, CarrierLimits)
@@ -89,6 +101,7 @@ class Config:
     runtime_directory: Path = Path("/run/conclave")
     hal: Path = Path("/etc/conclave/hal.toml")
     allow_plain_key: bool = False
+    keys: KeysConfig = field(default_factory=KeysConfig)
     join_countdown_s: float = 10.0
     bus_address: str | None = None
     identity_domain: str = ""
@@ -117,6 +130,7 @@ def load(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
     top = _Table(path, "", document)
+    keys = top.table("keys")
     bus = top.table("bus")
     acme = top.table("acme")
     service = top.table("service")
@@ -129,6 +143,15 @@ def load(path: Path) -> Config:
         runtime_directory=top.path("runtime_directory") or defaults.runtime_directory,
         hal=top.path("hal") or defaults.hal,
         allow_plain_key=top.take("allow_plain_key", bool, False),
+        keys=KeysConfig(
+            backend=keys.take("backend", str, ""),
+            tcti=keys.take("tcti", str, "") or defaults.keys.tcti,
+            parent=keys.take("parent", int, 0),
+            module=keys.path("module"),
+            token=keys.take("token", str, ""),
+            serial=keys.take("serial", str, ""),
+            pin_file=keys.path("pin_file"),
+        ),
         join_countdown_s=float(top.take("join_countdown_s", (int, float), defaults.join_countdown_s)),
         bus_address=bus.take("address", str, "") or None,
         acme=AcmeConfig(
@@ -144,8 +167,11 @@ def load(path: Path) -> Config:
         meeting_limits=of_meeting.take_numbers(DEFAULT_LIMITS, but=AGREED_LIMITS),
         carrier_limits=of_carrier.take_numbers(CarrierLimits()),
     )
-    for table in (bus, acme, service, conference, of_meeting, of_carrier, limits, top):
+    for table in (keys, bus, acme, service, conference, of_meeting, of_carrier, limits, top):
         table.finish()
+    objection = config.keys.objection()
+    if objection is not None:
+        raise ConfigError(f"{path}: [keys] {objection}")
     # Written so that "nan" is refused too.
     if not SHORTEST_COUNTDOWN_S <= config.join_countdown_s <= LONGEST_COUNTDOWN_S:
         raise ConfigError(

@@ -18,15 +18,13 @@ from conclaved.identity import (
     BelievedClock,
     FloorFile,
     IdentityError,
-    KeyStore,
-    PlainBackend,
-    SealedBackend,
     read_wrapping_key,
 )
 from conclaved.identity.clock import is_synchronised
 from conclaved.service.build import BUILT_AT
 from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
 from conclaved.service.hardware import Hardware
+from conclaved.service.key_places import key_store
 from conclaved.service.notify import notifier, watchdog_interval_s
 from conclaved.service.room import ConclaveRoom
 from conclaved.service.settings import SettingsFile
@@ -62,7 +60,12 @@ async def _run(config: Config) -> None:
     for directory in (config.state_directory, config.runtime_directory):
         directory.mkdir(parents=True, exist_ok=True, mode=0o750)
     config.token_directory.mkdir(exist_ok=True, mode=0o755)
-    keys = _key_store(config)
+    keys = key_store(
+        config.state_directory / "identity",
+        config.keys,
+        read_wrapping_key(),
+        allow_plain_key=config.allow_plain_key,
+    )
     floor = FloorFile(config.state_directory / "last-seen-time")
     clock = BelievedClock(
         time.time,
@@ -97,14 +100,6 @@ async def _run(config: Config) -> None:
                 task.cancel()
     finally:
         await devices.close()
-
-
-def _key_store(config: Config) -> KeyStore:
-    """The keys' places, as configured."""
-    wrapping_key = read_wrapping_key()
-    sealed, plain = SealedBackend(wrapping_key), PlainBackend(is_allowed=config.allow_plain_key)
-    is_plain = wrapping_key is None and config.allow_plain_key
-    return KeyStore(config.state_directory / "identity", plain if is_plain else sealed, sealed, plain)
 
 
 async def _feed_watchdog(notify: Callable[[str], None], interval_s: float) -> None:
