@@ -8,12 +8,14 @@ cd "$(dirname "$0")/.."
 base="python3 python3-venv python3-systemd dbus-daemon pebble ca-certificates"
 # Places for keys: a TPM and a token, both simulated, and the library that speaks to the first.
 keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
+# The admin's way into a room.
+admin="openssh-server openssh-client"
 browser="chromium fonts-dejavu-core fonts-b612"
 # For the other MLS stacks' programs; Rust and Node.js in Debian 12 are too old for them.
 compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $browser" ;;
+    test) wanted="$base $keys $admin $browser" ;;
     peers) wanted="$base $compilers" ;;
     *) echo "usage: tests/setup.sh run|test|peers" >&2; exit 2 ;;
 esac

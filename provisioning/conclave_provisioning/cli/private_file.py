@@ -1,12 +1,36 @@
-"""Files that hold a link's secret or a record: whole or not at all, and for their owner's eyes."""
+"""Files that hold a link's secret or a record: whole or not at all, and for their owner's eyes.
+
+The file "-" is stdout. All words of the command go to stderr then, and there is no JSON: stdout is the file.
+"""
 
 import contextlib
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
+import click
+
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.invocation import Settings
+from conclave_provisioning.cli.named_file import STREAM
+
+
+def check_places(*paths: Path | None) -> None:
+    """Raise CommandError unless files can come to be at these paths; None is no file."""
+    given = [path for path in paths if path is not None]
+    streams = given.count(Path(STREAM))
+    if streams > 1:
+        raise CommandError(
+            ErrorKind.USAGE, "two files cannot both go to stdout", hint="give - for one of them only"
+        )
+    if streams and click.get_current_context().ensure_object(Settings).is_json:
+        raise CommandError(
+            ErrorKind.USAGE, "--json and a file cannot both go to stdout", hint="leave one of them out"
+        )
+    for path in given:
+        check_place(path)
 
 
 def check_place(path: Path) -> None:
@@ -14,6 +38,8 @@ def check_place(path: Path) -> None:
 
     Prevents: a meeting that is created and whose invitation is then lost.
     """
+    if path == Path(STREAM):
+        return
     folder = path.parent
     if not folder.is_dir():
         raise _unwritable(path, "there is no such folder")
@@ -34,6 +60,11 @@ def write(path: Path, content: bytes) -> None:
     Raises CommandError.
     """
     check_place(path)
+    if path == Path(STREAM):
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        sys.stdout = sys.stderr
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:

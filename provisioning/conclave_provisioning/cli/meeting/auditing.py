@@ -12,6 +12,7 @@ from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invitation import moment
 from conclave_provisioning.cli.invocation import done, run, run_alone, shared_options
 from conclave_provisioning.cli.model import as_json
+from conclave_provisioning.cli.named_file import MayNameFile
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ WORDS = {
     type=click.Path(path_type=Path),
     default=None,
     metavar="FILE",
-    help="Write the signed record to FILE, to be checked elsewhere.",
+    help="Write the signed record to FILE (- for stdout), to be checked elsewhere.",
 )
 @click.option(
     "--verify",
@@ -52,6 +53,7 @@ WORDS = {
 @click.option(
     "--anchor",
     "anchors",
+    type=MayNameFile(),
     multiple=True,
     metavar="ROOT.pem[=DOMAIN]",
     help="With --verify: an authority whose word you believe, about names in DOMAIN only; again for more.",
@@ -107,8 +109,7 @@ def _check_usage(
             "a record is checked against an authority that you believe",
             hint="give its root certificate: --anchor ROOT.pem",
         )
-    if out is not None:
-        private_file.check_place(out)
+    private_file.check_places(out)
 
 
 async def _list(client: RoomClient, output: Output) -> None:

@@ -98,7 +98,7 @@ def _meeting_options(command: Decorated) -> Decorated:
             "--file",
             type=click.Path(path_type=Path),
             default=None,
-            help="Also write the invitation to this file, to join from without asking the service for it.",
+            help="Also write the invitation to this file (- for stdout): to join without asking the service.",
         ),
         click.option("--qr", is_flag=True, help="Also print the link as a QR code."),
         click.option(
@@ -123,7 +123,10 @@ def _meeting_options(command: Decorated) -> Decorated:
     "--until", "not_after", type=_Moment(), default=None, help="Not after this time; default: a day later."
 )
 @click.option(
-    "--ics", type=click.Path(path_type=Path), default=None, help="Also write a calendar entry to this file."
+    "--ics",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Also write a calendar entry to this file (- for stdout).",
 )
 @shared_options
 def create(**given: Any) -> None:
@@ -242,6 +245,4 @@ def _check(wish: Wish) -> None:
         raise CommandError(ErrorKind.USAGE, "--until is not after --from", hint="give a later time")
     if wish.qr_file is not None:
         qr_code.check_suffix(wish.qr_file)
-    for path in (wish.file, wish.ics, wish.qr_file):
-        if path is not None:
-            private_file.check_place(path)
+    private_file.check_places(wish.file, wish.ics, wish.qr_file)

@@ -9,12 +9,15 @@ from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invitation_source import read_source
 from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Meeting, as_json
+from conclave_provisioning.cli.named_file import MayNameFile
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.status import lobby_words, meeting_name
 
 
 @click.command(short_help="Join a meeting by its link or file.")
-@click.argument("source", metavar="LINK|FILE|-")
+@click.argument(
+    "source", metavar="LINK|FILE|-", type=MayNameFile(lambda text: "://" in text or not text.strip())
+)
 @click.option(
     "--wait",
     "--wait-admitted",
