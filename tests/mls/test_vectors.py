@@ -492,4 +492,4 @@ def test_every_case_of_the_official_vectors_holds(path: Path, capsys: pytest.Cap
         print(
             f"\n  {path.name}: {len(cases)} cases, {passed} passed, {skipped.total()} skipped {why}", end=""
         )
-    assert passed + skipped.total() == len(cases)
+    assert passed == len(cases)
