@@ -6,7 +6,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from conclaved.mls import Stage
+from conclaved.mls import SoftwareSigner, Stage
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.kem import HpkePrivateKey
 from conclaved.mls.secret_tree import SecretTree
@@ -62,5 +62,5 @@ def test_an_epoch_that_is_over_holds_no_private_key_and_no_exporter_secret(stage
         old.close()
 
     assert old.stage_of_life is stage
-    assert not any(isinstance(each, HpkePrivateKey) for each in reachable(old))
+    assert not any(isinstance(each, HpkePrivateKey | SoftwareSigner) for each in reachable(old))
     assert new.export("label", b"", 32) != exporter

@@ -18,7 +18,9 @@ from conclaved.mls import (
     Remove,
     Stage,
 )
+from conclaved.mls.kem import HpkePrivateKey
 from tests.mls.cast import LIFETIME, NOW, PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
+from tests.mls.test_erasure import reachable
 
 
 @pytest.fixture
@@ -98,6 +100,7 @@ def test_the_loser_of_an_epoch_cannot_merge_any_more(circle: Circle) -> None:
     following = alice.stage(alice.unprotect(message)).merge()
     with pytest.raises(GoneError):
         mine.merge()
+    assert not any(isinstance(each, HpkePrivateKey) for each in reachable(mine))
     mine.discard()
     assert following.epoch_authenticator == winner.merge().epoch_authenticator
 

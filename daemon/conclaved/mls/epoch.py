@@ -82,7 +82,7 @@ class EpochSecrets(SingleOwner):
         self.keys = keys
         self.secret_tree = secret_tree
         self._private_keys = dict(private_keys)
-        self._signer = signer
+        self._signer: Signer | None = signer
         self._updates: dict[bytes, UpdateKeys] = {}
         self._sent: set[bytes] = set()
         self.stage = Stage.LIVE
@@ -117,6 +117,8 @@ class EpochSecrets(SingleOwner):
     def signer(self) -> Signer:
         """Whose signatures go with our leaf in this epoch; GoneError unless live."""
         self.check_live()
+        if self._signer is None:
+            raise GoneError("the signer of this epoch is gone")
         return self._signer
 
     def keep_update(self, encryption_key: bytes, keys: UpdateKeys) -> None:
@@ -145,6 +147,8 @@ class EpochSecrets(SingleOwner):
             self.keys.retire()
             self._private_keys.clear()
             self._updates.clear()
+            # It may have been replaced: a key that nobody signs with any more is not to be kept either.
+            self._signer = None
 
     def close(self) -> None:
         """Drop everything; idempotent."""

@@ -112,13 +112,17 @@ class Staged(NotCopied, Generic[G]):
         """Enter the next epoch: its secrets move to the group returned, the previous one retires.
 
         LocalError if the Commit removes us; GoneError the second time, or if the previous group has
-        entered another epoch meanwhile.
+        entered another epoch meanwhile, which drops the secrets of the one that never comes to be.
         """
         if self.removes_us:
             raise LocalError("the Commit removes this member; there is no next epoch for it")
         if self._is_used or self._following is None:
             raise GoneError("the Commit has been merged or discarded")
-        self._previous.check_live()
+        try:
+            self._previous.check_live()
+        except GoneError:
+            self.discard()
+            raise
         following, self._following, self._is_used = self._following, None, True
         self._previous.retire()
         return following
