@@ -11,6 +11,7 @@ from conclaved.bus.room import (
     ChangeReport,
     ConfigStatus,
     CreatedMeeting,
+    CrlStatus,
     DeviceStatus,
     EnrollmentRequest,
     HardwareStatus,
@@ -25,6 +26,7 @@ from conclaved.bus.room import (
     SettingStatus,
     StreamStatus,
     Topic,
+    TrustStatus,
 )
 from conclaved.identity import SoftwareSigner
 from conclaved.meeting import Invitation, Level, Link, LinkSecret
@@ -134,6 +136,8 @@ HARDWARE = HardwareStatus(
     streams=(STREAM,),
 )
 ANCHOR = AnchorStatus("office", "verified", ("example.com",), "cd" * 32, NOT_AFTER)
+CRL = CrlStatus("office", "CN=Office CA", "cd" * 32, "7", NOT_BEFORE, NOT_AFTER, 2)
+TRUST = TrustStatus((ANCHOR,), ("ab" * 32,), ("bad.example.com",), (CRL,))
 
 CHANGE = Change("join_countdown_s", "10.0", "20.0", "at once")
 REPORT = ChangeReport(True, (CHANGE,))
@@ -192,7 +196,7 @@ CONFIG = ConfigStatus(3, True, DOCUMENT, (COUNTDOWN, MAC_KEY, SERVICE, LEVEL))
 FIELDS = {
     Topic.DEVICE: "device_status",
     Topic.IDENTITY: "identity_status",
-    Topic.TRUST: "anchor_statuses",
+    Topic.TRUST: "trust_status",
     Topic.POLICY: "policy_status",
     Topic.MEETING: "meeting_status",
     Topic.HARDWARE: "hardware_status",
@@ -206,7 +210,7 @@ class FakeRoom:
     def __init__(self) -> None:
         self.device_status = DeviceStatus("0.1.0", "ready")
         self.identity_status = IdentityStatus("none")
-        self.anchor_statuses: tuple[AnchorStatus, ...] = (ANCHOR,)
+        self.trust_status = TRUST
         self.policy_status = PolicyStatus("standard")
         self.meeting_status = MeetingStatus("idle")
         self.hardware_status = HARDWARE
@@ -225,8 +229,8 @@ class FakeRoom:
     def identity(self) -> IdentityStatus:
         return self.identity_status
 
-    def anchors(self) -> tuple[AnchorStatus, ...]:
-        return self.anchor_statuses
+    def trust(self) -> TrustStatus:
+        return self.trust_status
 
     def policy(self) -> PolicyStatus:
         return self.policy_status
@@ -270,6 +274,18 @@ class FakeRoom:
 
     async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "remove_anchor", label)
+
+    async def block(self, what: str, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "block", what)
+
+    async def unblock(self, what: str, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "unblock", what)
+
+    async def add_crl(self, crl: bytes, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "add_crl", crl)
+
+    async def remove_crl(self, anchor: str, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "remove_crl", anchor)
 
     async def set_policy(self, change: PolicyChange, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "set_policy", change)

@@ -72,7 +72,15 @@ async def test_each_declared_property_is_served_with_its_declared_signature(
 
 
 async def test_each_declared_method_reaches_the_room(room: FakeRoom, peer: Peer) -> None:
-    examples: dict[str, Any] = {"s": "x", "as": ["x"], "b": True, "x": 1, "a{sv}": {}, "a{ss}": {}}
+    examples: dict[str, Any] = {
+        "s": "x",
+        "as": ["x"],
+        "b": True,
+        "x": 1,
+        "a{sv}": {},
+        "a{ss}": {},
+        "ay": b"x",
+    }
     room.error = RoomError(RoomErrorKind.BUSY, "reached")
     for interface in source().interfaces:
         if interface.name.startswith(NAME):

@@ -114,6 +114,10 @@ def words_of_changes(file: str, pem: str) -> dict[str, tuple[tuple[str, ...], tu
         "config rollback": ((), ("roll_back_config",)),
         "trust add": ((pem, "--label", "x", "--kind", "verified"), ("add_anchor", PEM, "x", "verified", ())),
         "trust remove": (("x",), ("remove_anchor", "x")),
+        "trust block": (("x.example",), ("block", "x.example")),
+        "trust unblock": (("x.example",), ("unblock", "x.example")),
+        "trust crl add": ((file,), ("add_crl", b"join_countdown_s = 20\n")),
+        "trust crl remove": (("office",), ("remove_crl", "office")),
         "policy set": (("--minimum-level", "locked"), ("set_policy", PolicyChange("locked"))),
     }
 
@@ -160,6 +164,21 @@ async def test_each_verb_may_be_said_again(
     result = await cli(*words)
     assert (result.code, "nothing to change" in result.out) == (0, True)
     assert (await cli(*words, "--json")).json["changed"] is False
+
+
+async def test_what_is_blocked_is_listed_with_the_anchors(room: FakeRoom, cli: Cli) -> None:
+    out = (await cli("trust", "list")).out
+    assert "blocked name bad.example.com" in out
+    assert f"blocked key {'ab' * 32}" in out
+
+
+async def test_lists_of_revoked_certificates_are_shown_with_when_the_next_is_due(
+    room: FakeRoom, cli: Cli
+) -> None:
+    assert (await cli("trust", "crl", "list")).out.splitlines()[1].split() == [
+        *("office", "2", "2023-11-14", "2096-10-02", "7")
+    ]
+    assert (await cli("trust", "crl", "list", "--json")).json["crls"][0]["anchor"] == "office"
 
 
 async def test_muting_what_is_muted_is_no_change(room: FakeRoom, cli: Cli) -> None:

@@ -111,7 +111,7 @@ async def running_room(
         hardware,
         pause=pause,
     )
-    if not room.anchors():
+    if not room.trust().anchors:
         await room.add_anchor(PUBLIC_CA.root_pem, "public", "verified", ())
     await devices.open()
     running = asyncio.create_task(room.run())

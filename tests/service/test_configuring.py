@@ -166,9 +166,9 @@ async def test_trust_policy_and_settings_are_one_document_with_one_way_back(tmp_
         assert 'label = "office"' in room.config().document
         assert room.policy().minimum_level == "locked"
         await room.roll_back_config()
-        assert [anchor.label for anchor in room.anchors()] == ["public"]
+        assert [anchor.label for anchor in room.trust().anchors] == ["public"]
         await room.apply_config("", replace=True)
-        assert (room.anchors(), room.policy().minimum_level) == ((), "standard")
+        assert (room.trust().anchors, room.policy().minimum_level) == ((), "standard")
 
 
 async def test_to_trust_an_anchor_again_is_no_change(tmp_path: Path) -> None:

@@ -385,16 +385,16 @@ async def test_an_invitation_by_somebody_nobody_vouches_for_is_refused(here: Tes
     ("pem", "kind"), [("nonsense", "verified"), ("", "provider"), (TestAuthority("X").root_pem, "friend")]
 )
 async def test_a_bad_anchor_is_refused_and_none_is_added(here: TestRoom, pem: str, kind: str) -> None:
-    before = here.room.anchors()
+    before = here.room.trust().anchors
     error = await refused(here.room.add_anchor(pem, "new", kind, ()))
     assert error.kind is RoomErrorKind.INVALID_ARGUMENT
-    assert here.room.anchors() == before
+    assert here.room.trust().anchors == before
 
 
 async def test_to_remove_an_unknown_anchor_changes_nothing(here: TestRoom) -> None:
-    before = here.room.anchors()
+    before = here.room.trust().anchors
     assert not (await here.room.remove_anchor("nobody")).changed
-    assert here.room.anchors() == before
+    assert here.room.trust().anchors == before
 
 
 async def test_an_unknown_level_changes_no_policy(here: TestRoom) -> None:

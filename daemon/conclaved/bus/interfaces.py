@@ -6,7 +6,6 @@ in the table METHODS, which is checked against the XML source when the object is
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from conclaved.bus import errors
@@ -33,17 +32,10 @@ T = TypeVar("T")
 STANDARD = (PROPERTIES, INTROSPECTABLE, PEER)
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchors:
-    """The Trust interface's snapshot."""
-
-    anchors: tuple[Any, ...]
-
-
 SNAPSHOTS: dict[Topic, tuple[str, Callable[[Room], Any]]] = {
     Topic.DEVICE: (ROOM + "Device", lambda room: room.device()),
     Topic.IDENTITY: (ROOM + "Identity", lambda room: room.identity()),
-    Topic.TRUST: (ROOM + "Trust", lambda room: _Anchors(room.anchors())),
+    Topic.TRUST: (ROOM + "Trust", lambda room: room.trust()),
     Topic.POLICY: (ROOM + "Policy", lambda room: room.policy()),
     Topic.MEETING: (ROOM + "Meeting", lambda room: room.meeting()),
     Topic.HARDWARE: (ROOM + "Hardware", lambda room: room.hardware()),
@@ -119,6 +111,22 @@ async def _remove_anchor(room: Room, label: str, given: dict[str, Any]) -> list[
     return _reported(await room.remove_anchor(label, dry_run=_dry_run(given)))
 
 
+async def _block(room: Room, what: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.block(what, dry_run=_dry_run(given)))
+
+
+async def _unblock(room: Room, what: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.unblock(what, dry_run=_dry_run(given)))
+
+
+async def _add_crl(room: Room, crl: bytes, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.add_crl(bytes(crl), dry_run=_dry_run(given)))
+
+
+async def _remove_crl(room: Room, anchor: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.remove_crl(anchor, dry_run=_dry_run(given)))
+
+
 async def _set_config(room: Room, values: dict[str, str], given: dict[str, Any]) -> list[Any]:
     return _reported(await room.set_config(values, dry_run=_dry_run(given)))
 
@@ -183,6 +191,10 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Identity", "Enroll"): _enroll,
     (ROOM + "Trust", "AddAnchor"): _add_anchor,
     (ROOM + "Trust", "RemoveAnchor"): _remove_anchor,
+    (ROOM + "Trust", "Block"): _block,
+    (ROOM + "Trust", "Unblock"): _unblock,
+    (ROOM + "Trust", "AddCrl"): _add_crl,
+    (ROOM + "Trust", "RemoveCrl"): _remove_crl,
     (ROOM + "Policy", "Set"): _set_policy,
     (ROOM + "Config", "Set"): _set_config,
     (ROOM + "Config", "Unset"): _unset_config,

@@ -119,6 +119,37 @@ class AnchorStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CrlStatus:
+    """An authority's list of revoked certificates."""
+
+    anchor: str
+    """The label of the anchor that signed it."""
+    issuer: str
+    """The authority's own name."""
+    fingerprint: str
+    """Of the anchor's key."""
+    number: str
+    """The CA's count of its lists, decimal; `0` for none."""
+    this_update: int
+    """Seconds since 1970."""
+    next_update: int
+    """When the next list is due; 0 where the CA does not say."""
+    revoked: int
+    """How many certificates it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStatus:
+    """Whose word about a name is believed, and whose is not."""
+
+    anchors: tuple[AnchorStatus, ...] = ()
+    blocked_keys: tuple[str, ...] = ()
+    """SHA-256 of public keys (SPKI), lower-case hex."""
+    blocked_names: tuple[str, ...] = ()
+    crls: tuple[CrlStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyStatus:
     """The device's own rules; they may be stricter than a meeting's."""
 
@@ -346,7 +377,7 @@ class Room(Protocol):
 
     def device(self) -> DeviceStatus: ...
     def identity(self) -> IdentityStatus: ...
-    def anchors(self) -> tuple[AnchorStatus, ...]: ...
+    def trust(self) -> TrustStatus: ...
     def policy(self) -> PolicyStatus: ...
     def meeting(self) -> MeetingStatus: ...
     def hardware(self) -> HardwareStatus: ...
@@ -368,6 +399,18 @@ class Room(Protocol):
 
     async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
         """Remove the anchors of this label or key fingerprint; none of them is no error."""
+
+    async def block(self, what: str, *, dry_run: bool = False) -> ChangeReport:
+        """Refuse a key, given by its SHA-256 fingerprint, or a name, from now on."""
+
+    async def unblock(self, what: str, *, dry_run: bool = False) -> ChangeReport:
+        """Refuse it no longer; what is not blocked is no error."""
+
+    async def add_crl(self, crl: bytes, *, dry_run: bool = False) -> ChangeReport:
+        """Take an anchor's list of revoked certificates (DER or PEM) in place of the one before."""
+
+    async def remove_crl(self, anchor: str, *, dry_run: bool = False) -> ChangeReport:
+        """Forget the list of the anchor of this label or fingerprint; none is no error."""
 
     async def set_policy(self, change: PolicyChange, *, dry_run: bool = False) -> ChangeReport:
         """Change the device's own rules; a meeting that they do not allow is left."""

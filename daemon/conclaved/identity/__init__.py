@@ -11,9 +11,11 @@ from conclaved.identity import jws
 from conclaved.identity.account_signer import AccountSigner
 from conclaved.identity.anchors import Anchor, fingerprint_of, fingerprint_of_spki, parse_anchor_pem
 from conclaved.identity.clock import BelievedClock, FloorFile
+from conclaved.identity.crl import Crl, parse_crl
 from conclaved.identity.errors import (
     AnchorError,
     ChainError,
+    CrlError,
     DamagedKeyError,
     GoneError,
     IdentityError,
@@ -51,6 +53,8 @@ __all__ = [
     "Assurance",
     "BelievedClock",
     "ChainError",
+    "Crl",
+    "CrlError",
     "DamagedKeyError",
     "FloorFile",
     "GoneError",
@@ -88,5 +92,6 @@ __all__ = [
     "is_within",
     "jws",
     "parse_anchor_pem",
+    "parse_crl",
     "read_wrapping_key",
 ]

@@ -25,6 +25,10 @@ class AnchorError(LocalIdentityError):
     """A certificate cannot be a trust anchor."""
 
 
+class CrlError(LocalIdentityError):
+    """A list of revoked certificates cannot be used."""
+
+
 class NameFormatError(LocalIdentityError):
     """A text is neither a domain nor a mail address that a certificate could name."""
 

@@ -7,10 +7,11 @@ Order of the questions, each of which can only lower the outcome:
    `provider` at best, even if it reaches another anchor too: a provider whose CA is cross-signed by a public
    root must not become able to vouch for people.
 4. Does it reach an anchor for verified identities that may vouch for this name?
+On a path that is found, no key may be blocked, and no certificate revoked by its issuer's list.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from cryptography import x509
 from cryptography.x509.verification import Store
 
 from conclaved.identity.anchors import Anchor, fingerprint_of
+from conclaved.identity.crl import Crl, revocation_of
 from conclaved.identity.errors import AnchorError
 from conclaved.identity.leaf import READ_ERRORS, Leaf, RefusedError, read_certificate, read_leaf
 from conclaved.identity.names import canonical_name, is_within
@@ -44,12 +46,16 @@ class TrustStore:
     or an authority's."""
     blocked_names: frozenset[str] = frozenset()
     """Names that are refused at once, canonical once in here."""
+    crls: tuple[Crl, ...] = ()
+    """Lists of revoked certificates, one an authority."""
+    _crls: Mapping[str, Crl] = field(init=False, repr=False, compare=False)
     _verified: Store | None = field(init=False, repr=False, compare=False)
     _provider: Store | None = field(init=False, repr=False, compare=False)
     _provider_keys: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "anchors", tuple(self.anchors))
+        object.__setattr__(self, "_crls", {crl.issuer_fingerprint: crl for crl in self.crls})
         object.__setattr__(self, "blocked_keys", frozenset(map(_fingerprint, self.blocked_keys)))
         # A block that is spelled otherwise than the certificate would silently block nothing.
         names = frozenset(canonical_name(name)[1] for name in self.blocked_names)
@@ -87,6 +93,10 @@ class TrustStore:
             blocked_keys=self.blocked_keys.difference(map(_fingerprint, keys)),
             blocked_names=self.blocked_names.difference(canonical_name(name)[1] for name in names),
         )
+
+    def with_crls(self, crls: Iterable[Crl]) -> "TrustStore":
+        """The store with these lists of revoked certificates, and no others."""
+        return replace(self, crls=tuple(crls))
 
     def assess(self, chain: Sequence[bytes], signature_key: bytes, *, now: int | None) -> Verdict:
         """Judges a chain (DER, leaf first) whose leaf must hold ``signature_key`` (65-byte P-256 point).
@@ -166,6 +176,10 @@ class TrustStore:
                 raise RefusedError(f"the authority behind {leaf.name} is not trusted for that domain here")
             anchor = next(a for a in self.anchors if may_vouch(a) and a.certificate == path[-1])
         self._refuse_blocked(_fingerprints(path))
+        revocation = revocation_of(path, self._crls)
+        if revocation is not None:
+            crl, when = revocation
+            raise RefusedError(f"{crl.issuer} revoked a certificate of {leaf.name} on {_date(when)}")
         return anchor
 
     @staticmethod

@@ -14,7 +14,6 @@ from importlib.metadata import version
 
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclaved.bus.room import (
-    AnchorStatus,
     ChangeReport,
     ConfigStatus,
     CreatedMeeting,
@@ -30,18 +29,15 @@ from conclaved.bus.room import (
     RoomErrorKind,
     StreamStatus,
     Topic,
+    TrustStatus,
 )
 from conclaved.conference.errors import ConferenceError
 from conclaved.conference.hub_client import client_context
 from conclaved.identity import (
-    AnchorError,
-    Assurance,
     BelievedClock,
     IdentityError,
     KeyStore,
-    TrustStore,
     Verdict,
-    parse_anchor_pem,
 )
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
 from conclaved.service import invitations
@@ -49,6 +45,7 @@ from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.config import Config
 from conclaved.service.configuring import Configuring
+from conclaved.service.crl_files import CRL_DIRECTORY, CrlFiles
 from conclaved.service.enrolling import Enrolling
 from conclaved.service.hardware import Hardware
 from conclaved.service.meeting_runner import MeetingRunner
@@ -56,6 +53,7 @@ from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
 from conclaved.service.pressing import Presses
 from conclaved.service.settings import Settings, SettingsFile
+from conclaved.service.trusting import Trusting
 from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -81,6 +79,9 @@ class ConclaveRoom:
         `pause` waits so many seconds: between a countdown's steps, and between tries to come back.
         """
         self._configuring = Configuring(config, settings, self._settings_changed)
+        self._trusting = Trusting(
+            self._configuring, CrlFiles(config.state_directory / CRL_DIRECTORY), self._trust_changed
+        )
         self._keys = keys
         self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
         self._policy = self._configuring.settings.rules()
@@ -111,10 +112,14 @@ class ConclaveRoom:
             problems.append("no certificate yet: conclavectl identity enroll DOMAIN")
         if self._clock.now() is None:
             problems.append(f"{self._clock.why_not()}: nobody is shown as verified")
-        if not self._trust.anchors:
+        if not self._trusting.store.anchors:
             problems.append("no trust anchor: conclavectl trust add FILE --kind verified")
         if self._enrolling.status().key_protection == "plain":
             problems.append("the device's key lies unprotected on the disk: give the unit a wrapping key")
+        problems += [
+            f"the list of revoked certificates of {label} is out of date: conclavectl trust crl add FILE"
+            for label in self._trusting.stale(self._clock.now() or 0)
+        ]
         states = self._hardware.states()
         problems += [f"{slot}: {reason or health}" for slot, health, reason in states if health == "failed"]
         return DeviceStatus(version("conclave"), "degraded" if problems else "ready", tuple(problems))
@@ -123,18 +128,9 @@ class ConclaveRoom:
         """See `Room`."""
         return self._enrolling.status()
 
-    def anchors(self) -> tuple[AnchorStatus, ...]:
+    def trust(self) -> TrustStatus:
         """See `Room`."""
-        return tuple(
-            AnchorStatus(
-                label=anchor.label,
-                kind=anchor.kind.value,
-                domains=anchor.domains,
-                fingerprint=anchor.fingerprint,
-                not_after=int(anchor.certificate.not_valid_after_utc.timestamp()),
-            )
-            for anchor in self._trust.anchors
-        )
+        return self._trusting.status()
 
     def policy(self) -> PolicyStatus:
         """See `Room`."""
@@ -204,21 +200,27 @@ class ConclaveRoom:
         self, pem: str, label: str, kind: str, domains: tuple[str, ...], *, dry_run: bool = False
     ) -> ChangeReport:
         """See `Room`."""
-        if kind not in ("verified", "provider"):
-            raise RoomError(
-                RoomErrorKind.INVALID_ARGUMENT,
-                "an anchor is for verified identities or the provider's",
-                hint="use --kind verified or --kind provider",
-            )
-        try:
-            anchors = parse_anchor_pem(pem, kind=Assurance(kind), domains=domains, label=label)
-        except AnchorError as error:
-            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
-        return self._set_trust(self._trust.with_anchors(anchors), dry_run=dry_run)
+        return self._trusting.add_anchor(pem, label, kind, domains, dry_run=dry_run)
 
     async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""
-        return self._set_trust(self._trust.without_anchor(label), dry_run=dry_run)
+        return self._trusting.remove_anchor(label, dry_run=dry_run)
+
+    async def block(self, what: str, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._trusting.block(what, dry_run=dry_run)
+
+    async def unblock(self, what: str, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._trusting.unblock(what, dry_run=dry_run)
+
+    async def add_crl(self, crl: bytes, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._trusting.add_crl(crl, dry_run=dry_run)
+
+    async def remove_crl(self, anchor: str, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._trusting.remove_crl(anchor, dry_run=dry_run)
 
     async def set_policy(self, change: PolicyChange, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""
@@ -396,7 +398,7 @@ class ConclaveRoom:
             )
 
     def _judge(self, chain: tuple[bytes, ...], signature_key: bytes) -> Verdict:
-        return self._trust.assess(chain, signature_key, now=self._clock.now())
+        return self._trusting.store.assess(chain, signature_key, now=self._clock.now())
 
     # -- small things ---------------------------------------------------------------------------
 
@@ -435,13 +437,6 @@ class ConclaveRoom:
     def _config(self) -> Config:
         return self._configuring.config
 
-    @property
-    def _trust(self) -> TrustStore:
-        return self._configuring.settings.trust
-
-    def _set_trust(self, trust: TrustStore, *, dry_run: bool) -> ChangeReport:
-        return self._configuring.become(self._configuring.settings.with_trust(trust), dry_run=dry_run)
-
     def _settings_changed(self, before: Settings, after: Settings) -> None:
         """Other settings are stored: whatever follows them does so from here on."""
         topics = {Topic.CONFIG}
@@ -449,16 +444,21 @@ class ConclaveRoom:
         self._attending.configure(self._config)
         runner = self._attending.runner
         if after.trust != before.trust:
-            topics.add(Topic.TRUST)
-            self._assess.forget()
-            if runner is not None:
-                runner.trust_changed()
+            self._trusting.reload()
+            self._trust_changed()
         if after.rules() != before.rules():
             topics.add(Topic.POLICY)
             self._policy = after.rules()
             if runner is not None:
                 runner.rules_changed(self._policy)
         self._changed(*topics)
+
+    def _trust_changed(self) -> None:
+        """Whom the room believes is another matter now: everybody is judged anew."""
+        self._assess.forget()
+        if self._attending.runner is not None:
+            self._attending.runner.trust_changed()
+        self._changed(Topic.TRUST)
 
     def _switched(self) -> None:
         """A mute or a switch may be another: the gates stand before anybody hears of it."""

@@ -71,8 +71,12 @@ def check_domains(domains: tuple[str, ...], *, option: str = "--domain ") -> Non
 
 def ends(not_after: int) -> str:
     """When a certificate ends or ended, as a day."""
-    day = datetime.fromtimestamp(not_after, UTC).strftime("%Y-%m-%d")
-    return f"until {day}" if not_after > time.time() else f"ended {day}"
+    return f"until {day(not_after)}" if not_after > time.time() else f"ended {day(not_after)}"
+
+
+def day(seconds: int) -> str:
+    """The day (UTC) of a time in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
 def domain_words(domains: tuple[str, ...]) -> str:

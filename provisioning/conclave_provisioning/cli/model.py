@@ -66,11 +66,27 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Crl:
+    """An anchor's list of revoked certificates."""
+
+    anchor: str = ""
+    issuer: str = ""
+    fingerprint: str = ""
+    number: str = "0"
+    this_update: int = 0
+    next_update: int = 0
+    revoked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose word about a name is believed."""
+    """Whose word about a name is believed, and whose is not."""
 
     INTERFACE: ClassVar[str] = "Trust"
     anchors: tuple[Anchor, ...] = field(default=(), metadata={"of": Anchor})
+    blocked_keys: tuple[str, ...] = ()
+    blocked_names: tuple[str, ...] = ()
+    crls: tuple[Crl, ...] = field(default=(), metadata={"of": Crl})
 
 
 @dataclass(frozen=True, slots=True)
