@@ -235,6 +235,16 @@ def test_a_damaged_pointer_is_an_error_and_no_new_key(tmp_path: Path) -> None:
     assert key_file(tmp_path)
 
 
+def test_a_damaged_next_pointer_costs_the_next_key_alone(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    keys.install_chain(chain_for(keys.signer()))
+    following = keys.next_signer()
+    (tmp_path / "identity" / "next").write_text("nonsense")
+    assert keys.info.has_certificate
+    keys.forget_old_keys()
+    assert keys.next_signer().public_key != following.public_key
+
+
 def test_a_reset_forgets_everything(tmp_path: Path) -> None:
     keys = store(tmp_path)
     keys.install_chain(chain_for(keys.signer()))

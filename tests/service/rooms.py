@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from conclave_hal import config as hal_config
 from conclave_hal.panel import PanelView
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
-from conclaved.identity import BelievedClock, KeyStore, SealedBackend
+from conclaved.identity import BelievedClock, KeyBackend, KeyStore, SealedBackend
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.room import ConclaveRoom
@@ -76,8 +76,11 @@ async def running_room(
     hal: str = HAL,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     read_clock: Callable[[], float] = time.time,
+    places: Sequence[KeyBackend] = (),
 ) -> AsyncIterator[TestRoom]:
     """A room with a certificate (an empty `domain`: without), which trusts the CA that issued it.
+
+    Its keys are made in the first of `places`; without any in sealed files.
 
     In a folder where another room was, it is that room after a restart.
     """
@@ -93,7 +96,7 @@ async def running_room(
         directory.mkdir(parents=True, exist_ok=True)
     (folder / "hal.toml").write_text(hal)
     devices = hal_config.load(folder / "hal.toml")
-    keys = KeyStore(config.state_directory / "identity", SealedBackend(bytes(range(32))))
+    keys = KeyStore(config.state_directory / "identity", *(places or (SealedBackend(bytes(range(32))),)))
     if domain and not keys.info.has_certificate:
         signer = keys.signer()
         keys.install_chain(PUBLIC_CA.issue(signer.certificate_public_key, dns=[domain]))

@@ -176,7 +176,7 @@ class KeyStore:
     def info(self) -> KeyInfo:
         """What may be said about the key. Needs neither wrapping key nor device. Raises `KeyStoreError`."""
         stem = self._files.pointer(_CURRENT)
-        is_renewing = self._files.pointer(_NEXT) not in (None, stem)
+        is_renewing = self._pointer_or_none(_NEXT) not in (None, stem)
         if stem is None:
             return KeyInfo(Protection.NONE, "", has_certificate=False, is_renewing=is_renewing)
         return KeyInfo(
@@ -235,7 +235,8 @@ class KeyStore:
 
         One that its token keeps is tried again at the next call.
         """
-        kept = {self._files.pointer(name) for name in _POINTERS}
+        kept = {self._files.pointer(name) for name in (_CURRENT, _ACCOUNT)}
+        kept |= {self._pointer_or_none(name) for name in (_NEXT, _NEXT_ACCOUNT)}
         for stem in self._stems() - kept:
             self._forget(stem)
 

@@ -117,6 +117,8 @@ class Attending:
         self._kept: MeetingContext | None = None
         self._random = SystemRandom()
         self._task: asyncio.Task[None] | None = None
+        self._following = 0
+        """How many links are being followed by a key that was taken before."""
         self.status = IDLE
         self.runner: MeetingRunner | None = None
         self.engine: MediaEngine | None = None
@@ -144,7 +146,11 @@ class Attending:
             link = Link.decode(link_text)
         except MeetingError as error:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
-        entry = await self._follow(link, identity, token)
+        self._following += 1
+        try:
+            entry = await self._follow(link, identity, token)
+        finally:
+            self._following -= 1
         if self.is_busy:
             raise RoomError(RoomErrorKind.ALREADY_IN_MEETING, "the room has just joined a meeting")
         announced = replace(IDLE, state="joining", lock="opening", title=entry.title, level=entry.level)
@@ -193,6 +199,11 @@ class Attending:
     def is_busy(self) -> bool:
         """Whether there is a meeting, or one is being joined or put away."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def needs_earlier_keys(self) -> bool:
+        """Whether a meeting may still speak by a key that was the device's before."""
+        return self.is_busy or self._following > 0
 
     # -- what leaves the room -------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ from conclave_provisioning.enrollment import (
     check_domain,
 )
 from conclaved.bus.room import EnrollmentRequest, IdentityStatus, RoomError, RoomErrorKind
-from conclaved.identity import IdentityError, KeyStore, NoCertificateError, Protection
+from conclaved.identity import IdentityError, KeyStore
 from conclaved.service.config import Config
+from conclaved.service.own_key import OwnKey
 
 log = logging.getLogger(__name__)
 
@@ -45,19 +46,17 @@ class Enrolling:
         self._step = ""
         self._domain = ""
         self._error: EnrollmentError | IdentityError | None = None
-        self._chain: tuple[bytes, ...] = ()
-        self._protection = Protection.NONE
-        self._reload()
+        self.own = OwnKey(keys)
 
     @property
     def chain(self) -> tuple[bytes, ...]:
         """The device's certificates, DER, leaf first; empty before the first enrollment."""
-        return self._chain
+        return self.own.chain
 
     @property
     def domain(self) -> str:
         """The name in the certificate, or empty."""
-        return _dns_name(self._chain[0]) if self._chain else ""
+        return _dns_name(self.chain[0]) if self.chain else ""
 
     def status(self) -> IdentityStatus:
         """For D-Bus.
@@ -66,7 +65,9 @@ class Enrolling:
         `error` names the domain that was asked for.
         """
         is_enrolling = self._task is not None and not self._task.done()
-        state = "enrolled" if self._chain else "none"
+        state = "enrolled" if self.chain else "none"
+        # What the room lacks is no error, but that it has lost its key is.
+        error = self._error or (self.own.error if state == "none" and not is_enrolling else None)
         if is_enrolling:
             state = "enrolling"
         elif self._error is not None:
@@ -74,23 +75,23 @@ class Enrolling:
         status = IdentityStatus(
             state=state,
             # What others see is the certificate, whatever is being tried.
-            domain=self.domain if self._chain else self._domain,
+            domain=self.domain if self.chain else self._domain,
             step=self._step if is_enrolling else "",
-            error="" if self._error is None else _naming(self._domain, str(self._error)),
-            error_kind=_kind(self._error),
-            hint="" if self._error is None else self._error.hint,
-            key_protection=self._protection.value,
+            error="" if error is None else _naming(self._domain, str(error)),
+            error_kind=_kind(error),
+            hint="" if error is None else error.hint,
+            key_protection=self.own.protection.value,
         )
-        if not self._chain:
+        if not self.chain:
             return status
-        leaf = x509.load_der_x509_certificate(self._chain[0])
+        leaf = x509.load_der_x509_certificate(self.chain[0])
         return replace(
             status,
             not_before=int(leaf.not_valid_before_utc.timestamp()),
             not_after=int(leaf.not_valid_after_utc.timestamp()),
             issuer=leaf.issuer.rfc4514_string(),
             fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
-            certificates=self._chain,
+            certificates=self.chain,
         )
 
     def configure(self, config: Config) -> None:
@@ -138,12 +139,11 @@ class Enrolling:
             self._changed()
 
         try:
-            take_signer = self._keys.next_signer if request.is_new_key else self._keys.signer
-            signer = await asyncio.to_thread(take_signer)
+            signer = await asyncio.to_thread(self._keys.signer_to_enroll, is_new_key=request.is_new_key)
             certificate = await enrollment.enroll(domain, signer, progress=tell)
             await asyncio.to_thread(self._keys.install_chain, certificate.chain)
             enrollment.confirm()
-            self._reload()
+            self.own.reload()
             await self._renewed()
         except (EnrollmentError, IdentityError) as error:
             log.warning("enrollment of %s failed: %s", domain, error)
@@ -158,16 +158,9 @@ class Enrolling:
             log.info("enrolled %s", domain)
         finally:
             self._step = ""
-            self._reload()
+            self.own.reload()
             # The task itself is still running here: let it end before anybody looks.
             asyncio.get_running_loop().call_soon(self._changed)
-
-    def _reload(self) -> None:
-        try:
-            self._chain = self._keys.chain()
-        except NoCertificateError:
-            self._chain = ()
-        self._protection = self._keys.info.protection
 
 
 def _naming(domain: str, words: str) -> str:

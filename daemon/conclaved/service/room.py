@@ -108,14 +108,13 @@ class ConclaveRoom:
     def device(self) -> DeviceStatus:
         """See `Room`."""
         problems = []
-        if not self._enrolling.chain:
+        if not self._enrolling.chain and self._enrolling.own.error is None:
             problems.append("no certificate yet: conclavectl identity enroll DOMAIN")
         if self._clock.now() is None:
             problems.append(f"{self._clock.why_not()}: nobody is shown as verified")
         if not self._trusting.store.anchors:
             problems.append("no trust anchor: conclavectl trust add FILE --kind verified")
-        if self._enrolling.status().key_protection == "plain":
-            problems.append("the device's key lies unprotected on the disk: give the unit a wrapping key")
+        problems += self._enrolling.own.problems
         problems += [
             f"the list of revoked certificates of {label} is out of date: conclavectl trust crl add FILE"
             for label in self._trusting.stale(self._clock.now() or 0)
@@ -262,6 +261,8 @@ class ConclaveRoom:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
         except ConferenceError as error:
             raise RoomError(RoomErrorKind.UNREACHABLE, str(error), hint=error.hint) from error
+        except IdentityError as error:
+            raise self._enrolling.own.refused(error) from error
 
     async def join_meeting(self, link: str, invitation: str = "") -> None:
         """See `Room`. Asked from outside: announced, refusable, muted."""
@@ -358,6 +359,7 @@ class ConclaveRoom:
 
         A meeting that the daemon was in when it ended unasked is come back to.
         """
+        await self._enrolling.own.check()
         # No meeting of this process needs an earlier key: one is come back to with the present one.
         await self._enrolling.forget_old_keys()
         self._attending.come_back()
@@ -403,17 +405,14 @@ class ConclaveRoom:
     # -- small things ---------------------------------------------------------------------------
 
     async def _own_identity(self) -> OwnIdentity:
-        if not self._enrolling.chain:
-            raise RoomError(
-                RoomErrorKind.NOT_ENROLLED,
-                "this room has no certificate yet",
-                hint="conclavectl identity enroll DOMAIN",
-            )
-        return OwnIdentity(await asyncio.to_thread(self._keys.signer), self._enrolling.chain)
+        return await self._enrolling.own.identity()
 
     async def _identity_renewed(self) -> None:
         """A new certificate is in force: the meeting goes on with it."""
         self._attending.identity_changed(await self._own_identity())
+        if not self._attending.needs_earlier_keys:
+            # Nobody has to see the new key by the old one's word.
+            await self._enrolling.forget_old_keys()
 
     def _now(self) -> int:
         now = self._clock.now()
