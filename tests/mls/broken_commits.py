@@ -3,7 +3,7 @@
 Each row: what mallory commits, and the section that must name the refusal.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -41,6 +41,7 @@ from conclaved.mls import (
     commit_creation,
     external_senders_extension,
 )
+from conclaved.mls.codec import vector
 from conclaved.mls.crypto import Crypto, crypto_for
 from conclaved.mls.epoch import GroupState
 from conclaved.mls.framing import FramedContent
@@ -470,6 +471,10 @@ def _resealed(crypto: Crypto, path: NewPath, *given: Any) -> UpdatePath:
     return encrypt_path(crypto, replace(path, path_secrets=secrets), *given)
 
 
+def _encode_even_twice(extensions: Iterable[Extension]) -> bytes:
+    return vector(each.encode() for each in extensions)
+
+
 def commit_of(circle: Circle, attempt: Attempt) -> bytes:
     """Mallory's message, made without a single check."""
     seal = _resealed if attempt.reseal else encrypt_path
@@ -480,6 +485,8 @@ def commit_of(circle: Circle, attempt: Attempt) -> bytes:
         patch.setattr(commit_creation, "check_merged_path", lambda *_, **__: None)
         patch.setattr(commit_creation, "_make_welcome", lambda *_, **__: None)
         patch.setattr(commit_creation, "look_up", lambda ids, _psks: [(each, b"") for each in ids])
+        for module in ("proposal", "group_context"):
+            patch.setattr(f"conclaved.mls.{module}.encode_extensions", _encode_even_twice)
         patch.setattr(commit_creation, "encrypt_path", lambda *given: attempt.path(seal(*given)))
         if attempt.tag is not None:
             patch.setattr(commit_creation, "confirmation_tag", lambda *_: attempt.tag)
@@ -489,7 +496,7 @@ def commit_of(circle: Circle, attempt: Attempt) -> bytes:
             leaf=attempt.leaf,
             psks=PSKS,
         )
-    return circle["mallory"].protect(pending.content)
+        return circle["mallory"].protect(pending.content)
 
 
 def attempt(circle: Circle, name: str) -> tuple[str, Group, Callable[[], object]]:

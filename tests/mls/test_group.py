@@ -27,6 +27,7 @@ from conclaved.mls import (
     OwnMessage,
     PreSharedKey,
     PreSharedKeyID,
+    ReInit,
     RemoteError,
     Remove,
     SenderType,
@@ -391,3 +392,16 @@ def test_a_client_that_lost_its_state_is_removed_and_added_in_one_commit(circle:
     circle.groups["carol"] = Group.join(pending.welcome, bundle, carol.signer, auth=AcceptAny())
     circle.assert_agreement()
     assert circle["carol"].own_leaf_index == 2
+
+
+def test_an_extension_twice_is_our_own_mistake_before_anybody_sees_it(circle: Circle) -> None:
+    alice, twice = circle["alice"], (Extension(PRIVATE_USE, b"one"), Extension(PRIVATE_USE, b"two"))
+    for make in (
+        lambda: alice.commit(leaf=LeafChange(extensions=twice)),
+        lambda: alice.update_proposal(LeafChange(extensions=twice)),
+        lambda: alice.commit(by_value=[ReInit(b"new", 1, SUITE, twice)], allow_reinit=True),
+        lambda: Person("erin").bundle(extensions=twice),
+        lambda: Person("erin").bundle(leaf_extensions=twice),
+    ):
+        with pytest.raises(LocalError, match="twice"):
+            make()

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from conclaved.mls.codec import Reader, decode_whole, opaque, uint16, vector
 from conclaved.mls.credential import Credential, read_credential
-from conclaved.mls.errors import DecodeError
+from conclaved.mls.errors import DecodeError, LocalError
 
 
 class ExtensionType(IntEnum):
@@ -41,7 +41,10 @@ class Extension:
 
 
 def encode_extensions(extensions: Iterable[Extension]) -> bytes:
-    """`Extension extensions<V>`."""
+    """`Extension extensions<V>`; LocalError for a type twice, which no peer would read (RFC 9420 §13.4)."""
+    extensions = tuple(extensions)
+    if len({extension.extension_type for extension in extensions}) != len(extensions):
+        raise LocalError("an extension type occurs twice")
     return vector(extension.encode() for extension in extensions)
 
 
