@@ -45,6 +45,7 @@ class Pebble:
     ``nonce_reject``: how many percent of good nonces it rejects. ``validity_s``: the life of its
     certificates. ``blocklist``: domains it refuses. ``eab_keys``: key ids and base64url MAC keys; with any,
     an account needs an external binding. ``alternate_roots``: how many other roots it offers chains to.
+    ``dns_server``: whom it asks about DNS, in the place of `pebble-challtestsrv`.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Pebble:
         alternate_roots: int = 0,
         chain_length: int = 1,
         authorization_reuse: int = 0,
+        dns_server: str | None = None,
     ) -> None:
         self.directory = directory
         self.ca_file = directory / "api-ca.pem"
@@ -67,6 +69,8 @@ class Pebble:
         self.dns_management_url = ""
         self.dns_address = ""
         self.http_port = 0
+        self.tls_port = 0
+        self._dns_server = dns_server
         self.root_pem = ""
         self._config = {
             "externalAccountBindingRequired": bool(eab_keys),
@@ -134,7 +138,7 @@ class Pebble:
         self._tls = ssl.create_default_context(cafile=self.ca_file)
 
     def _choose_ports(self) -> None:
-        api, management, dns, dns_management, tls, self.http_port = free_ports(6)
+        api, management, dns, dns_management, self.tls_port, self.http_port = free_ports(6)
         self.directory_url = f"https://127.0.0.1:{api}/dir"
         self.management_url = f"https://127.0.0.1:{management}"
         self.dns_management_url = f"http://127.0.0.1:{dns_management}"
@@ -143,7 +147,7 @@ class Pebble:
             "listenAddress": f"127.0.0.1:{api}",
             "managementListenAddress": f"127.0.0.1:{management}",
             "httpPort": self.http_port,
-            "tlsPort": tls,
+            "tlsPort": self.tls_port,
         }
 
     async def _start(self) -> None:
@@ -165,7 +169,8 @@ class Pebble:
             *("-http01", "", "-https01", "", "-tlsalpn01", ""),
             *("-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""),
         )
-        await self._spawn("pebble", "-config", "pebble.json", "-dnsserver", self.dns_address)
+        resolver = self._dns_server or self.dns_address
+        await self._spawn("pebble", "-config", "pebble.json", "-dnsserver", resolver)
         await self._wait_until_ready(self.dns_management_url + "/")
         await self._wait_until_ready(self.directory_url)
         self.root_pem = (await self._request(self.management_url + "/roots/0")).decode("ascii")

@@ -11,11 +11,13 @@ keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
 # The admin's way into a room.
 admin="openssh-server openssh-client"
 browser="chromium fonts-dejavu-core fonts-b612"
+# A second kind of CA, and a DNS server that takes updates.
+servers="caddy knot"
 # For the other MLS stacks' programs; Rust and Node.js in Debian 12 are too old for them.
 compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $browser" ;;
+    test) wanted="$base $keys $admin $servers $browser" ;;
     peers) wanted="$base $compilers" ;;
     *) echo "usage: tests/setup.sh run|test|peers" >&2; exit 2 ;;
 esac

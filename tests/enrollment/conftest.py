@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind
-from conclave_provisioning.enrollment.http01 import ChallengeServer
+from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, http01, tls_alpn01
 from tests.pebble import Pebble
 
 
@@ -24,24 +24,40 @@ async def pebble(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pebb
 def token_directory(pebble: Pebble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder whose answers are served where Pebble looks for them."""
     directory = tmp_path_factory.mktemp("tokens")
-    server = ChallengeServer(("127.0.0.1", pebble.http_port), directory)
+    with serving(http01.ChallengeServer(("127.0.0.1", pebble.http_port), directory)):
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def tls_alpn_directory(pebble: Pebble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder whose certificates are shown where Pebble looks for them."""
+    directory = tmp_path_factory.mktemp("certificates")
+    with serving(tls_alpn01.ChallengeServer(("127.0.0.1", pebble.tls_port), directory)):
+        yield directory
+
+
+@contextmanager
+def serving(server: http01.ChallengeServer | tls_alpn01.ChallengeServer) -> Iterator[None]:
+    """Runs a helper in a thread."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield directory
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 MakeSettings = Callable[..., AcmeSettings]
 
 
 @pytest.fixture
-def make_settings(pebble: Pebble, token_directory: Path) -> MakeSettings:
+def make_settings(pebble: Pebble, token_directory: Path, tls_alpn_directory: Path) -> MakeSettings:
     """Settings for that CA; keywords change them."""
 
     def make(**changes: object) -> AcmeSettings:
-        return settings_for(pebble, token_directory, **changes)
+        return settings_for(pebble, token_directory, tls_alpn_directory=tls_alpn_directory, **changes)
 
     return make
 

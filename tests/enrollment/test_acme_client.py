@@ -12,6 +12,7 @@ import pytest
 from conclave_provisioning.enrollment import (
     AcmeSettings,
     BadResponseError,
+    CaTroubleError,
     Enrollment,
     EnrollmentError,
     RateLimitedError,
@@ -100,15 +101,20 @@ async def test_a_problem_is_shown_with_its_parts_and_without_control_characters(
         (200, b'{"newNonce": 1, "newAccount": [], "newOrder": {}}'),
         (200, b"[" * 200000),
         (200, b"\xff\xfe"),
-        (500, b"oops"),
         (404, b""),
         (200, b'{"newNonce": "http://127.0.0.1/", "newAccount": "http://127.0.0.1/"}'),
     ],
-    ids=range(10),
+    ids=range(9),
 )
 async def test_an_answer_that_is_not_acme_is_a_typed_error(tmp_path: Path, status: int, body: bytes) -> None:
     error = await error_of(tmp_path, status, body, Content_Type="application/json")
     assert isinstance(error, BadResponseError)
+
+
+async def test_a_fault_of_the_cas_own_is_told_as_such(tmp_path: Path) -> None:
+    error = await error_of(tmp_path, 503, b"oops", Retry_After="30")
+    assert isinstance(error, CaTroubleError)
+    assert (error.kind, error.retry_after_s, error.keeps_order) == ("ca_trouble", 30.0, True)
 
 
 async def test_a_flood_is_cut_off(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from conclave_provisioning.enrollment.token_files import TOKEN
+from conclave_provisioning.enrollment.challenge.token_files import TOKEN
 
 PREFIX = "/.well-known/acme-challenge/"
 MAX_ANSWER_BYTES = 1024

@@ -1,22 +1,20 @@
 """What enrollment keeps on the disk, so that a power cut costs no order (DESIGN §6).
 
-`account.key` is the ACME account's key (never the device's); `account.json` says where it is registered;
-`order.json` is the order under way. Each is replaced atomically, before the step that relies on it.
+`account.json` says where the account is registered; `order.json` is the order under way; `staging.json` names
+the certificates of staging CAs. Each is replaced atomically, before the step that relies on it.
 """
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from conclave_provisioning.enrollment.errors import StateError
+from conclave_provisioning.enrollment.errors import BusyError, StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,8 @@ class OrderState:
     """The order at the CA."""
     csr: str
     """The request, DER in base64: the same one on every attempt."""
+    profile: str
+    """Under which of the CA's profiles; empty: its default."""
 
     @property
     def csr_der(self) -> bytes:
@@ -50,35 +50,70 @@ class OrderState:
         return base64.b64decode(self.csr)
 
 
-class StateDirectory:
-    """The folder of these files. Single owner."""
+class Folder:
+    """A folder of files of mode 0600, each replaced atomically. Single owner."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def account_key(self) -> ec.EllipticCurvePrivateKey:
-        """The account's P-256 key, which is generated and stored if there is none. Raises `StateError`."""
-        content = self._read("account.key")
-        if content is None:
-            key = ec.generate_private_key(ec.SECP256R1())
-            self._write(
-                "account.key",
-                key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                ),
-            )
-            return key
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps others out, of this process and of any other. Raises `BusyError` or `StateError`."""
         try:
-            loaded = serialization.load_pem_private_key(content, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            loaded = None  # the parser's message could quote the key
-        if not isinstance(loaded, ec.EllipticCurvePrivateKey) or not isinstance(loaded.curve, ec.SECP256R1):
-            raise StateError(
-                f"{self._path / 'account.key'} is damaged", hint="remove it: a new account will be made"
-            )
-        return loaded
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise StateError(f"{self._path} cannot be opened: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise BusyError("another enrollment is under way", hint="wait for it, or cancel it") from error
+        finally:
+            os.close(descriptor)
+
+    def read(self, name: str) -> bytes | None:
+        """A file's content; None if there is none. Raises `StateError`."""
+        try:
+            return (self._path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"{self._path / name} cannot be read: {error.strerror}") from error
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replaces a file. Raises `StateError`."""
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(self._path / name, content, mode=0o600)
+        except OSError as error:
+            raise StateError(f"{self._path / name} cannot be written: {error.strerror}") from error
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Puts one file in the place of another. Raises `StateError`."""
+        try:
+            (self._path / name).replace(self._path / new_name)
+            _sync_directory(self._path)
+        except OSError as error:
+            raise StateError(f"{self._path / name} cannot be renamed: {error.strerror}") from error
+
+    def remove(self, name: str) -> None:
+        """Removes a file, if it is there. Raises `StateError`."""
+        try:
+            (self._path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StateError(f"{self._path / name} cannot be removed: {error.strerror}") from error
+
+
+class StateDirectory:
+    """The account and the order, as files. Single owner."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = Folder(path)
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps others out. Raises `BusyError` or `StateError`."""
+        return self._folder.locked()
 
     def load_account(self) -> Account | None:
         """The registered account; None if there is none, or its file is damaged (the CA will tell again)."""
@@ -87,16 +122,16 @@ class StateDirectory:
 
     def save_account(self, account: Account) -> None:
         """Stores where the account is registered. Raises `StateError`."""
-        self._write("account.json", _json(asdict(account)))
+        self._folder.write("account.json", _json(asdict(account)))
 
     def forget_account(self) -> None:
         """Forgets where the account is registered; the key stays. Raises `StateError`."""
-        self._remove("account.json")
+        self._folder.remove("account.json")
 
     def load_order(self) -> OrderState | None:
         """The order under way; None if there is none, or its file is damaged (a new one will be made)."""
-        fields = ("directory_url", "account_url", "domain", "public_key", "url", "csr")
-        values = self._load("order.json", fields)
+        names = tuple(field.name for field in fields(OrderState))
+        values = self._load("order.json", names)
         if values is None:
             return None
         order = OrderState(**values)
@@ -108,44 +143,32 @@ class StateDirectory:
 
     def save_order(self, order: OrderState) -> None:
         """Stores the order under way. Raises `StateError`."""
-        self._write("order.json", _json(asdict(order)))
+        self._folder.write("order.json", _json(asdict(order)))
 
     def forget_order(self) -> None:
         """Forgets the order. Raises `StateError`."""
-        self._remove("order.json")
+        self._folder.remove("order.json")
 
-    def _load(self, name: str, fields: tuple[str, ...]) -> dict[str, str] | None:
-        content = self._read(name)
+    def load_staging(self) -> frozenset[str]:
+        """The SHA-256 fingerprints of the certificates that a staging CA issued, as hexadecimal digits."""
+        values = self._load("staging.json", ("fingerprints",))
+        return frozenset(values["fingerprints"].split()) if values else frozenset()
+
+    def save_staging(self, fingerprints: Iterable[str]) -> None:
+        """Stores which certificates are staging ones. Raises `StateError`."""
+        self._folder.write("staging.json", _json({"fingerprints": " ".join(fingerprints)}))
+
+    def _load(self, name: str, members: tuple[str, ...]) -> dict[str, str] | None:
+        content = self._folder.read(name)
         if content is None:
             return None
         try:
             values: object = json.loads(content)
         except (ValueError, RecursionError):
             return None
-        if not isinstance(values, dict) or set(values) != set(fields):
+        if not isinstance(values, dict) or set(values) != set(members):
             return None
         return values if all(isinstance(value, str) for value in values.values()) else None
-
-    def _read(self, name: str) -> bytes | None:
-        try:
-            return (self._path / name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StateError(f"{self._path / name} cannot be read: {error.strerror}") from error
-
-    def _write(self, name: str, content: bytes) -> None:
-        try:
-            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(self._path / name, content, mode=0o600)
-        except OSError as error:
-            raise StateError(f"{self._path / name} cannot be written: {error.strerror}") from error
-
-    def _remove(self, name: str) -> None:
-        try:
-            (self._path / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise StateError(f"{self._path / name} cannot be removed: {error.strerror}") from error
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
@@ -162,7 +185,11 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:
