@@ -117,7 +117,7 @@ async def test_a_bus_that_hangs_up_during_authentication_is_exit_code_7(tmp_path
             "is not a time",
         ),
         (["meeting", "admit"], "Missing argument 'ID|NAME'"),
-        (["identity", "enroll", "d", "--challenge", "tls-alpn-01"], "is not one of"),
+        (["identity", "enroll", "d", "--challenge", "tls-sni-01"], "is not one of"),
         (["trust", "add", "/nonexistent.pem", "--label", "x", "--kind", "verified"], "No such file"),
         (["mute", "panel"], "is not one of"),
         (["policy", "set", "--minimum-level", "none"], "is not one of"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from conclave_provisioning.enrollment import DnsUpdateSettings
 from conclaved.conference.limits import CarrierLimits
 from conclaved.meeting.limits import Limits
 from conclaved.service.config import Config, ConfigError, load
@@ -24,6 +25,22 @@ agree_terms = true
 challenge = "dns-01"
 dns_hook = "/bin/true"
 email = "it@example.com"
+profile = "shortlived"
+preferred_chain = "ISRG Root X1"
+staging = true
+eab_key_id = "kid-1"
+eab_mac_file = "/srv/eab"
+deadline_s = 60
+dns_wait_s = 5
+dns_timeout_s = 30.5
+resolvers = ["192.0.2.1", "[2001:db8::1]:5353"]
+
+[acme.dns_update]
+server = "192.0.2.53:5353"
+key_name = "room.acme"
+key_file = "/srv/tsig"
+algorithm = "hmac-sha512"
+zone = "example.com"
 
 [service]
 ca_file = "/srv/ca.pem"
@@ -56,6 +73,15 @@ def test_every_key_of_the_file_is_taken(tmp_path: Path) -> None:
     assert config.bus_address == "unix:path=/srv/bus"
     assert config.acme.challenge == "dns-01"
     assert config.acme.dns_hook == Path("/bin/true")
+    acme = config.acme.settings(config.token_directory, "", "")
+    assert (acme.profile, acme.preferred_chain, acme.is_staging) == ("shortlived", "ISRG Root X1", True)
+    assert (acme.eab_key_id, acme.eab_mac_file) == ("kid-1", Path("/srv/eab"))
+    assert (acme.deadline_s, acme.dns_wait_s, acme.dns_timeout_s) == (60.0, 5.0, 30.5)
+    assert acme.resolvers == ("192.0.2.1", "[2001:db8::1]:5353")
+    assert acme.tls_alpn_directory == Path("/srv/run/acme-tls-alpn")
+    assert acme.dns_update == DnsUpdateSettings(
+        "192.0.2.53:5353", "room.acme", Path("/srv/tsig"), "hmac-sha512", "example.com"
+    )
     assert config.service_ca == Path("/srv/ca.pem")
     assert config.conference_service == "wss://hub.example.com:8443"
     assert config.meeting_limits == Limits(requests_per_s=7)
@@ -111,7 +137,18 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a library without its token": ('[keys]\nmodule = "/lib/p11.so"', "[keys] token or serial must say"),
     "a parent that does not stay": ("[keys]\nparent = 0x80000000", "[keys] parent must be the handle"),
     "a PIN in the configuration": ('[keys]\npin = "1234"', "[keys] pin is not known"),
-    "unknown challenge": ('[acme]\nchallenge = "tls-alpn-01"', "[acme] challenge must be one of: http-01, "),
+    "unknown challenge": ('[acme]\nchallenge = "tls-sni-01"', "[acme] challenge must be one of: http-01, "),
+    "text for a flag or nothing": ('[acme]\nstaging = "yes"', "[acme] staging must be a bool"),
+    "text for a list": ('[acme]\nresolvers = "192.0.2.1"', "[acme] resolvers must be a list"),
+    "number in a list of texts": ("[acme]\nresolvers = [1]", "[acme] resolvers must be a list of strings"),
+    "a name for a resolver": ('[acme]\nresolvers = ["ns.example"]', "[acme] ns.example is no DNS server"),
+    "a day too long": ("[acme]\ndeadline_s = 1e6", "[acme] deadline_s must be from 0 to 86400"),
+    "not a number": ("[acme]\ndns_wait_s = nan", "[acme] dns_wait_s must be from 0 to 86400"),
+    "no key for updates": ('[acme.dns_update]\nserver = "192.0.2.1"', "[acme] DNS updates need"),
+    "unknown key for updates": (
+        '[acme.dns_update]\nserver = "192.0.2.1"\nkey_name = "k"\nkey_file = "/k"\nsecret = "x"',
+        "[acme.dns_update] secret is not known",
+    ),
     "ACME without TLS": ('[acme]\ndirectory_url = "http://ca.example/dir"', "[acme] "),
     "dns-01 without a hook": (
         '[acme]\ndirectory_url = "https://ca.example/dir"\nchallenge = "dns-01"',

@@ -51,7 +51,7 @@ BAD: dict[str, EnrollmentRequest] = {
     "an address": EnrollmentRequest("192.0.2.1"),
     "a wildcard": EnrollmentRequest("*.example.com"),
     "a mail address": EnrollmentRequest("me@example.com"),
-    "another challenge": EnrollmentRequest("room.example.com", challenge="tls-alpn-01"),
+    "another challenge": EnrollmentRequest("room.example.com", challenge="tls-sni-01"),
     "ACME without TLS": EnrollmentRequest("room.example.com", directory_url="http://ca.example/dir"),
     "dns-01 without a hook": EnrollmentRequest("room.example.com", challenge="dns-01"),
 }

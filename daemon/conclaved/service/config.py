@@ -25,8 +25,26 @@ address = ""                     # empty: the system bus
 [acme]
 directory_url = "https://acme-v02.api.letsencrypt.org/directory"
 agree_terms = true
-challenge = "http-01"            # or dns-01 with dns_hook
+challenge = "http-01"            # tls-alpn-01; dns-01 with dns_hook or [acme.dns_update]; dns-persist-01
 email = "it@example.com"
+ca_file = ""                     # PEM roots for the TLS of a private CA's API; empty: the public ones
+profile = ""                     # one of the CA's profiles, say "shortlived"; empty: its default
+preferred_chain = ""             # the common name of the root to lead to; empty: the CA's default chain
+staging = false                  # the CA only rehearses; left away: known by its address
+eab_key_id = ""                  # external account binding: the key id that the CA gave,
+eab_mac_file = ""                # and a 0600 file with the MAC key, base64url
+deadline_s = 180.0               # how long one enrollment may take
+dns_hook = ""                    # called with: present|cleanup NAME VALUE
+dns_wait_s = 0.0                 # by hook: how long a record takes to reach every server of the zone
+dns_timeout_s = 120.0            # otherwise: how long to wait until every server of the zone has the record
+resolvers = []                   # whom to ask about DNS, "ADDRESS" or "ADDRESS:PORT"; none: the system's
+
+[acme.dns_update]                # DNS UPDATE (RFC 2136) for dns-01
+server = "192.0.2.53"            # the zone's primary, ADDRESS or ADDRESS:PORT
+key_name = "room.acme"           # TSIG
+key_file = "/etc/conclave/tsig"  # 0600, the key's secret in base64
+algorithm = "hmac-sha256"
+zone = ""                        # empty: found by its SOA record
 
 [service]
 ca_file = ""                     # PEM of the conference service's CA; empty: the system's
@@ -47,7 +65,14 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, EnrollmentError
+from conclave_provisioning.enrollment import (
+    AcmeSettings,
+    ChallengeKind,
+    DnsUpdateSettings,
+    EnrollmentError,
+)
+from conclave_provisioning.enrollment.challenge.dns_view import parse_endpoint
+from conclave_provisioning.enrollment.settings import DEFAULT_DEADLINE_S, DEFAULT_DNS_TIMEOUT_S
 from conclaved.conference.limits import CarrierLimits
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.service.invitations import is_service_address
@@ -61,6 +86,8 @@ SHORTEST_COUNTDOWN_S = 1.0
 LONGEST_COUNTDOWN_S = 300.0
 ENROLLMENT_METHODS = ("acme", "csr", "import", "provider")
 """By ACME; by request and chain, carried by an admin; with a key from outside; from the provider."""
+LONGEST_DURATION_S = 86400.0
+_ACME_DURATIONS = ("dns_wait_s", "dns_timeout_s", "deadline_s")
 AGREED_LIMITS = frozenset({"proposals_of_one"})
 """The same for all members of all meetings: no device's own to set."""
 
@@ -79,6 +106,16 @@ class AcmeConfig:
     ca_file: Path | None = None
     email: str = ""
     dns_hook: Path | None = None
+    dns_wait_s: float = 0.0
+    dns_timeout_s: float = DEFAULT_DNS_TIMEOUT_S
+    dns_update: DnsUpdateSettings | None = None
+    resolvers: tuple[str, ...] = ()
+    eab_key_id: str = ""
+    eab_mac_file: Path | None = None
+    profile: str = ""
+    preferred_chain: str = ""
+    staging: bool | None = None
+    deadline_s: float = DEFAULT_DEADLINE_S
 
     def settings(self, token_directory: Path, directory_url: str, challenge: str) -> AcmeSettings:
         """The settings of one enrollment. Raises EnrollmentError for what cannot work."""
@@ -89,7 +126,18 @@ class AcmeConfig:
             ca_file=self.ca_file,
             email=self.email or None,
             token_directory=token_directory,
+            tls_alpn_directory=token_directory.with_name("acme-tls-alpn"),
             dns_hook=self.dns_hook,
+            dns_wait_s=self.dns_wait_s,
+            dns_timeout_s=self.dns_timeout_s,
+            dns_update=self.dns_update,
+            resolvers=self.resolvers,
+            eab_key_id=self.eab_key_id or None,
+            eab_mac_file=self.eab_mac_file,
+            profile=self.profile or None,
+            preferred_chain=self.preferred_chain or None,
+            staging=self.staging,
+            deadline_s=self.deadline_s,
         )
 
 
@@ -154,14 +202,7 @@ def load(path: Path) -> Config:
         ),
         join_countdown_s=float(top.take("join_countdown_s", (int, float), defaults.join_countdown_s)),
         bus_address=bus.take("address", str, "") or None,
-        acme=AcmeConfig(
-            directory_url=acme.take("directory_url", str, ""),
-            agree_terms=acme.take("agree_terms", bool, False),
-            challenge=acme.take("challenge", str, "http-01"),
-            ca_file=acme.path("ca_file"),
-            email=acme.take("email", str, ""),
-            dns_hook=acme.path("dns_hook"),
-        ),
+        acme=_read_acme(path, acme),
         service_ca=service.path("ca_file"),
         conference_service=conference.take("service", str, ""),
         meeting_limits=of_meeting.take_numbers(DEFAULT_LIMITS, but=AGREED_LIMITS),
@@ -195,6 +236,45 @@ def check_acme(config: Config) -> None:
         config.acme.settings(config.token_directory, "", "")
 
 
+def _read_acme(path: Path, acme: "_Table") -> AcmeConfig:
+    """Takes the `[acme]` table. Raises ConfigError."""
+    update = acme.table("dns_update")
+    defaults = AcmeConfig()
+    dns_update = None
+    try:
+        if not update.is_empty:
+            dns_update = DnsUpdateSettings(
+                server=update.take("server", str, ""),
+                key_name=update.take("key_name", str, ""),
+                key_file=update.path("key_file") or Path(),
+                algorithm=update.take("algorithm", str, "hmac-sha256"),
+                zone=update.take("zone", str, "") or None,
+            )
+        resolvers = acme.take_texts("resolvers")
+        for server in (*resolvers, *([dns_update.server] if dns_update else [])):
+            parse_endpoint(server)
+    except EnrollmentError as error:
+        raise ConfigError(f"{path}: [acme] {error}") from error
+    update.finish()
+    durations = {name: acme.take_seconds(name, getattr(defaults, name)) for name in _ACME_DURATIONS}
+    return AcmeConfig(
+        directory_url=acme.take("directory_url", str, ""),
+        agree_terms=acme.take("agree_terms", bool, False),
+        challenge=acme.take("challenge", str, "http-01"),
+        ca_file=acme.path("ca_file"),
+        email=acme.take("email", str, ""),
+        dns_hook=acme.path("dns_hook"),
+        dns_update=dns_update,
+        resolvers=resolvers,
+        eab_key_id=acme.take("eab_key_id", str, ""),
+        eab_mac_file=acme.path("eab_mac_file"),
+        profile=acme.take("profile", str, ""),
+        preferred_chain=acme.take("preferred_chain", str, ""),
+        staging=acme.take_flag("staging"),
+        **durations,
+    )
+
+
 class _Table:
     """A table of the file; `finish` complains about what nobody took."""
 
@@ -226,6 +306,29 @@ class _Table:
                     raise ConfigError(f"{self._where(spec.name)} must be more than 0")
                 given[spec.name] = number
         return replace(defaults, **given)  # type: ignore[arg-type]  # by name, from the fields themselves
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to take."""
+        return not self._left
+
+    def take_flag(self, key: str) -> bool | None:
+        """True or false; None if the file does not say."""
+        return self.take(key, bool, False) if key in self._left else None
+
+    def take_texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings."""
+        values = self.take(key, list, [])
+        if not all(isinstance(value, str) for value in values):
+            raise ConfigError(f"{self._where(key)} must be a list of strings")
+        return tuple(values)
+
+    def take_seconds(self, key: str, default: float) -> float:
+        """A number of seconds, 0 up to a day."""
+        value = float(self.take(key, (int, float), default))
+        if not 0 <= value <= LONGEST_DURATION_S:
+            raise ConfigError(f"{self._where(key)} must be from 0 to {LONGEST_DURATION_S:g}")
+        return value
 
     def path(self, key: str) -> Path | None:
         value = self.take(key, str, "")

@@ -114,7 +114,9 @@ class Enrolling:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
         except ValueError as error:
             raise RoomError(
-                RoomErrorKind.INVALID_ARGUMENT, "an unknown challenge", hint="use http-01 or dns-01"
+                RoomErrorKind.INVALID_ARGUMENT,
+                "an unknown challenge",
+                hint="see: conclavectl identity enroll --help",
             ) from error
         self._domain, self._error, self._step = domain, None, ""
         self._task = asyncio.create_task(self._run(enrollment, domain, request))

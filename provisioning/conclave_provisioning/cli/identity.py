@@ -35,7 +35,7 @@ def identity() -> None:
 )
 @click.option(
     "--challenge",
-    type=click.Choice(["http-01", "dns-01"]),
+    type=click.Choice(["http-01", "dns-01", "tls-alpn-01", "dns-persist-01"]),
     default=None,
     help="How the CA checks the domain.",
 )

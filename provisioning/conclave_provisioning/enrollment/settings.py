@@ -54,7 +54,7 @@ class DnsUpdateSettings:
                 f"{self.algorithm} is no TSIG algorithm that is safe",
                 hint="use " + ", ".join(TSIG_ALGORITHMS),
             )
-        if not self.server or not self.key_name:
+        if not self.server or not self.key_name or not self.key_file.name:
             raise SettingsError("DNS updates need server, key_name and key_file")
 
 
