@@ -4,12 +4,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from conclaved.mls.crypto import Crypto, HpkeContext
+from conclaved.mls.crypto import Crypto, HpkeCiphertext, HpkeContext
 from conclaved.mls.errors import LocalError, RemoteError
 from conclaved.mls.kem import HpkePrivateKey, Secret
 from conclaved.mls.leaf_node import LeafNode
 from conclaved.mls.parent_hash import path_parents
-from conclaved.mls.ratchet_tree import ParentNode, PathStep, RatchetTree, Subtree
+from conclaved.mls.ratchet_tree import Node, ParentNode, PathStep, RatchetTree, Subtree
 from conclaved.mls.single_owner import NotCopied
 from conclaved.mls.tree_math import common_ancestor_level, subtree_node
 from conclaved.mls.update_path import UpdatePath, UpdatePathNode
@@ -83,6 +83,14 @@ def _recipients(copath: Subtree, excluded: frozenset[int]) -> Sequence[Subtree]:
     return [each for each in copath.resolution if each.level or each.first not in excluded]
 
 
+def _sealed(crypto: Crypto, context: HpkeContext, node: Node, index: int, secret: bytes) -> HpkeCiphertext:
+    """The secret sealed to a node; where that cannot be, it says to which: without those below, it can."""
+    try:
+        return context.seal(node.hpke_key(crypto), secret)
+    except RemoteError as error:
+        raise RemoteError(f"nothing can be sealed to node {index}: {error}", rule=error.rule) from None
+
+
 def encrypt_path(
     crypto: Crypto, path: NewPath, group_context: bytes, added: Iterable[int] = ()
 ) -> UpdatePath:
@@ -91,7 +99,7 @@ def encrypt_path(
     nodes = []
     for step, secret in zip(path.steps, path.path_secrets, strict=True):
         sealed = tuple(
-            context.seal(each.node.hpke_key(crypto), secret)
+            _sealed(crypto, context, each.node, each.index, secret)
             for each in _recipients(step.copath, excluded)
             if each.node is not None
         )
