@@ -267,6 +267,18 @@ class FakeRoom:
     async def enroll(self, request: EnrollmentRequest) -> None:
         self._do("enroll", request)
 
+    async def request_certificate(self, domain: str, *, is_new_key: bool = False) -> str:
+        self._do("request_certificate", domain, is_new_key)
+        return "request"
+
+    async def import_chain(self, pem: str, domain: str = "", *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "import_chain", pem, domain)
+
+    async def import_key(
+        self, content: bytes, secret: bytes, domain: str = "", *, dry_run: bool = False
+    ) -> ChangeReport:
+        return self._change(dry_run, "import_key", content, secret, domain)
+
     async def add_anchor(
         self, pem: str, label: str, kind: str, domains: tuple[str, ...], *, dry_run: bool = False
     ) -> ChangeReport:

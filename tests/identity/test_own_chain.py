@@ -3,11 +3,12 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from conclaved.identity.anchors import fingerprint_of_spki
 from conclaved.identity.errors import ChainError
 from conclaved.identity.own_chain import check_own_chain, read_pem_chain
-from tests.pki import TestAuthority, point_of
+from tests.pki import TestAuthority
 
 ROOT = TestAuthority("Root")
 INTERMEDIATE = TestAuthority("Intermediate", parent=ROOT)
@@ -17,6 +18,11 @@ DOMAIN = "room.example.com"
 NOW = 1_800_000_000
 
 
+def fingerprint(key: ec.EllipticCurvePrivateKey) -> str:
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return fingerprint_of_spki(spki)
+
+
 def issued(key: ec.EllipticCurvePrivateKey = KEY, domain: str = DOMAIN) -> tuple[bytes, ...]:
     return INTERMEDIATE.issue(
         key.public_key(), dns=[domain], not_before=NOW - 100, not_after=NOW + 100 * 86400
@@ -24,7 +30,7 @@ def issued(key: ec.EllipticCurvePrivateKey = KEY, domain: str = DOMAIN) -> tuple
 
 
 def checked(chain: tuple[bytes, ...], now: int | None = NOW, domain: str = DOMAIN) -> tuple[bytes, ...]:
-    return check_own_chain(chain, (point_of(OTHER), point_of(KEY)), domain, now=now)
+    return check_own_chain(chain, {fingerprint(OTHER), fingerprint(KEY)}, domain, now=now)
 
 
 def test_a_chain_for_one_of_our_keys_is_taken() -> None:

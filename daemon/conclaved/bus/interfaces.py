@@ -87,6 +87,27 @@ async def _enroll(room: Room, domain: str, given: dict[str, Any]) -> None:
     await room.enroll(request)
 
 
+async def _csr(room: Room, domain: str, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    is_new_key = options.take("new_key", bool, False)
+    options.finish()
+    return [await room.request_certificate(domain, is_new_key=is_new_key)]
+
+
+async def _import_chain(room: Room, chain: str, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    domain, dry_run = options.take("domain", str, ""), options.take("dry_run", bool, False)
+    options.finish()
+    return _reported(await room.import_chain(chain, domain, dry_run=dry_run))
+
+
+async def _import_key(room: Room, content: bytes, secret: bytes, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    domain, dry_run = options.take("domain", str, ""), options.take("dry_run", bool, False)
+    options.finish()
+    return _reported(await room.import_key(content, secret, domain, dry_run=dry_run))
+
+
 def _reported(report: ChangeReport) -> list[Any]:
     return [report.changed, list(report.changes)]
 
@@ -189,6 +210,9 @@ async def _audit(room: Room, which: str) -> list[Any]:
 
 METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Identity", "Enroll"): _enroll,
+    (ROOM + "Identity", "Csr"): _csr,
+    (ROOM + "Identity", "ImportChain"): _import_chain,
+    (ROOM + "Identity", "ImportKey"): _import_key,
     (ROOM + "Trust", "AddAnchor"): _add_anchor,
     (ROOM + "Trust", "RemoveAnchor"): _remove_anchor,
     (ROOM + "Trust", "Block"): _block,

@@ -390,6 +390,17 @@ class Room(Protocol):
         of an earlier one: who waits for the end believes the first `enrolled` or `failed` that it sees.
         """
 
+    async def request_certificate(self, domain: str, *, is_new_key: bool = False) -> str:
+        """A certificate request (PKCS#10, PEM); an empty domain: the one that is set, or the room's."""
+
+    async def import_chain(self, pem: str, domain: str = "", *, dry_run: bool = False) -> ChangeReport:
+        """Put a chain into force, if it is for this device's key and for the domain."""
+
+    async def import_key(
+        self, content: bytes, secret: bytes, domain: str = "", *, dry_run: bool = False
+    ) -> ChangeReport:
+        """Put a key into force that was made elsewhere and comes wrapped, with its chain."""
+
     # Verbs that change what an admin sets report it; with `dry_run` they change nothing. All or nothing:
     # what is refused, or cannot be stored, leaves everything as it was.
 

@@ -29,6 +29,8 @@ from conclaved.identity.errors import (
     RemoteIdentityError,
     UnprotectedKeyError,
     UnreachableKeyError,
+    WrappedKeyError,
+    WrongSecretError,
     WrongWrappingKeyError,
 )
 from conclaved.identity.jws import JwsContent
@@ -42,9 +44,11 @@ from conclaved.identity.key_backends import (
 from conclaved.identity.key_store import KeyInfo, KeyStore
 from conclaved.identity.leaf import claimed_name
 from conclaved.identity.names import NameType, canonical_domain, canonical_email, canonical_name, is_within
+from conclaved.identity.own_chain import check_own_chain, read_pem_chain
 from conclaved.identity.signer import Signer, SoftwareSigner
 from conclaved.identity.trust_store import TrustStore
 from conclaved.identity.verdict import Assurance, Verdict, check_successor
+from conclaved.identity.wrapped_key import WrappedKey, read_wrapped_key
 
 __all__ = [
     "AccountSigner",
@@ -81,10 +85,14 @@ __all__ = [
     "UnprotectedKeyError",
     "UnreachableKeyError",
     "Verdict",
+    "WrappedKey",
+    "WrappedKeyError",
+    "WrongSecretError",
     "WrongWrappingKeyError",
     "canonical_domain",
     "canonical_email",
     "canonical_name",
+    "check_own_chain",
     "check_successor",
     "claimed_name",
     "fingerprint_of",
@@ -93,5 +101,7 @@ __all__ = [
     "jws",
     "parse_anchor_pem",
     "parse_crl",
+    "read_pem_chain",
+    "read_wrapped_key",
     "read_wrapping_key",
 ]

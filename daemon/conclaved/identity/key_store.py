@@ -152,6 +152,11 @@ class KeyStore:
         if stem == following:
             self._files.remove(_NEXT)
 
+    def fingerprints(self) -> frozenset[str]:
+        """SHA-256 of the SPKI, hex, of the keys that a certificate can be for. Raises `KeyStoreError`."""
+        stems = {self._pointer_or_none(name) for name in (_CURRENT, _NEXT)}
+        return frozenset(stem for stem in stems if stem is not None)
+
     def import_key(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes]) -> None:
         """Puts a key that was made elsewhere into force, with its chain (DER, leaf first).
 

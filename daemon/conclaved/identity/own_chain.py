@@ -5,13 +5,14 @@ other room would accept, so that the mistake shows here and not in a meeting; an
 belong together. Whether anybody trusts the authority is for those who see the chain to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from conclaved.identity.anchors import fingerprint_of
 from conclaved.identity.errors import ChainError
 from conclaved.identity.leaf import READ_ERRORS, Leaf, RefusedError, read_leaf
 from conclaved.identity.signer import point_of
@@ -44,16 +45,17 @@ def read_pem_chain(pem: bytes) -> tuple[bytes, ...]:
 
 
 def check_own_chain(
-    chain: Sequence[bytes], public_keys: Sequence[bytes], domain: str, *, now: int | None
+    chain: Sequence[bytes], fingerprints: Collection[str], domain: str, *, now: int | None
 ) -> tuple[bytes, ...]:
     """The chain (DER), in order: leaf first, each issued by the next, without a root that signed itself.
 
-    ``chain`` may be in any order. ``public_keys``: 65-byte points of which one must be the leaf's; ``domain``
-    is canonical; ``now`` is Unix time, None where no clock is believed. Raises `ChainError`.
+    ``chain`` may be in any order. ``fingerprints``: of the keys (SHA-256 of the SPKI, hex) of which one must
+    be the leaf's; ``domain`` is canonical; ``now`` is Unix time, None where no clock is believed. Raises
+    `ChainError`.
     """
     if not 1 <= len(chain) <= MAX_CHAIN_CERTIFICATES:
         raise ChainError(f"a chain has 1 to {MAX_CHAIN_CERTIFICATES} certificates, not {len(chain)}")
-    leaf, rest = _take_leaf(chain, public_keys)
+    leaf, rest = _take_leaf(chain, fingerprints)
     if leaf.name != domain:
         raise ChainError(
             f"the certificate is for {leaf.name} and not for {domain}",
@@ -66,18 +68,17 @@ def check_own_chain(
     return _in_order(leaf.certificate, rest)
 
 
-def _take_leaf(chain: Sequence[bytes], public_keys: Sequence[bytes]) -> tuple[Leaf, list[x509.Certificate]]:
+def _take_leaf(chain: Sequence[bytes], fingerprints: Collection[str]) -> tuple[Leaf, list[x509.Certificate]]:
     """The one that is for a key of ours, and the others."""
     leaf, rest = None, []
     for der in chain:
         certificate = _read(der)
-        key = _point(certificate)
-        if key not in public_keys:
+        if _fingerprint(certificate) not in fingerprints:
             rest.append(certificate)
         elif leaf is not None:
             raise ChainError("the file holds two certificates for this device", hint="give one chain")
         else:
-            leaf = _read_leaf(der, key)
+            leaf = _read_leaf(der, _point(certificate))
     if leaf is None:
         raise ChainError(
             "no certificate in the file is for this device's key",
@@ -86,12 +87,16 @@ def _take_leaf(chain: Sequence[bytes], public_keys: Sequence[bytes]) -> tuple[Le
     return leaf, rest
 
 
+def _fingerprint(certificate: x509.Certificate) -> str:
+    try:
+        return fingerprint_of(certificate)
+    except READ_ERRORS:
+        return ""
+
+
 def _point(certificate: x509.Certificate) -> bytes:
     """The certificate's key as MLS encodes it; empty for one that is not on P-256."""
-    try:
-        key = certificate.public_key()
-    except READ_ERRORS:
-        return b""
+    key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return point_of(key)
     return b""

@@ -100,10 +100,7 @@ class Enrolling:
 
     def start(self, request: EnrollmentRequest) -> None:
         """Begin. Raises RoomError when it cannot even begin."""
-        if self._task is not None and not self._task.done():
-            raise RoomError(
-                RoomErrorKind.BUSY, "an enrollment is under way", hint="see: conclavectl identity show"
-            )
+        self._check_idle()
         try:
             domain = check_domain(request.domain)
             settings = self._config.acme.settings(
@@ -121,6 +118,29 @@ class Enrolling:
         self._domain, self._error, self._step = domain, None, ""
         self._task = asyncio.create_task(self._run(enrollment, domain, request))
         self._changed()
+
+    async def bring_in(self, put: Callable[[], None]) -> None:
+        """Run what puts a certificate into force that came another way; raises what that raises."""
+        self._check_idle()
+
+        async def bring() -> None:
+            await asyncio.to_thread(put)
+            self._error = None
+            self._reload()
+            await self._renewed()
+
+        # As an enrollment: nothing else comes in between, and `close` waits for it.
+        self._task = asyncio.create_task(bring())
+        try:
+            await asyncio.shield(self._task)
+        finally:
+            self._changed()
+
+    def _check_idle(self) -> None:
+        if self._task is not None and not self._task.done():
+            raise RoomError(
+                RoomErrorKind.BUSY, "an enrollment is under way", hint="see: conclavectl identity show"
+            )
 
     async def forget_old_keys(self) -> None:
         """Erase the keys before the present one. One that cannot be erased is tried at the next start."""

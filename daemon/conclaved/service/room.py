@@ -48,6 +48,7 @@ from conclaved.service.configuring import Configuring
 from conclaved.service.crl_files import CRL_DIRECTORY, CrlFiles
 from conclaved.service.enrolling import Enrolling
 from conclaved.service.hardware import Hardware
+from conclaved.service.importing import Importing
 from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
@@ -92,6 +93,13 @@ class ConclaveRoom:
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
         self._enrolling = Enrolling(
             self._configuring.config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
+        )
+        self._importing = Importing(
+            keys,
+            config.state_directory / "requested-domain",
+            configured=lambda: self._configuring.config.identity_domain,
+            now=clock.now,
+            install=self._enrolling.bring_in,
         )
         self._assess = Verdicts(self._judge, wall=clock.now)
         part = Part(self._own_identity, self._assess, lambda: self._policy, clock)
@@ -194,6 +202,22 @@ class ConclaveRoom:
     async def enroll(self, request: EnrollmentRequest) -> None:
         """See `Room`."""
         self._enrolling.start(request)
+        # What it is renewed for, and what the room is asked to have again after a reset of its keys.
+        self._configuring.set({"identity.domain": request.domain})
+
+    async def request_certificate(self, domain: str, *, is_new_key: bool = False) -> str:
+        """See `Room`."""
+        return await self._importing.request(domain, is_new_key=is_new_key)
+
+    async def import_chain(self, pem: str, domain: str = "", *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return await self._importing.import_chain(pem, domain, dry_run=dry_run)
+
+    async def import_key(
+        self, content: bytes, secret: bytes, domain: str = "", *, dry_run: bool = False
+    ) -> ChangeReport:
+        """See `Room`."""
+        return await self._importing.import_key(content, secret, domain, dry_run=dry_run)
 
     async def add_anchor(
         self, pem: str, label: str, kind: str, domains: tuple[str, ...], *, dry_run: bool = False

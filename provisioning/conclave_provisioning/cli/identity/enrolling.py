@@ -1,18 +1,19 @@
-"""`conclavectl identity`: a domain becomes the room's identity."""
+"""`identity enroll`, `identity set-domain`: which domain the room is to have, and the way to it by ACME."""
 
 import asyncio
 import time
-from datetime import UTC, datetime
 
 import click
 
-from conclave_provisioning.cli.advice import failure_words
+from conclave_provisioning.cli.certificates import check_domains
+from conclave_provisioning.cli.changes import change, dry_run_option, plain
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.identity.showing import day_and_time
 from conclave_provisioning.cli.invocation import done, run, shared_options
-from conclave_provisioning.cli.model import Identity, as_pem
+from conclave_provisioning.cli.model import Config, Identity
 from conclave_provisioning.cli.output import Output
-from conclave_provisioning.cli.status import identity_json, identity_words, label
+from conclave_provisioning.cli.status import identity_json
 
 FAILURES = {
     "refused": ErrorKind.REFUSED,
@@ -22,14 +23,43 @@ FAILURES = {
 """What an enrollment's error kind means to whoever asked for it; anything else is a fault of the device."""
 
 
-@click.group(short_help="The certificate that proves the room's domain.")
-@shared_options
-def identity() -> None:
-    """The certificate that proves the room's domain to everybody else."""
-
-
-@identity.command(short_help="Get a certificate for a domain.")
+@click.command("set-domain", short_help="Say which domain the room is to have.")
 @click.argument("domain")
+@click.option(
+    "--method",
+    type=click.Choice(["acme", "csr", "import", "provider"]),
+    default=None,
+    help="How it gets its certificate: acme renews by itself; csr and import are carried by an admin.",
+)
+@click.option("--challenge", default=None, help="How the CA checks the domain (acme): see config schema.")
+@dry_run_option
+@shared_options
+def set_domain(domain: str, method: str | None, challenge: str | None, dry_run: bool) -> None:
+    """Say which DOMAIN the room is to have, without asking any CA for it yet.
+
+    `identity enroll`, `identity csr` and renewals are for it then.
+
+    \b
+    Examples:
+      conclavectl identity set-domain room.example.com
+      conclavectl identity set-domain room.example.com --challenge dns-01 --dry-run
+
+    JSON: ok, changed, dry_run, changes [{key, before, after, effect}].
+    """
+    check_domains((domain,), option="")
+    given = {"identity.domain": domain, "identity.method": method, "acme.challenge": challenge}
+    values = {key: value for key, value in given.items() if value is not None}
+
+    async def action(client: RoomClient, output: Output) -> None:
+        report = await change(client, "Config", "Set", "a{ss}", values, dry_run=dry_run)
+        output.data(**report.json())
+        report.say(output, f"the room is to have {domain}; next: conclavectl identity enroll")
+
+    run(action)
+
+
+@click.command(short_help="Get a certificate for a domain.")
+@click.argument("domain", default="")
 @click.option(
     "--directory", metavar="URL", default="", help="The CA's ACME directory; default: as configured."
 )
@@ -59,7 +89,7 @@ def identity() -> None:
 def enroll(
     domain: str, directory: str, challenge: str | None, new_key: bool, no_wait: bool, timeout_s: float
 ) -> None:
-    """Get a certificate for DOMAIN from an ACME CA.
+    """Get a certificate for DOMAIN from an ACME CA. Without DOMAIN: for the one that is set.
 
     The key is made on the device and never leaves it. Say it again at any time: a new certificate
     replaces the old, and a meeting that the room is in goes on with it.
@@ -78,25 +108,39 @@ def enroll(
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
-        await client.act("Identity", "Enroll", "s", domain, options=chosen)
+        name = domain or await _domain_set(client)
+        await client.act("Identity", "Enroll", "s", name, options=chosen)
         if no_wait:
-            done(output, f"enrolling {domain}; follow it: conclavectl identity show")
+            done(output, f"enrolling {name}; follow it: conclavectl identity show")
             return
         try:
             async with asyncio.timeout(timeout_s):
-                found = await _follow(client, output, domain)
+                found = await _follow(client, output, name)
         except TimeoutError as error:
             raise CommandError(
                 ErrorKind.TIMED_OUT,
-                f"enrolling {domain} takes longer than {timeout_s:g} seconds; it goes on",
+                f"enrolling {name} takes longer than {timeout_s:g} seconds; it goes on",
                 hint="follow it: conclavectl identity show",
             ) from error
         output.data(identity=identity_json(found, time.time()))
         output.line(
-            ("enrolled", "green"), f" {found.domain}, until {_date(found.not_after)}, by {found.issuer}"
+            ("enrolled", "green"),
+            f" {found.domain}, until {day_and_time(found.not_after)}, by {found.issuer}",
         )
 
     run(action)
+
+
+async def _domain_set(client: RoomClient) -> str:
+    """The domain that the room is to have, or has. Raises CommandError."""
+    settings = (await client.read(Config)).settings
+    values = [plain(one.value) for one in settings if one.key == "identity.domain"]
+    found = str(values[0]) if values and values[0] else (await client.read(Identity)).name
+    if not found:
+        raise CommandError(
+            ErrorKind.INVALID_ARGUMENT, "nobody has said which domain the room is to have", hint="name it"
+        )
+    return found
 
 
 async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
@@ -119,44 +163,3 @@ async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
 def _own_words(error: str, domain: str) -> str:
     """An error without the domain that it begins with."""
     return error.removeprefix(f"{domain.lower()}: ")
-
-
-@identity.command()
-@click.option("--pem", is_flag=True, help="Print the certificate chain as PEM.")
-@shared_options
-def show(pem: bool) -> None:
-    """Show the room's certificate.
-
-    JSON: identity {state, domain, step, error, error_kind, hint, not_before, not_after, days_left, issuer,
-    fingerprint, key_protection, certificates [PEM]}; times are seconds since 1970, 0 for none.
-    After a failed enrollment the state is "failed"; domain and times stay those of the certificate, if there
-    is one. error_kind: refused, unreachable, timed_out or failed.
-
-    \b
-    Examples:
-      conclavectl identity show
-      conclavectl identity show --pem > room.pem
-    """
-
-    async def action(client: RoomClient, output: Output) -> None:
-        found, now = await client.read(Identity), time.time()
-        output.data(identity=identity_json(found, now))
-        if pem:
-            if not found.certificates:
-                raise CommandError(ErrorKind.NOT_ENROLLED, "the room has no certificate")
-            output.raw("".join(map(as_pem, found.certificates)).rstrip("\n"))
-            return
-        label(output, "domain", [found.name or "none"])
-        label(output, "state", identity_words(found, now))
-        if found.not_after:
-            label(output, "valid", [f"{_date(found.not_before)} to {_date(found.not_after)}"])
-            label(output, "issuer", [found.issuer])
-            label(output, "fingerprint", [found.fingerprint])
-        if found.state == "failed":
-            output.line(("! ", "yellow" if found.name else "red"), failure_words(found))
-
-    run(action)
-
-
-def _date(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
