@@ -126,7 +126,7 @@ class Enrolling:
         async def bring() -> None:
             await asyncio.to_thread(put)
             self._error = None
-            self._reload()
+            self.own.reload()
             await self._renewed()
 
         # As an enrollment: nothing else comes in between, and `close` waits for it.
