@@ -85,6 +85,9 @@ async def test_each_declared_method_reaches_the_room(room: FakeRoom, peer: Peer)
     for interface in source().interfaces:
         if interface.name.startswith(NAME):
             for method in interface.methods:
+                if method.name == "Introduce":
+                    # The only one that the bus keeps to itself.
+                    continue
                 arguments = [examples[str(a.signature)] for a in method.in_args]
                 with pytest.raises(PeerError, match="reached"):
                     await peer.call(interface.name, method.name, method.in_signature, *arguments)

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from conclaved.bus import errors
-from conclaved.bus.connection import Call, Connection, Encoded, encode
+from conclaved.bus.connection import Call, Caller, Connection, Encoded, encode
 from conclaved.bus.errors import BusError, CallError
-from conclaved.bus.introspection import OBJECT_PATH, Description, Interface, load, parent_xml
+from conclaved.bus.introspection import OBJECT_PATH, Description, Interface, Method, load, parent_xml
 from conclaved.bus.permissions import Permissions
+from conclaved.bus.record import DONE, LONGEST_ORIGIN, Record, Recorder, compared, reported, shown_arguments
 from conclaved.bus.room import (
     ChangeReport,
     EnrollmentRequest,
@@ -30,6 +31,9 @@ INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 PEER = "org.freedesktop.DBus.Peer"
 T = TypeVar("T")
 STANDARD = (PROPERTIES, INTROSPECTABLE, PEER)
+INTRODUCE = (ROOM + "Device", "Introduce")
+# More than anybody has connections; the oldest is forgotten first.
+MAX_ORIGINS = 256
 
 
 SNAPSHOTS: dict[Topic, tuple[str, Callable[[Room], Any]]] = {
@@ -245,9 +249,11 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
 class RoomObject:
     """Answers the calls of one connection, and tells it what has changed."""
 
-    def __init__(self, room: Room, permissions: Permissions) -> None:
+    def __init__(self, room: Room, permissions: Permissions, record: Recorder = lambda record: None) -> None:
         self._room = room
         self._permissions = permissions
+        self._record = record
+        self._origins: dict[str, str] = {}
         self._description = load()
         self._encoded: dict[Topic, tuple[Any, dict[str, Encoded]]] = {}
         self._told: dict[Topic, Any] = {}
@@ -267,9 +273,10 @@ class RoomObject:
             return "s", [self._description.xml]
         if interface == PROPERTIES:
             return await self._answer_properties(connection, member, call)
-        if not self._permissions.may_write(await self._caller(connection, call)):
-            raise _not_permitted("change anything in this room", "conclave-admin")
-        result = await METHODS[interface, member](self._room, *call.arguments)
+        if method.is_reading or _is_dry_run(call):
+            result = await self._use(await self._caller(connection, call), interface, member, call)
+        else:
+            result = await self._use_on_record(connection, interface, method, call)
         return method.returns, [] if result is None else result
 
     def remember(self) -> None:
@@ -291,6 +298,58 @@ class RoomObject:
             }
             if changed:
                 connection.emit(OBJECT_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", [name, changed, []])
+
+    async def _use(self, caller: Caller, interface: str, member: str, call: Call) -> list[Any] | None:
+        if not self._permissions.may_write(caller):
+            raise _not_permitted("change anything in this room", "conclave-admin")
+        if (interface, member) == INTRODUCE:
+            self._introduce(call)
+            return None
+        return await METHODS[interface, member](self._room, *call.arguments)
+
+    async def _use_on_record(
+        self, connection: Connection, interface: str, method: Method, call: Call
+    ) -> list[Any] | None:
+        """Use a verb, and leave exactly one record of it, however it ends."""
+        name = interface.removeprefix(ROOM)
+        take_snapshot = SNAPSHOTS[TOPIC_OF[interface]][1]
+        before = take_snapshot(self._room)
+        uid: int | None = None
+        outcome, reason = "Failed", "the request failed inside the device"
+        result: list[Any] | None = None
+        try:
+            caller = await self._caller(connection, call)
+            uid = caller.uid
+            result = await self._use(caller, interface, method.name, call)
+            outcome, reason = DONE, ""
+        except RoomError as error:
+            outcome, reason = error.kind.value, str(error)
+            raise
+        finally:
+            told = reported(result)
+            if told is None:
+                changes = compared(name, before, take_snapshot(self._room))
+                told = bool(changes), changes
+            self._record(
+                Record(
+                    uid=uid,
+                    origin=self._origins.get(call.sender, ""),
+                    verb=f"{name}.{method.name}",
+                    arguments=shown_arguments(method.arguments, call.arguments),
+                    outcome=outcome,
+                    reason=reason,
+                    changed=told[0],
+                    changes=told[1],
+                )
+            )
+        return result
+
+    def _introduce(self, call: Call) -> None:
+        (origin,) = call.arguments
+        self._origins.pop(call.sender, None)
+        while len(self._origins) >= MAX_ORIGINS:
+            self._origins.pop(next(iter(self._origins)))
+        self._origins[call.sender] = origin[:LONGEST_ORIGIN]
 
     def _answer_above(self, call: Call) -> tuple[str, list[Any]]:
         if call.member == "Ping" and call.interface in ("", PEER):
@@ -344,11 +403,16 @@ class RoomObject:
         self._encoded[topic] = snapshot, encoded
         return encoded
 
-    async def _caller(self, connection: Connection, call: Call) -> Any:
+    async def _caller(self, connection: Connection, call: Call) -> Caller:
         try:
             return await connection.caller(call.sender)
         except BusError as error:
             raise RoomError(RoomErrorKind.NOT_PERMITTED, "the bus does not say who the caller is") from error
+
+
+def _is_dry_run(call: Call) -> bool:
+    options = call.arguments[-1] if call.arguments else None
+    return isinstance(options, dict) and options.get("dry_run") is True
 
 
 def _not_permitted(what: str, group: str) -> RoomError:
@@ -375,5 +439,6 @@ def _check(description: Description) -> None:
     """Raises BusError unless every method of the source has its verb here, and the other way round."""
     ours: dict[str, Interface] = {n: i for n, i in description.interfaces.items() if n not in STANDARD}
     declared = {(name, method) for name, interface in ours.items() for method in interface.methods}
-    if declared != set(METHODS) or set(ours) != set(TOPIC_OF):
-        raise BusError(f"the interface's source and the code differ: {declared ^ set(METHODS)}")
+    known = {*METHODS, INTRODUCE}
+    if declared != known or set(ours) != set(TOPIC_OF):
+        raise BusError(f"the interface's source and the code differ: {declared ^ known}")

@@ -10,6 +10,7 @@ OBJECT_PATH = "/org/conclave/Room1"
 BUS_NAME = "org.conclave.Room1"
 SOURCE = "org.conclave.Room1.xml"
 EMITS_CHANGED = "org.freedesktop.DBus.Property.EmitsChangedSignal"
+READS = "org.conclave.Room1.Reads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Method:
     name: str
     takes: str
     returns: str
+    arguments: tuple[str, ...] = ()
+    """The names of those that go in."""
+    is_reading: bool = False
+    """Whether it changes nothing, by its annotation: everything else is put on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,15 @@ def _interface(node: ET.Element) -> Interface:
         arguments = element.findall("arg")
         takes = "".join(a.attrib["type"] for a in arguments if a.attrib["direction"] == "in")
         returns = "".join(a.attrib["type"] for a in arguments if a.attrib["direction"] == "out")
-        methods[name] = Method(name, takes, returns)
+        names = tuple(a.attrib["name"] for a in arguments if a.attrib["direction"] == "in")
+        methods[name] = Method(name, takes, returns, names, _notes(element).get(READS) == "true")
     properties = {}
     for element in node.findall("property"):
         name = element.attrib["name"]
-        notes = {a.attrib["name"]: a.attrib["value"] for a in element.findall("annotation")}
-        properties[name] = Property(name, element.attrib["type"], notes.get(EMITS_CHANGED) != "false")
+        is_signalled = _notes(element).get(EMITS_CHANGED) != "false"
+        properties[name] = Property(name, element.attrib["type"], is_signalled)
     return Interface(node.attrib["name"], methods, properties)
+
+
+def _notes(element: ET.Element) -> dict[str, str]:
+    return {a.attrib["name"]: a.attrib["value"] for a in element.findall("annotation")}

@@ -11,6 +11,7 @@ from conclaved.bus.errors import BusError, BusGoneError, NameTakenError
 from conclaved.bus.interfaces import RoomObject
 from conclaved.bus.introspection import BUS_NAME
 from conclaved.bus.permissions import Permissions
+from conclaved.bus.record import Recorder
 from conclaved.bus.room import Room, Topic
 
 log = logging.getLogger(__name__)
@@ -37,14 +38,19 @@ class RoomServer:
 
 @asynccontextmanager
 async def serve(
-    room: Room, *, address: str | None = None, permissions: Permissions | None = None
+    room: Room,
+    *,
+    address: str | None = None,
+    permissions: Permissions | None = None,
+    record: Recorder = lambda record: None,
 ) -> AsyncIterator[RoomServer]:
     """Put `room` on the bus at `address` (None: the system bus) while the block runs.
 
-    Once the block is entered the name org.conclave.Room1 is owned and every call is answered. Raises
-    BusGoneError, BusTimeoutError, BusRefusedError, or NameTakenError when another process has the name.
+    `record` is given a record of each verb that is asked for. Once the block is entered the name
+    org.conclave.Room1 is owned and every call is answered. Raises BusGoneError, BusTimeoutError,
+    BusRefusedError, or NameTakenError when another process has the name.
     """
-    room_object = RoomObject(room, permissions or Permissions.of_system())
+    room_object = RoomObject(room, permissions or Permissions.of_system(), record)
     connection = await Connection.open(address)
     try:
         connection.serve(partial(room_object.answer, connection))
@@ -66,6 +72,7 @@ async def run(
     *,
     address: str | None = None,
     permissions: Permissions | None = None,
+    record: Recorder = lambda record: None,
     served: Callable[[], None] = lambda: None,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
@@ -78,7 +85,7 @@ async def run(
     attempt = 0
     while True:
         try:
-            async with serve(room, address=address, permissions=permissions) as server:
+            async with serve(room, address=address, permissions=permissions, record=record) as server:
                 is_first, attempt = False, 0
                 served()
                 await server.wait_lost()

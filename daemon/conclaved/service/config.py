@@ -4,6 +4,7 @@ What an admin may set lies elsewhere and wins over it: `conclaved.service.settin
 
 state_directory = "/var/lib/conclave"
 runtime_directory = "/run/conclave"
+journal = "/run/systemd/journal/socket"   # where the record of changes goes
 hal = "/etc/conclave/hal.toml"
 allow_plain_key = false          # true: without a wrapping key the key lies in a 0600 file
 join_countdown_s = 10.0          # how long people can read of a join asked for from outside, and refuse it
@@ -147,6 +148,8 @@ class Config:
 
     state_directory: Path = Path("/var/lib/conclave")
     runtime_directory: Path = Path("/run/conclave")
+    journal: Path = Path("/run/systemd/journal/socket")
+    """journald's socket; where there is none, the record of changes is in the log."""
     hal: Path = Path("/etc/conclave/hal.toml")
     allow_plain_key: bool = False
     keys: KeysConfig = field(default_factory=KeysConfig)
@@ -189,6 +192,7 @@ def load(path: Path) -> Config:
     config = Config(
         state_directory=top.path("state_directory") or defaults.state_directory,
         runtime_directory=top.path("runtime_directory") or defaults.runtime_directory,
+        journal=top.path("journal") or defaults.journal,
         hal=top.path("hal") or defaults.hal,
         allow_plain_key=top.take("allow_plain_key", bool, False),
         keys=KeysConfig(

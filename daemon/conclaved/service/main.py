@@ -22,6 +22,8 @@ from conclaved.identity import (
 )
 from conclaved.identity.clock import is_synchronised
 from conclaved.service.build import BUILT_AT
+from conclaved.service.changes import ChangeRecord
+from conclaved.service.changes import log as changes_log
 from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
 from conclaved.service.hardware import Hardware
 from conclaved.service.key_places import key_store
@@ -88,7 +90,12 @@ async def _run(config: Config) -> None:
             own = [
                 tasks.create_task(room.run()),
                 tasks.create_task(
-                    serve_bus(room, address=config.bus_address, served=lambda: notify("READY=1"))
+                    serve_bus(
+                        room,
+                        address=config.bus_address,
+                        record=ChangeRecord(config.journal),
+                        served=lambda: notify("READY=1"),
+                    )
                 ),
             ]
             interval = watchdog_interval_s()
@@ -122,6 +129,8 @@ def _log_for_the_journal(*, verbose: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JournalFormatter("%(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+    # The record of changes is told whatever else is not, where no journal takes it.
+    changes_log.setLevel(logging.INFO)
 
 
 class _JournalFormatter(logging.Formatter):

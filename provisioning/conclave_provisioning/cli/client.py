@@ -4,6 +4,7 @@ The library is imported when a command needs the room: help and usage errors com
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -84,6 +85,7 @@ class RoomClient:
         # What PropertiesChanged says, by interface; None when the room has gone.
         self._signals: asyncio.Queue[tuple[str, dict[str, Any]] | None] = asyncio.Queue(MAX_WAITING_SIGNALS)
         self._is_listening = False
+        self._is_introduced = False
         self._watcher = asyncio.create_task(self._watch())
 
     @classmethod
@@ -158,6 +160,7 @@ class RoomClient:
         """Use a verb. `options` become the trailing a{sv}. Raises CommandError."""
         from dbus_next.signature import Variant
 
+        await self._introduce()
         values = list(arguments)
         if options is not None:
             signature += "a{sv}"
@@ -165,6 +168,16 @@ class RoomClient:
         return await self._call(
             NAME, PATH, f"{NAME}.{interface}", member, signature, values, within_s=ACT_WITHIN_S
         )
+
+    async def _introduce(self) -> None:
+        """Say for the record where the admin comes from, once, if the restricted shell knows."""
+        origin = os.environ.get("CONCLAVE_ORIGIN")
+        if self._is_introduced or not origin:
+            return
+        self._is_introduced = True
+        # A daemon that does not know the method, or this user, answers the verb itself all the same.
+        with contextlib.suppress(CommandError):
+            await self._call(NAME, PATH, f"{NAME}.Device", "Introduce", "s", [origin])
 
     async def listen(self) -> None:
         """Hear of changes from now on: before the verb whose effect is waited for."""
