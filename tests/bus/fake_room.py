@@ -9,6 +9,8 @@ from conclaved.bus.room import (
     AnchorStatus,
     Change,
     ChangeReport,
+    CheckStatus,
+    ClockStatus,
     ConfigStatus,
     CreatedMeeting,
     CrlStatus,
@@ -139,6 +141,12 @@ ANCHOR = AnchorStatus("office", "verified", ("example.com",), "cd" * 32, NOT_AFT
 CRL = CrlStatus("office", "CN=Office CA", "cd" * 32, "7", NOT_BEFORE, NOT_AFTER, 2)
 TRUST = TrustStatus((ANCHOR,), ("ab" * 32,), ("bad.example.com",), (CRL,))
 
+CHECKS = (
+    CheckStatus("clock", "ok", "the clock is believed"),
+    CheckStatus("acme", "failed", "the CA cannot be reached", "conclavectl config get acme"),
+    CheckStatus("dns", "unknown", "no domain is set yet", ""),
+)
+CLOCK = ClockStatus(time=NOT_BEFORE, is_believed=True, is_synchronised=True, floor=NOT_BEFORE - 60)
 CHANGE = Change("join_countdown_s", "10.0", "20.0", "at once")
 REPORT = ChangeReport(True, (CHANGE,))
 UNCHANGED = ChangeReport(False)
@@ -208,7 +216,7 @@ class FakeRoom:
     """Implements `Room`. `error`, when set, is what every verb raises."""
 
     def __init__(self) -> None:
-        self.device_status = DeviceStatus("0.1.0", "ready")
+        self.device_status = DeviceStatus("0.1.0", "ready", serial="C0FFEE-1", clock=CLOCK)
         self.identity_status = IdentityStatus("none")
         self.trust_status = TRUST
         self.policy_status = PolicyStatus("standard")
@@ -216,6 +224,7 @@ class FakeRoom:
         self.hardware_status = HARDWARE
         self.config_status = CONFIG
         self.report = REPORT
+        self.checks = CHECKS
         self.done: list[tuple[Any, ...]] = []
         self.audit_token = AUDIT
         self.error: Exception | None = None
@@ -286,6 +295,13 @@ class FakeRoom:
 
     async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "remove_anchor", label)
+
+    async def doctor(self) -> tuple[CheckStatus, ...]:
+        self._do("doctor")
+        return self.checks
+
+    async def factory_reset(self, confirmation: str, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "factory_reset", confirmation)
 
     async def block(self, what: str, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "block", what)

@@ -10,7 +10,6 @@ from dbus_next.introspection import Node
 from dbus_next.signature import Variant
 
 from conclaved.bus.room import (
-    DeviceStatus,
     EnrollmentRequest,
     MeetingRequest,
     MeetingStatus,
@@ -153,7 +152,7 @@ async def test_only_what_has_changed_is_signalled(room: FakeRoom, peer: Peer) ->
 async def test_an_announced_change_that_is_none_is_not_signalled(room: FakeRoom, peer: Peer) -> None:
     await peer.listen()
     room.set(Topic.MEETING, MeetingStatus("idle"))
-    room.set(Topic.DEVICE, DeviceStatus("0.1.0", "degraded", ("a problem",)))
+    room.set(Topic.DEVICE, replace(room.device(), health="degraded", problems=("a problem",)))
     assert await peer.next_heard() == (NAME + ".Device", {"Health": "degraded", "Problems": ["a problem"]})
     await peer.ping()
     assert peer.heard.empty()

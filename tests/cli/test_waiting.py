@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conclaved.bus import serve
-from conclaved.bus.room import DeviceStatus, IdentityStatus, MeetingStatus, Topic
+from conclaved.bus.room import IdentityStatus, MeetingStatus, Topic
 from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import CODE, ENROLLED, HARDWARE, IN_MEETING, LINK, WAITING, FakeRoom
 from tests.cli.conftest import DEADLINE_S, PROGRAM, Cli
@@ -175,7 +175,7 @@ async def test_watching_tells_what_happens_as_objects(room: FakeRoom, cli: Cli) 
     async with asyncio.timeout(DEADLINE_S):
         first = json.loads(await process.stdout.readline())
         assert (first["schema"], first["event"], first["meeting"]["state"]) == (1, "state", "idle")
-        room.set(Topic.DEVICE, DeviceStatus("0.1.0", "degraded"))
+        room.set(Topic.DEVICE, replace(room.device(), health="degraded"))
         assert json.loads(await process.stdout.readline()) == {
             "schema": 1,
             "event": "changed",
@@ -270,6 +270,6 @@ async def test_a_reader_that_has_enough_ends_watching_without_a_word(room: FakeR
     async with asyncio.timeout(DEADLINE_S):
         await process.stdout.readline()
         process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]  # as `| head` does
-        room.set(Topic.DEVICE, DeviceStatus("0.1.0", "degraded"))
+        room.set(Topic.DEVICE, replace(room.device(), health="degraded"))
         assert await process.stderr.read() == b""
         assert await process.wait() == 141

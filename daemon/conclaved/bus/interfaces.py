@@ -136,6 +136,14 @@ async def _remove_anchor(room: Room, label: str, given: dict[str, Any]) -> list[
     return _reported(await room.remove_anchor(label, dry_run=_dry_run(given)))
 
 
+async def _doctor(room: Room) -> list[Any]:
+    return [list(await room.doctor())]
+
+
+async def _factory_reset(room: Room, confirmation: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.factory_reset(confirmation, dry_run=_dry_run(given)))
+
+
 async def _block(room: Room, what: str, given: dict[str, Any]) -> list[Any]:
     return _reported(await room.block(what, dry_run=_dry_run(given)))
 
@@ -213,6 +221,8 @@ async def _audit(room: Room, which: str) -> list[Any]:
 
 
 METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
+    (ROOM + "Device", "Doctor"): _doctor,
+    (ROOM + "Device", "FactoryReset"): _factory_reset,
     (ROOM + "Identity", "Enroll"): _enroll,
     (ROOM + "Identity", "Csr"): _csr,
     (ROOM + "Identity", "ImportChain"): _import_chain,

@@ -69,6 +69,21 @@ class ChangeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockStatus:
+    """The device's time, and whether it is believed."""
+
+    time: int = 0
+    """What the system's clock shows, seconds since 1970."""
+    is_believed: bool = False
+    doubt: str = ""
+    """Why it is not believed; empty if it is."""
+    is_synchronised: bool = False
+    """Whether it was set from outside since the device started."""
+    floor: int = 0
+    """The earliest time that is believed: of the firmware's build, or the last one seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStatus:
     """The device itself."""
 
@@ -77,6 +92,21 @@ class DeviceStatus:
     """`starting`, `ready`, `degraded` or `failed`."""
     problems: tuple[str, ...] = ()
     """One line each, with what to do about it."""
+    serial: str = ""
+    """The device's serial number."""
+    clock: ClockStatus = ClockStatus()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStatus:
+    """What one check of the doctor found."""
+
+    name: str
+    state: str
+    """`ok`, `warning`, `failed` or `unknown`."""
+    text: str
+    command: str = ""
+    """What mends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +412,15 @@ class Room(Protocol):
     def meeting(self) -> MeetingStatus: ...
     def hardware(self) -> HardwareStatus: ...
     def config(self) -> ConfigStatus: ...
+
+    async def doctor(self) -> tuple[CheckStatus, ...]:
+        """Look at everything that an enrollment or a meeting needs; takes up to a quarter of a minute."""
+
+    async def factory_reset(self, confirmation: str, *, dry_run: bool = False) -> ChangeReport:
+        """Erase keys, certificates, settings, records and the rest, and end the daemon.
+
+        `confirmation` is the room's domain or the device's serial number, typed by whoever means it.
+        """
 
     async def enroll(self, request: EnrollmentRequest) -> None:
         """Start an enrollment; its progress is in `identity()`. BUSY while one runs.

@@ -68,6 +68,16 @@ class BelievedClock:
         """The earliest time that is believed, Unix seconds."""
         return self._floor
 
+    @property
+    def reading(self) -> int:
+        """What the system's clock shows, Unix seconds, believed or not."""
+        return int(self._read())
+
+    @property
+    def is_synchronised(self) -> bool:
+        """Whether the system says that its clock was set since the device started."""
+        return self._is_synchronised()
+
     def now(self) -> int | None:
         """The believed Unix time in seconds, or None: hand either to `TrustStore.assess`."""
         reading = int(self._read())

@@ -25,6 +25,7 @@ from conclaved.service.build import BUILT_AT
 from conclaved.service.changes import ChangeRecord
 from conclaved.service.changes import log as changes_log
 from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
+from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.hardware import Hardware
 from conclaved.service.key_places import key_store
 from conclaved.service.notify import notifier, watchdog_interval_s
@@ -68,6 +69,16 @@ async def _run(config: Config) -> None:
         read_wrapping_key(),
         allow_plain_key=config.allow_plain_key,
     )
+    reset = FactoryReset(config.state_directory, config.runtime_directory)
+    if reset.is_unfinished:
+        log.warning("a factory reset was cut short: the rest is erased now")
+        try:
+            keys.reset()
+            reset.finish()
+        except (OSError, IdentityError) as error:
+            raise ConfigError(f"a factory reset cannot be ended: {error}") from error
+        for directory in (config.runtime_directory, config.token_directory):
+            directory.mkdir(exist_ok=True, mode=0o755)
     floor = FloorFile(config.state_directory / "last-seen-time")
     clock = BelievedClock(
         time.time,
@@ -101,7 +112,7 @@ async def _run(config: Config) -> None:
             interval = watchdog_interval_s()
             if interval is not None:
                 own.append(tasks.create_task(_feed_watchdog(notify, interval)))
-            await _wait_for_a_signal()
+            await _wait_for_an_end(room.was_reset)
             notify("STOPPING=1")
             for task in reversed(own):
                 task.cancel()
@@ -116,8 +127,8 @@ async def _feed_watchdog(notify: Callable[[str], None], interval_s: float) -> No
         await asyncio.sleep(interval_s)
 
 
-async def _wait_for_a_signal() -> None:
-    stop = asyncio.Event()
+async def _wait_for_an_end(stop: asyncio.Event) -> None:
+    """Wait for a signal, or for `stop` to be set."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

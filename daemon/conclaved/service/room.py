@@ -15,6 +15,8 @@ from importlib.metadata import version
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclaved.bus.room import (
     ChangeReport,
+    CheckStatus,
+    ClockStatus,
     ConfigStatus,
     CreatedMeeting,
     DeviceStatus,
@@ -46,18 +48,24 @@ from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.config import Config
 from conclaved.service.configuring import Configuring
 from conclaved.service.crl_files import CRL_DIRECTORY, CrlFiles
+from conclaved.service.doctor import Surroundings, examine
 from conclaved.service.enrolling import Enrolling
+from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.hardware import Hardware
 from conclaved.service.importing import Importing
 from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
 from conclaved.service.pressing import Presses
+from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.trusting import Trusting
 from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
+
+FAREWELL_S = 0.5
+"""Between a factory reset and the end of the daemon."""
 
 
 class ConclaveRoom:
@@ -84,6 +92,10 @@ class ConclaveRoom:
             self._configuring, CrlFiles(config.state_directory / CRL_DIRECTORY), self._trust_changed
         )
         self._keys = keys
+        self._reset = FactoryReset(config.state_directory, config.runtime_directory)
+        self._serial = serial_number()
+        self.was_reset = asyncio.Event()
+        """Set when nothing is left of this room: the daemon has to end, and may start as a new one."""
         self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
         self._policy = self._configuring.settings.rules()
         self._clock = clock
@@ -129,7 +141,19 @@ class ConclaveRoom:
         ]
         states = self._hardware.states()
         problems += [f"{slot}: {reason or health}" for slot, health, reason in states if health == "failed"]
-        return DeviceStatus(version("conclave"), "degraded" if problems else "ready", tuple(problems))
+        return DeviceStatus(
+            version("conclave"),
+            "degraded" if problems else "ready",
+            tuple(problems),
+            serial=self._serial,
+            clock=ClockStatus(
+                time=self._clock.reading,
+                is_believed=self._clock.now() is not None,
+                doubt=self._clock.why_not(),
+                is_synchronised=self._clock.is_synchronised,
+                floor=self._clock.floor,
+            ),
+        )
 
     def identity(self) -> IdentityStatus:
         """See `Room`."""
@@ -228,6 +252,35 @@ class ConclaveRoom:
     async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""
         return self._trusting.remove_anchor(label, dry_run=dry_run)
+
+    async def doctor(self) -> tuple[CheckStatus, ...]:
+        """See `Room`."""
+        return await examine(
+            Surroundings(
+                config=self._config,
+                clock=self._clock,
+                identity=self.identity(),
+                keys=self._keys,
+                anchors=tuple((anchor.label, anchor.not_after) for anchor in self.trust().anchors),
+                stale_crls=self._trusting.stale(self._clock.now() or 0),
+                devices=self._hardware.states(),
+                wall=lambda: self._clock.reading,
+            )
+        )
+
+    async def factory_reset(self, confirmation: str, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        report = await self._reset.run(
+            confirmation,
+            (self.identity().domain, self._config.identity_domain, self._serial),
+            self._keys,
+            (self._attending.close, self._enrolling.close),
+            dry_run=dry_run,
+        )
+        if not dry_run:
+            # The answer goes out first.
+            asyncio.get_running_loop().call_later(FAREWELL_S, self.was_reset.set)
+        return report
 
     async def block(self, what: str, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import click
 
 from conclave_provisioning.cli.config import config
+from conclave_provisioning.cli.doctor import doctor
 from conclave_provisioning.cli.errors import INTERRUPTED, OUTCOMES, CommandError, ErrorKind
+from conclave_provisioning.cli.factory_reset import factory_reset
 from conclave_provisioning.cli.hardware import hardware, mute
 from conclave_provisioning.cli.identity import identity
 from conclave_provisioning.cli.invocation import shared_options
@@ -15,6 +17,7 @@ from conclave_provisioning.cli.meeting import meeting
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.policy import policy
 from conclave_provisioning.cli.status import status
+from conclave_provisioning.cli.time import time
 from conclave_provisioning.cli.trust import trust
 from conclave_provisioning.cli.watch import watch
 
@@ -74,7 +77,20 @@ def root(context: click.Context) -> None:
         context.invoke(status)
 
 
-for _command in (status, identity, trust, policy, config, meeting, mute, hardware, watch):
+for _command in (
+    status,
+    identity,
+    trust,
+    policy,
+    config,
+    meeting,
+    mute,
+    hardware,
+    time,
+    doctor,
+    watch,
+    factory_reset,
+):
     root.add_command(_command)
 
 

@@ -46,6 +46,8 @@ OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
 The codes are in `conclavectl --help`.
 """
 
+CHECK_FAILED = 1
+"""The exit code of `doctor` where something does not work."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 

@@ -24,6 +24,9 @@ class Device:
     version: str = ""
     health: str = "unknown"
     problems: tuple[str, ...] = ()
+    serial: str = ""
+    clock: dict[str, Any] = field(default_factory=dict)
+    """time, is_believed, doubt, is_synchronised, floor."""
 
 
 @dataclass(frozen=True, slots=True)

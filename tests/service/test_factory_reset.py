@@ -1,0 +1,86 @@
+"""A factory reset: meant by whoever asks, complete, and ended at the next start if it was cut short."""
+
+from pathlib import Path
+
+import pytest
+
+from conclaved.bus.room import PolicyChange, RoomError, RoomErrorKind
+from conclaved.identity.atomic_file import write_atomically
+from conclaved.service.factory_reset import KEPT, MARK, FactoryReset
+from tests.crl import crl_of
+from tests.service.rooms import PUBLIC_CA, running_room
+
+
+def contents(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_everything_that_the_room_keeps_is_erased_but_the_last_time_seen(tmp_path: Path) -> None:
+    async with running_room(tmp_path) as here:
+        await here.room.set_policy(PolicyChange(minimum_level="locked"))
+        await here.room.add_crl(crl_of(PUBLIC_CA))
+        for name in (
+            "audit/20310501T090000Z-4711aaaa.jws",
+            "acme/account.json",
+            "terms/x.terms",
+            "last-seen-time",
+        ):
+            (tmp_path / "state" / name).parent.mkdir(exist_ok=True)
+            write_atomically(tmp_path / "state" / name, b"x")
+        write_atomically(tmp_path / "run/meeting.json", b"x")
+        report = await here.room.factory_reset("room.example.com")
+        assert {"state.identity", "state.settings.toml", "state.crls", "state.audit", "state.acme"} <= {
+            change.key for change in report.changes
+        }
+        assert contents(tmp_path / "state") == {"last-seen-time"}
+        assert contents(tmp_path / "run") == set()
+        assert here.keys.info.fingerprint == ""
+        await here.room.was_reset.wait()
+
+
+async def test_it_is_not_done_for_whoever_does_not_name_the_room(tmp_path: Path) -> None:
+    async with running_room(tmp_path) as here:
+        before = contents(tmp_path)
+        for word in ("", "yes", "other.example.com"):
+            with pytest.raises(RoomError) as caught:
+                await here.room.factory_reset(word)
+            assert caught.value.kind is RoomErrorKind.INVALID_ARGUMENT
+            assert "room.example.com" in caught.value.hint
+        assert contents(tmp_path) == before
+        assert not here.room.was_reset.is_set()
+
+
+async def test_the_serial_number_names_a_room_too_and_a_dry_run_erases_nothing(tmp_path: Path) -> None:
+    async with running_room(tmp_path) as here:
+        before = contents(tmp_path)
+        assert (await here.room.factory_reset(here.room.device().serial, dry_run=True)).changed
+        assert contents(tmp_path) == before
+
+
+def test_a_reset_that_was_cut_short_is_seen_and_ended(tmp_path: Path) -> None:
+    state, runtime = tmp_path / "state", tmp_path / "run"
+    (state / "audit").mkdir(parents=True)
+    runtime.mkdir()
+    (state / "settings.toml").write_text("x")
+    reset = FactoryReset(state, runtime)
+    assert not reset.is_unfinished
+    reset.begin()
+    assert FactoryReset(state, runtime).is_unfinished
+    reset.finish()
+    assert contents(tmp_path) == set()
+    assert not reset.is_unfinished
+
+
+def test_a_link_is_removed_and_what_it_leads_to_is_not(tmp_path: Path) -> None:
+    state, outside = tmp_path / "state", tmp_path / "outside"
+    state.mkdir()
+    outside.mkdir()
+    (outside / "file").write_text("x")
+    (state / "link").symlink_to(outside)
+    FactoryReset(state, tmp_path / "run").finish()
+    assert contents(outside) == {"file"}
+    assert list(state.iterdir()) == []
+
+
+def test_the_mark_survives_until_the_last() -> None:
+    assert MARK in KEPT
