@@ -79,7 +79,9 @@ def test_a_tree_in_which_all_are_admitted_holds() -> None:
 def test_one_leaf_without_an_admission_spoils_the_tree() -> None:
     refused("every_leaf_is_admitted", context(), *LEAVES, leaf_of(B))
     refused("every_leaf_is_admitted", context(), leaf_of(B, OWN))
-    refused("every_leaf_is_admitted", context(), leaf_of(B, by_host(key(B)), by_host(key(B))))
+    admitted = leaf_of(B, by_host(key(B)))
+    twice = replace(admitted, extensions=admitted.extensions * 2)
+    refused("every_leaf_is_admitted", context(), twice)
 
 
 def test_a_malformed_admission_is_none() -> None:
