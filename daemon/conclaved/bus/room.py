@@ -121,7 +121,7 @@ class IdentityStatus:
     error: str = ""
     """Why the last enrollment failed: the CA's own words where it gave some."""
     error_kind: str = ""
-    """The same for programs: `refused`, `unreachable`, `timed_out` or `failed`; empty if it did not."""
+    """The same for programs, such as `refused`, `rate_limited` or `failed`; empty if it did not fail."""
     hint: str = ""
     not_before: int = 0
     """Seconds since 1970; 0 without a certificate."""

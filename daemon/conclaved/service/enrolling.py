@@ -12,11 +12,8 @@ from conclave_provisioning.enrollment import (
     BadDomainError,
     Enrollment,
     EnrollmentError,
-    EnrollmentTimeoutError,
     Progress,
-    RefusedError,
     SettingsError,
-    UnreachableError,
     check_domain,
 )
 from conclaved.bus.room import EnrollmentRequest, IdentityStatus, RoomError, RoomErrorKind
@@ -191,17 +188,9 @@ def _naming(domain: str, words: str) -> str:
 
 def _kind(error: EnrollmentError | IdentityError | None) -> str:
     """What a program may conclude from the error: whom to ask, or whether to try again."""
-    match error:
-        case None:
-            return ""
-        case UnreachableError():
-            return "unreachable"
-        case EnrollmentTimeoutError():
-            return "timed_out"
-        case RefusedError():
-            return "refused"
-        case _:
-            return "failed"
+    if error is None:
+        return ""
+    return error.kind if isinstance(error, EnrollmentError) else "failed"
 
 
 def _dns_name(der: bytes) -> str:

@@ -8,6 +8,7 @@ import click
 
 from conclave_provisioning.cli.config import config
 from conclave_provisioning.cli.doctor import doctor
+from conclave_provisioning.cli.enroll_for import enroll_for
 from conclave_provisioning.cli.errors import INTERRUPTED, OUTCOMES, CommandError, ErrorKind
 from conclave_provisioning.cli.factory_reset import factory_reset
 from conclave_provisioning.cli.hardware import hardware, mute
@@ -67,6 +68,20 @@ def root(context: click.Context) -> None:
       7  conclaved (or its bus) is not running
       8  the room is busy: in a meeting already, or enrolling
       9  an invitation or a record was changed, or nobody who is believed vouches for the record
+      10 the CA limits the rate
+      11 the CA found another answer than ours
+      12 the CA could not reach the room
+      13 the answer to the CA could not be published (DNS, files)
+      14 a CAA record forbids this CA
+      15 this clock and the CA's differ, or a certificate is not of this time
+      16 the CA has trouble of its own
+      17 the CA rejects every nonce
+      18 the connection to the CA was cut
+      19 the TLS certificate of the CA's API is not trusted
+      20 the CA issued for another name
+      21 the CA issued for another key
+      22 the CA issued a broken chain
+      23 what answers is no ACME directory
 
     \b
     With --json every answer is one object with "schema": 1 on stdout; an error is
@@ -90,6 +105,7 @@ for _command in (
     doctor,
     watch,
     factory_reset,
+    enroll_for,
 ):
     root.add_command(_command)
 

@@ -23,6 +23,20 @@ class ErrorKind(Enum):
     USAGE = "Usage"
     NOT_RUNNING = "NotRunning"
     NOT_GENUINE = "NotGenuine"
+    RATE_LIMITED = "RateLimited"
+    VALIDATION_FAILED = "ValidationFailed"
+    CHALLENGE_UNREACHABLE = "ChallengeUnreachable"
+    CHALLENGE_SETUP = "ChallengeSetup"
+    CAA = "Caa"
+    WRONG_CLOCK = "WrongClock"
+    CA_TROUBLE = "CaTrouble"
+    BAD_NONCE = "BadNonce"
+    DROPPED = "Dropped"
+    UNTRUSTED = "Untrusted"
+    WRONG_NAME = "WrongName"
+    WRONG_KEY = "WrongKey"
+    BROKEN_CHAIN = "BrokenChain"
+    BAD_RESPONSE = "BadResponse"
 
 
 OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
@@ -38,6 +52,20 @@ OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
     ErrorKind.TIMED_OUT: (6, "try again; see how it stands: conclavectl status"),
     ErrorKind.NOT_RUNNING: (7, "start it: systemctl start conclaved"),
     ErrorKind.NOT_GENUINE: (9, "do not believe it; ask whoever gave it for the original"),
+    ErrorKind.RATE_LIMITED: (10, "wait, then say it again; orders that fail count too"),
+    ErrorKind.VALIDATION_FAILED: (11, "check that the domain's DNS leads to this device"),
+    ErrorKind.CHALLENGE_UNREACHABLE: (12, "let the CA reach this device on port 80, or use dns-01"),
+    ErrorKind.CHALLENGE_SETUP: (13, "see whether this device may write the domain's zone"),
+    ErrorKind.CAA: (14, "allow this CA in the domain's CAA record"),
+    ErrorKind.WRONG_CLOCK: (15, "correct the clock; see: conclavectl time"),
+    ErrorKind.CA_TROUBLE: (16, "the CA has trouble of its own: try again later"),
+    ErrorKind.BAD_NONCE: (17, "try again later: the CA rejects every nonce it hands out"),
+    ErrorKind.DROPPED: (18, "see what on the way cuts connections, a proxy perhaps; then try again"),
+    ErrorKind.UNTRUSTED: (19, "set acme.ca_file to the roots of the CA's API, or correct the clock"),
+    ErrorKind.WRONG_NAME: (20, "tell the CA's operator: it issued for another name"),
+    ErrorKind.WRONG_KEY: (21, "tell the CA's operator: it issued for another key"),
+    ErrorKind.BROKEN_CHAIN: (22, "tell the CA's operator: its certificates do not belong together"),
+    ErrorKind.BAD_RESPONSE: (23, "check that the address is the CA's ACME directory"),
     ErrorKind.BUSY: (8, "try again in a moment"),
     ErrorKind.ALREADY_IN_MEETING: (8, "leave it first: conclavectl meeting leave"),
 }

@@ -16,7 +16,7 @@ from conclave_provisioning.enrollment.challenge import (
     PersistentRecord,
     TokenFiles,
 )
-from conclave_provisioning.enrollment.csr import Signer, build_csr
+from conclave_provisioning.enrollment.csr import CarriedRequest, Signer, build_csr
 from conclave_provisioning.enrollment.domain import check_domain
 from conclave_provisioning.enrollment.enrollment import Enrollment
 from conclave_provisioning.enrollment.errors import (
@@ -70,6 +70,7 @@ __all__ = [
     "BusyError",
     "CaTroubleError",
     "CaaError",
+    "CarriedRequest",
     "Certificate",
     "Challenge",
     "ChallengeKind",

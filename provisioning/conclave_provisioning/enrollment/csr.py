@@ -7,6 +7,7 @@ does, and hands the bytes to the signer: a file, a TPM or a token. `acme`'s own 
 from typing import NoReturn, Protocol
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -28,11 +29,64 @@ class Signer(Protocol):
         """ECDSA with SHA-256 over ``data``, DER encoded."""
 
 
+class CarriedRequest:
+    """A `Signer` for one request alone: one that a key somewhere else has signed already."""
+
+    def __init__(self, csr: x509.CertificateSigningRequest) -> None:
+        """Raises `LocalEnrollmentError` unless it is signed, by a P-256 key, and for one domain alone."""
+        try:
+            key = csr.public_key()
+            names = list(csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+            is_signed = csr.is_signature_valid
+        except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+            raise _unfit("names nobody, or cannot be read") from error
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise _unfit("is for another kind of key than P-256")
+        if not is_signed:
+            raise _unfit("is not signed by its key")
+        if len(names) != 1 or not isinstance(names[0], x509.DNSName):
+            raise _unfit("is not for one domain alone")
+        self.domain = names[0].value
+        """The domain that it is for."""
+        self._csr = csr
+        self._key = key
+
+    @property
+    def public_key(self) -> bytes:
+        """The uncompressed point, 65 bytes."""
+        return self._key.public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
+
+    @property
+    def certificate_public_key(self) -> ec.EllipticCurvePublicKey:
+        """The same key as an object."""
+        return self._key
+
+    def sign(self, data: bytes) -> NoReturn:
+        """The key is not here. Raises `LocalEnrollmentError`."""
+        raise LocalEnrollmentError("the room's key signs in the room only")
+
+    def request(self, domain: str) -> bytes:
+        """The request, DER. Raises `LocalEnrollmentError` for another domain."""
+        if domain != self.domain:
+            raise _unfit(f"is for {self.domain} and not for {domain}")
+        return self._csr.public_bytes(serialization.Encoding.DER)
+
+
+def _unfit(why: str) -> LocalEnrollmentError:
+    return LocalEnrollmentError(
+        f"the certificate request {why}", hint="have the room make one: conclavectl identity csr DOMAIN"
+    )
+
+
 def build_csr(signer: Signer, domain: str) -> bytes:
     """A request, DER, for ``domain`` alone: it stands in a SAN, and the subject is empty.
 
     Raises `LocalEnrollmentError` if the signer's signature is not right under its public key.
     """
+    if isinstance(signer, CarriedRequest):
+        return signer.request(domain)
     request = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([]))

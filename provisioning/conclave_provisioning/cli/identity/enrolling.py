@@ -9,18 +9,12 @@ from conclave_provisioning.cli.certificates import check_domains
 from conclave_provisioning.cli.changes import change, dry_run_option, plain
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
+from conclave_provisioning.cli.identity.failures import kind_of
 from conclave_provisioning.cli.identity.showing import day_and_time
 from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Config, Identity
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.status import identity_json
-
-FAILURES = {
-    "refused": ErrorKind.REFUSED,
-    "unreachable": ErrorKind.UNREACHABLE,
-    "timed_out": ErrorKind.TIMED_OUT,
-}
-"""What an enrollment's error kind means to whoever asked for it; anything else is a fault of the device."""
 
 
 @click.command("set-domain", short_help="Say which domain the room is to have.")
@@ -151,7 +145,7 @@ async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
                 return found
             if found.state == "failed":
                 raise CommandError(
-                    FAILURES.get(found.error_kind, ErrorKind.FAILED),
+                    kind_of(found.error_kind),
                     f"enrolling {domain} failed: {_own_words(found.error, domain)}",
                     hint=found.hint or "mend that, then say it again",
                 )
