@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, http01, tls_alpn01
+from tests.enrollment.faults import FaultyCa, faulty
 from tests.pebble import Pebble
 
 
@@ -47,6 +48,40 @@ def serving(server: http01.ChallengeServer | tls_alpn01.ChallengeServer) -> Iter
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def calm_pebble(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pebble]:
+    """A CA that takes every nonce and offers a second chain, for tests that count requests."""
+    directory = tmp_path_factory.mktemp("calm") / "pebble"
+    async with Pebble(directory, nonce_reject=0, alternate_roots=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def calm_tokens(calm_pebble: Pebble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder whose answers are served where that CA looks for them."""
+    directory = tmp_path_factory.mktemp("calm-tokens")
+    with serving(http01.ChallengeServer(("127.0.0.1", calm_pebble.http_port), directory)):
+        yield directory
+
+
+@pytest.fixture
+def ca(calm_pebble: Pebble, tmp_path: Path) -> Iterator[FaultyCa]:
+    """The proxy in front of the calm CA."""
+    with faulty(calm_pebble, tmp_path / "proxy") as running:
+        yield running
+
+
+@pytest.fixture
+def reach(ca: FaultyCa, calm_pebble: Pebble, calm_tokens: Path) -> "MakeSettings":
+    """Settings that lead through the proxy; keywords change them."""
+
+    def make(**changes: object) -> AcmeSettings:
+        places = {"directory_url": ca.directory_url, "ca_file": ca.ca_file}
+        return settings_for(calm_pebble, calm_tokens, **(places | changes))
+
+    return make
 
 
 MakeSettings = Callable[..., AcmeSettings]
