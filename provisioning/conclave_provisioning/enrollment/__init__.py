@@ -54,7 +54,9 @@ from conclave_provisioning.enrollment.errors import (
 )
 from conclave_provisioning.enrollment.order import AccountInfo
 from conclave_provisioning.enrollment.progress import Progress, Step
+from conclave_provisioning.enrollment.renewal import Plan
 from conclave_provisioning.enrollment.renewal_info import RenewalInfo, certificate_id
+from conclave_provisioning.enrollment.renewal_watch import RenewalWatch
 from conclave_provisioning.enrollment.settings import AcmeSettings, ChallengeKind, DnsUpdateSettings
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "NotReadyError",
     "NotValidNowError",
     "PersistentRecord",
+    "Plan",
     "ProfileError",
     "Progress",
     "RateLimitedError",
@@ -100,6 +103,7 @@ __all__ = [
     "RefusedError",
     "RemoteEnrollmentError",
     "RenewalInfo",
+    "RenewalWatch",
     "SettingsError",
     "Signer",
     "StagingError",

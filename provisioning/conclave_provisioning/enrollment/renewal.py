@@ -1,14 +1,14 @@
 """When to renew a certificate, and when to ask the CA about it: pure rules, with time and chance handed in.
 
-A CA that offers renewal information (RFC 9773) names a window; a random moment in it is chosen once, kept, and
-chosen anew only when the window changes (§4.2). Otherwise a certificate is renewed after two thirds of its
-life, or half of it if it lives less than ten days, and a random twentieth of its life later, so that a
+A CA that offers renewal information (RFC 9773) names a window; a random moment in it is chosen once, kept,
+and chosen anew only when the window changes (§4.2). Otherwise a certificate is renewed after two thirds of
+its life, or half of it if it lives less than ten days, and a random twentieth of its life later, so that a
 building's rooms do not all come at once.
 
-After a failure the wait grows, never ends later than leaves time for more attempts, and keeps to what the CA
-says: its Retry-After, and the failed validations that it bears in an hour. Whatever a CA says, there is a least
-pause between two renewals and between two attempts: a certificate of twenty seconds, or a window that lies in
-the past for ever, does not make a device spin.
+After a failure the wait grows, but leaves time for more attempts, and keeps to what the CA says: its
+Retry-After, and the failed validations that it bears in an hour. Whatever a CA says, there is a least pause
+between two renewals and between two attempts: a certificate of twenty seconds, or a window that lies in the
+past for ever, does not make a device spin.
 
 All moments are Unix seconds. `RenewalState` is the memory of these rules; `renewal_file` keeps it.
 """
@@ -119,7 +119,7 @@ def plan(state: RenewalState, life: Life) -> Plan:
     chosen = state.chosen if state.chosen is not None else _by_life(life, 0.0)
     reason = "the CA suggests it" if state.window is not None else "enough of its life is over"
     at = min(chosen, life.begin + LATEST * life.length)
-    # A certificate that was old when it came, or a window in the past, must not renew itself at once for ever.
+    # A certificate that was old when it came, or a window in the past, must not be renewed at once for ever.
     rest = state.taken_at + _least_rest(life)
     if rest > at:
         at, reason = rest, "it was renewed a moment ago"
@@ -179,7 +179,7 @@ def after_failure(
     at = now + max(pause, min(retry_after_s or 0.0, LONGEST_WISH_S))
     recent = tuple(moment for moment in state.failed_validations if moment > now - VALIDATION_PERIOD_S)
     if is_validation:
-        recent = (*recent, now)
+        recent = (*recent, now)[-2 * MAX_FAILED_VALIDATIONS :]
     if len(recent) >= MAX_FAILED_VALIDATIONS:
         at = max(at, recent[-MAX_FAILED_VALIDATIONS] + VALIDATION_PERIOD_S)
     return replace(state, failures=failures, not_before=at, failed_validations=recent)
