@@ -18,6 +18,9 @@ from conclaved.bus.room import (
     EnrollmentRequest,
     HardwareStatus,
     IdentityStatus,
+    LogEntry,
+    LogQuery,
+    LogView,
     MeetingRequest,
     MeetingStatus,
     ParticipantStatus,
@@ -145,6 +148,10 @@ CHECKS = (
     CheckStatus("clock", "ok", "the clock is believed"),
     CheckStatus("acme", "failed", "the CA cannot be reached", "conclavectl config get acme"),
     CheckStatus("dns", "unknown", "no domain is set yet", ""),
+)
+LOGS = (
+    LogEntry(NOT_BEFORE + 0.5, "conclaved.service", 6, "enrolled room.example.com"),
+    LogEntry(NOT_BEFORE + 1.5, "conclaved.service", 3, "a name: \x1b[2J"),
 )
 CLOCK = ClockStatus(time=NOT_BEFORE, is_believed=True, is_synchronised=True, floor=NOT_BEFORE - 60)
 CHANGE = Change("join_countdown_s", "10.0", "20.0", "at once")
@@ -299,6 +306,14 @@ class FakeRoom:
     async def doctor(self) -> tuple[CheckStatus, ...]:
         self._do("doctor")
         return self.checks
+
+    async def logs(self, query: LogQuery) -> LogView:
+        self._do("logs", query)
+        return LogView(LOGS if not query.after else (), "s=1;i=2")
+
+    async def versions(self) -> Mapping[str, str]:
+        self._do("versions")
+        return {"conclave": "0.1.0", "kernel": "Linux"}
 
     async def factory_reset(self, confirmation: str, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "factory_reset", confirmation)

@@ -91,6 +91,7 @@ async def running_room(
         service_ca=service_ca,
         conference_service=conference_service,
         acme=AcmeConfig(agree_terms=True),
+        journal_directory=folder / "journal",
     )
     for directory in (config.state_directory, config.runtime_directory, config.token_directory):
         directory.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from conclaved.bus.record import DONE, LONGEST_ORIGIN, Record, Recorder, compare
 from conclaved.bus.room import (
     ChangeReport,
     EnrollmentRequest,
+    LogQuery,
     MeetingRequest,
     PolicyChange,
     Room,
@@ -140,6 +141,23 @@ async def _doctor(room: Room) -> list[Any]:
     return [list(await room.doctor())]
 
 
+async def _logs(room: Room, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    query = LogQuery(
+        since=options.take("since", str, ""),
+        lines=options.take("lines", int, 200),
+        after=options.take("after", str, ""),
+        changes_only=options.take("changes_only", bool, False),
+    )
+    options.finish()
+    found = await room.logs(query)
+    return [list(found.entries), found.cursor]
+
+
+async def _versions(room: Room) -> list[Any]:
+    return [dict(await room.versions())]
+
+
 async def _factory_reset(room: Room, confirmation: str, given: dict[str, Any]) -> list[Any]:
     return _reported(await room.factory_reset(confirmation, dry_run=_dry_run(given)))
 
@@ -222,6 +240,8 @@ async def _audit(room: Room, which: str) -> list[Any]:
 
 METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Device", "Doctor"): _doctor,
+    (ROOM + "Device", "Logs"): _logs,
+    (ROOM + "Device", "Versions"): _versions,
     (ROOM + "Device", "FactoryReset"): _factory_reset,
     (ROOM + "Identity", "Enroll"): _enroll,
     (ROOM + "Identity", "Csr"): _csr,

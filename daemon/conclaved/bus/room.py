@@ -110,6 +110,41 @@ class CheckStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LogQuery:
+    """What of the journal is asked for."""
+
+    since: str = ""
+    """`today`, `-1h`, `2026-11-30 08:00`...; empty: whenever."""
+    lines: int = 200
+    """The last so many."""
+    after: str = ""
+    """A place in the journal, as `LogView.cursor` gave it: what came since."""
+    changes_only: bool = False
+    """Only the record of what admins changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A line of the journal. Names in it are strangers' words."""
+
+    time: float
+    """Seconds since 1970."""
+    unit: str
+    priority: int
+    """As syslog counts: 3 is an error, 4 a warning, 6 a word."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """Some of the journal, the latest last."""
+
+    entries: tuple[LogEntry, ...]
+    cursor: str
+    """Where it ended; empty where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class IdentityStatus:
     """The room's identity."""
 
@@ -415,6 +450,12 @@ class Room(Protocol):
 
     async def doctor(self) -> tuple[CheckStatus, ...]:
         """Look at everything that an enrollment or a meeting needs; takes up to a quarter of a minute."""
+
+    async def logs(self, query: LogQuery) -> LogView:
+        """The journal of the device's own units."""
+
+    async def versions(self) -> Mapping[str, str]:
+        """Which software the device runs."""
 
     async def factory_reset(self, confirmation: str, *, dry_run: bool = False) -> ChangeReport:
         """Erase keys, certificates, settings, records and the rest, and end the daemon.

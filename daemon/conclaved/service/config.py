@@ -4,6 +4,7 @@ What an admin may set lies elsewhere and wins over it: `conclaved.service.settin
 
 state_directory = "/var/lib/conclave"
 runtime_directory = "/run/conclave"
+journal_directory = ""           # where journalctl is to read; empty: the system's journal
 journal = "/run/systemd/journal/socket"   # where the record of changes goes
 hal = "/etc/conclave/hal.toml"
 allow_plain_key = false          # true: without a wrapping key the key lies in a 0600 file
@@ -148,6 +149,8 @@ class Config:
 
     state_directory: Path = Path("/var/lib/conclave")
     runtime_directory: Path = Path("/run/conclave")
+    journal_directory: Path | None = None
+    """Where the journal is read; None: where the system keeps it."""
     journal: Path = Path("/run/systemd/journal/socket")
     """journald's socket; where there is none, the record of changes is in the log."""
     hal: Path = Path("/etc/conclave/hal.toml")
@@ -192,6 +195,7 @@ def load(path: Path) -> Config:
     config = Config(
         state_directory=top.path("state_directory") or defaults.state_directory,
         runtime_directory=top.path("runtime_directory") or defaults.runtime_directory,
+        journal_directory=top.path("journal_directory"),
         journal=top.path("journal") or defaults.journal,
         hal=top.path("hal") or defaults.hal,
         allow_plain_key=top.take("allow_plain_key", bool, False),

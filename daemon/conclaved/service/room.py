@@ -23,6 +23,8 @@ from conclaved.bus.room import (
     EnrollmentRequest,
     HardwareStatus,
     IdentityStatus,
+    LogQuery,
+    LogView,
     MeetingRequest,
     MeetingStatus,
     PolicyChange,
@@ -43,6 +45,7 @@ from conclaved.identity import (
 )
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
 from conclaved.service import invitations
+from conclaved.service.about import versions
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.config import Config
@@ -53,6 +56,7 @@ from conclaved.service.enrolling import Enrolling
 from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.hardware import Hardware
 from conclaved.service.importing import Importing
+from conclaved.service.journal import Journal
 from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
@@ -267,6 +271,14 @@ class ConclaveRoom:
                 wall=lambda: self._clock.reading,
             )
         )
+
+    async def logs(self, query: LogQuery) -> LogView:
+        """See `Room`."""
+        return await Journal(self._config.journal_directory).read(query)
+
+    async def versions(self) -> Mapping[str, str]:
+        """See `Room`."""
+        return await asyncio.to_thread(versions)
 
     async def factory_reset(self, confirmation: str, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""

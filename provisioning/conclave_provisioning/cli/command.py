@@ -14,10 +14,12 @@ from conclave_provisioning.cli.factory_reset import factory_reset
 from conclave_provisioning.cli.hardware import hardware, mute
 from conclave_provisioning.cli.identity import identity
 from conclave_provisioning.cli.invocation import shared_options
+from conclave_provisioning.cli.logs import logs
 from conclave_provisioning.cli.meeting import meeting
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.policy import policy
 from conclave_provisioning.cli.status import status
+from conclave_provisioning.cli.support_bundle import support_bundle
 from conclave_provisioning.cli.time import time
 from conclave_provisioning.cli.trust import trust
 from conclave_provisioning.cli.watch import watch
@@ -103,6 +105,8 @@ for _command in (
     hardware,
     time,
     doctor,
+    logs,
+    support_bundle,
     watch,
     factory_reset,
     enroll_for,

@@ -63,7 +63,7 @@ def get_config(key: str | None, document: bool) -> None:
         found = await client.read(Config)
         chosen = _chosen(found, key)
         output.data(
-            settings=[_setting_json(setting) for setting in chosen],
+            settings=[setting_json(setting) for setting in chosen],
             generation=found.generation,
             can_roll_back=found.can_roll_back,
             document=found.document,
@@ -239,7 +239,7 @@ def schema() -> None:
     async def action(client: RoomClient, output: Output) -> None:
         settings = (await client.read(Config)).settings
         output.data(
-            settings=[_setting_json(setting) for setting in settings], json_schema=document_schema(settings)
+            settings=[setting_json(setting) for setting in settings], json_schema=document_schema(settings)
         )
         for setting in settings:
             output.line((setting.key, "cyan"), f" = {_words(setting.default)}")
@@ -315,7 +315,8 @@ def _chosen(found: Config, key: str | None) -> tuple[Setting, ...]:
     return chosen
 
 
-def _setting_json(setting: Setting) -> dict[str, Any]:
+def setting_json(setting: Setting) -> dict[str, Any]:
+    """A setting as every command prints it in `--json`."""
     return {
         "key": setting.key,
         "value": plain(setting.value),
