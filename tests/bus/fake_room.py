@@ -340,9 +340,16 @@ class FakeRoom:
         return self._change(dry_run, "unset_config", keys)
 
     async def apply_config(
-        self, document: str, *, replace: bool = False, dry_run: bool = False
+        self,
+        document: str,
+        *,
+        replace: bool = False,
+        dry_run: bool = False,
+        generation: int | None = None,
+        may_lock_out: bool = False,
     ) -> ChangeReport:
-        return self._change(dry_run, "apply_config", document, replace)
+        more = {"generation": generation, "may_lock_out": may_lock_out} if generation is not None else None
+        return self._change(dry_run, "apply_config", document, replace, *([more] if more else []))
 
     async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "roll_back_config")

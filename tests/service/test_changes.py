@@ -31,7 +31,14 @@ METHODS = [
     if interface.startswith(ROOM)
     for method in description.methods.values()
 ]
-READING = {"Device.Introduce", "Meeting.ListAudits", "Meeting.Audit"}
+READING = {
+    "Device.Doctor",
+    "Device.Introduce",
+    "Device.Logs",
+    "Device.Versions",
+    "Meeting.Audit",
+    "Meeting.ListAudits",
+}
 """Methods that change nothing. Each is here because somebody has thought about it."""
 EMPTY: dict[str, Any] = {
     "s": "x",

@@ -85,15 +85,16 @@ def _make_privilege_separation_folder() -> None:
 class Sshd:
     """An sshd that lives as long as its `async with`. `admin` is a key that may log in."""
 
-    def __init__(self, folder: Path, bus: str, *, options: str = "", extra: str = "") -> None:
+    def __init__(self, folder: Path, bus: str, *, options: str = "", access: Path | None = None) -> None:
+        """`access` is a folder that a daemon writes; without it the tests' own admin may log in."""
         self.folder = folder
         self.port = 0
         self.bus = bus
         self.admin = folder / "admin"
         self.authority = folder / "authority"
-        self.access = folder / "access"
+        self.access = access or folder / "access"
+        self._is_access_own = access is None
         self._options = options
-        self._extra = extra
         self._process: asyncio.subprocess.Process | None = None
         self._log: asyncio.Task[None] | None = None
         self.log: list[str] = []
@@ -111,10 +112,11 @@ class Sshd:
     async def __aenter__(self) -> Self:
         for path in (self.folder / "host", self.admin, self.authority):
             await make_key(path)
-        self.access.mkdir()
-        (self.access / "authorized_keys").write_text(self.admin.with_suffix(".pub").read_text())
-        (self.access / "authorities").write_text(self.authority.with_suffix(".pub").read_text())
-        (self.access / "principals").write_text("room-admin\n")
+        if self._is_access_own:
+            self.access.mkdir()
+            (self.access / "authorized_keys").write_text(self.admin.with_suffix(".pub").read_text())
+            (self.access / "authorities").write_text(self.authority.with_suffix(".pub").read_text())
+            (self.access / "principals").write_text("room-admin\n")
         self.shell.write_text(
             WRAPPER.format(
                 python=sys.executable, seen=str(self.seen), provisioning=str(ROOT / "provisioning")
@@ -127,7 +129,7 @@ class Sshd:
             self.port = probe.getsockname()[1]
         (self.folder / "10-conclave.conf").write_text(self._drop_in())
         config = self.folder / "sshd_config"
-        config.write_text(MAIN.format(port=self.port, folder=self.folder) + self._extra)
+        config.write_text(MAIN.format(port=self.port, folder=self.folder))
         _make_privilege_separation_folder()
         # sshd wants to be called by its whole path: it starts itself again for each client.
         program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")

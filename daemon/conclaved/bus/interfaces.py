@@ -190,8 +190,14 @@ async def _apply_config(room: Room, document: str, given: dict[str, Any]) -> lis
     options = Options(given)
     replace = options.take("replace", bool, False)
     dry_run = options.take("dry_run", bool, False)
+    generation = options.take_if_given("generation", int)
+    may_lock_out = options.take("may_lock_out", bool, False)
     options.finish()
-    return _reported(await room.apply_config(document, replace=replace, dry_run=dry_run))
+    return _reported(
+        await room.apply_config(
+            document, replace=replace, dry_run=dry_run, generation=generation, may_lock_out=may_lock_out
+        )
+    )
 
 
 async def _roll_back_config(room: Room, given: dict[str, Any]) -> list[Any]:

@@ -513,9 +513,19 @@ class Room(Protocol):
         """Leave some settings to the device maker's file and the defaults again."""
 
     async def apply_config(
-        self, document: str, *, replace: bool = False, dry_run: bool = False
+        self,
+        document: str,
+        *,
+        replace: bool = False,
+        dry_run: bool = False,
+        generation: int | None = None,
+        may_lock_out: bool = False,
     ) -> ChangeReport:
-        """Set what a document (TOML) names; with `replace` whatever it does not name is unset."""
+        """Set what a document (TOML) names; with `replace` whatever it does not name is unset.
+
+        BUSY where the settings are of another `generation`. REFUSED where it takes away the admins' last way
+        in, unless it `may_lock_out`; the other verbs never do.
+        """
 
     async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
         """Back to the settings before the last change; NOT_FOUND where there are none."""

@@ -48,6 +48,11 @@ key_file = "/etc/conclave/tsig"  # 0600, the key's secret in base64
 algorithm = "hmac-sha256"
 zone = ""                        # empty: found by its SOA record
 
+[access]                         # who may log in as admin over SSH, until an admin says otherwise
+keys = []                        # public keys, each a line as in authorized_keys and without options
+authorities = []                 # public keys of SSH user authorities
+principals = ["room-admin"]      # one of which a certificate must name
+
 [service]
 ca_file = ""                     # PEM of the conference service's CA; empty: the system's
 
@@ -77,6 +82,7 @@ from conclave_provisioning.enrollment.challenge.dns_view import parse_endpoint
 from conclave_provisioning.enrollment.settings import DEFAULT_DEADLINE_S, DEFAULT_DNS_TIMEOUT_S
 from conclaved.conference.limits import CarrierLimits
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
+from conclaved.service.access.access_config import AccessConfig, key_lines, principal_names
 from conclaved.service.invitations import is_service_address
 from conclaved.service.key_places import KeysConfig
 
@@ -163,6 +169,7 @@ class Config:
     identity_method: str = "acme"
     """One of `ENROLLMENT_METHODS`."""
     acme: AcmeConfig = field(default_factory=AcmeConfig)
+    access: AccessConfig = field(default_factory=AccessConfig)
     service_ca: Path | None = None
     conference_service: str = ""
     """Where meetings are held that are created without naming a service; empty: each must name one."""
@@ -187,6 +194,7 @@ def load(path: Path) -> Config:
     keys = top.table("keys")
     bus = top.table("bus")
     acme = top.table("acme")
+    access = top.table("access")
     service = top.table("service")
     conference = top.table("conference")
     limits = top.table("limits")
@@ -211,12 +219,13 @@ def load(path: Path) -> Config:
         join_countdown_s=float(top.take("join_countdown_s", (int, float), defaults.join_countdown_s)),
         bus_address=bus.take("address", str, "") or None,
         acme=_read_acme(path, acme),
+        access=_read_access(path, access),
         service_ca=service.path("ca_file"),
         conference_service=conference.take("service", str, ""),
         meeting_limits=of_meeting.take_numbers(DEFAULT_LIMITS, but=AGREED_LIMITS),
         carrier_limits=of_carrier.take_numbers(CarrierLimits()),
     )
-    for table in (keys, bus, acme, service, conference, of_meeting, of_carrier, limits, top):
+    for table in (keys, bus, acme, access, service, conference, of_meeting, of_carrier, limits, top):
         table.finish()
     objection = config.keys.objection()
     if objection is not None:
@@ -242,6 +251,18 @@ def check_acme(config: Config) -> None:
     """Raise EnrollmentError for a CA that is configured and cannot be used so."""
     if config.acme.directory_url:
         config.acme.settings(config.token_directory, "", "")
+
+
+def _read_access(path: Path, access: "_Table") -> AccessConfig:
+    """Takes the `[access]` table. Raises ConfigError."""
+    try:
+        return AccessConfig(
+            keys=key_lines(access.take_texts("keys")),
+            authorities=key_lines(access.take_texts("authorities")),
+            principals=principal_names(access.take("principals", list, list(AccessConfig().principals))),
+        )
+    except ValueError as error:
+        raise ConfigError(f"{path}: [access] {error}") from error
 
 
 def _read_acme(path: Path, acme: "_Table") -> AcmeConfig:

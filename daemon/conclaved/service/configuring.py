@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from conclave_provisioning.enrollment import EnrollmentError
 from conclaved.bus.room import Change, ChangeReport, ConfigStatus, RoomError, RoomErrorKind, SettingStatus
 from conclaved.identity import Anchor
+from conclaved.service.access import parse_keys
 from conclaved.service.config import Config, ConfigError, check_acme
 from conclaved.service.settings import BY_KEY, Effect, Kind, Settings, SettingsError, SettingsFile, parse
 from conclaved.service.settings.document import ANCHORS, parse_words, shown, shown_anchor
-from conclaved.service.settings.table import value_in
+from conclaved.service.settings.table import Value, value_in
+from conclaved.service.settings.toml_text import value_text
 
 log = logging.getLogger(__name__)
+
+KEY_LISTS = frozenset({"access.keys", "access.authorities"})
 
 Told = Callable[[Settings, Settings], None]
 """Called with the settings before and after a change, once they are stored and in force."""
@@ -53,9 +57,26 @@ class Configuring:
         given = _refusing(lambda: parse(document, self.settings))
         return self._checked(given if replace else given.over(self.settings))
 
-    def apply(self, document: str, *, replace: bool = False, dry_run: bool = False) -> ChangeReport:
-        """Set what a document names; with `replace` the rest is unset."""
-        return self.become(self.check(document, replace=replace), dry_run=dry_run)
+    def apply(
+        self,
+        document: str,
+        *,
+        replace: bool = False,
+        dry_run: bool = False,
+        generation: int | None = None,
+        may_lock_out: bool = False,
+    ) -> ChangeReport:
+        """Set what a document names; with `replace` the rest is unset.
+
+        `generation` is that of the settings which the document was made from: others are not overwritten.
+        """
+        if generation is not None and generation != self._generation:
+            raise RoomError(
+                RoomErrorKind.BUSY,
+                "somebody else has changed the settings at this moment",
+                hint="look at them, and say it again",
+            )
+        return self.become(self.check(document, replace=replace), dry_run=dry_run, may_lock_out=may_lock_out)
 
     def set(self, values: Mapping[str, str], *, dry_run: bool = False) -> ChangeReport:
         """Set some settings by words."""
@@ -77,9 +98,19 @@ class Configuring:
             )
         return self.become(self._checked(self._previous), dry_run=dry_run)
 
-    def become(self, after: Settings, *, dry_run: bool = False) -> ChangeReport:
-        """Store other settings and put them in force; the same ones are no change."""
+    def become(self, after: Settings, *, dry_run: bool = False, may_lock_out: bool = False) -> ChangeReport:
+        """Store other settings and put them in force; the same ones are no change.
+
+        Those that take away the admins' last way in are refused, unless they `may_lock_out`.
+        """
         before = self.settings
+        is_way_in = after.over_config(self._device).access.lets_anybody_in
+        if self.config.access.lets_anybody_in and not is_way_in and not may_lock_out:
+            raise RoomError(
+                RoomErrorKind.REFUSED,
+                "nobody could log in as admin over SSH any more",
+                hint="if that is meant: conclavectl access remove KEY --yes",
+            )
         report = ChangeReport(after != before, tuple(self._changes(before, after)))
         if dry_run or not report.changed:
             return report
@@ -121,6 +152,9 @@ class Configuring:
                 yield from _anchor_changes(before.trust.anchors, after.trust.anchors)
                 continue
             old, new = before.value(setting, self._device), after.value(setting, self._device)
+            if setting.key in KEY_LISTS:
+                yield from _key_changes(setting.key, old, new)
+                continue
             was, becomes = shown(setting, old), shown(setting, new)
             if setting.is_secret and old and new and old != new:
                 becomes = '"(another)"'
@@ -158,6 +192,25 @@ def _anchor_changes(before: tuple[Anchor, ...], after: tuple[Anchor, ...]) -> It
                 f"{ANCHORS}.{'' if named is None else named.shown_name}",
                 "" if was is None else shown_anchor(was),
                 "" if becomes is None else shown_anchor(becomes),
+                Effect.AT_ONCE.value,
+            )
+
+
+def _key_changes(key: str, before: Value, after: Value) -> Iterator[Change]:
+    """A change for each key that comes or goes, by fingerprint, as admins and sshd's log call it."""
+    lists = (
+        [line for line in value if isinstance(line, str)]
+        for value in (before, after)
+        if isinstance(value, tuple)
+    )
+    old, new = ({one.fingerprint: one for one in parse_keys(lines)} for lines in lists)
+    for fingerprint in {**old, **new}:
+        was, becomes = old.get(fingerprint), new.get(fingerprint)
+        if was != becomes:
+            yield Change(
+                f"{key}.{fingerprint}",
+                "" if was is None else value_text(f"{was.kind} {was.comment}".rstrip()),
+                "" if becomes is None else value_text(f"{becomes.kind} {becomes.comment}".rstrip()),
                 Effect.AT_ONCE.value,
             )
 

@@ -46,6 +46,8 @@ from conclaved.identity import (
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
 from conclaved.service import invitations
 from conclaved.service.about import versions
+from conclaved.service.access import AccessFiles
+from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.config import Config
@@ -95,6 +97,8 @@ class ConclaveRoom:
         self._trusting = Trusting(
             self._configuring, CrlFiles(config.state_directory / CRL_DIRECTORY), self._trust_changed
         )
+        self._access = AccessFiles(config.state_directory / ACCESS_FOLDER)
+        self._access.write(self._configuring.config.access)
         self._keys = keys
         self._reset = FactoryReset(config.state_directory, config.runtime_directory)
         self._serial = serial_number()
@@ -139,6 +143,7 @@ class ConclaveRoom:
         if not self._trusting.store.anchors:
             problems.append("no trust anchor: conclavectl trust add FILE --kind verified")
         problems += self._enrolling.own.problems
+        problems += [self._access.problem] if self._access.problem else []
         problems += [
             f"the list of revoked certificates of {label} is out of date: conclavectl trust crl add FILE"
             for label in self._trusting.stale(self._clock.now() or 0)
@@ -328,10 +333,22 @@ class ConclaveRoom:
         return self._configuring.unset(keys, dry_run=dry_run)
 
     async def apply_config(
-        self, document: str, *, replace: bool = False, dry_run: bool = False
+        self,
+        document: str,
+        *,
+        replace: bool = False,
+        dry_run: bool = False,
+        generation: int | None = None,
+        may_lock_out: bool = False,
     ) -> ChangeReport:
         """See `Room`."""
-        return self._configuring.apply(document, replace=replace, dry_run=dry_run)
+        return self._configuring.apply(
+            document,
+            replace=replace,
+            dry_run=dry_run,
+            generation=generation,
+            may_lock_out=may_lock_out,
+        )
 
     async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""
@@ -530,6 +547,7 @@ class ConclaveRoom:
         topics = {Topic.CONFIG}
         self._enrolling.configure(self._config)
         self._attending.configure(self._config)
+        self._access.write(self._config.access)
         runner = self._attending.runner
         if after.trust != before.trust:
             self._trusting.reload()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from conclave_provisioning.cli.access import access
 from conclave_provisioning.cli.config import config
 from conclave_provisioning.cli.doctor import doctor
 from conclave_provisioning.cli.enroll_for import enroll_for
@@ -100,6 +101,7 @@ for _command in (
     trust,
     policy,
     config,
+    access,
     meeting,
     mute,
     hardware,

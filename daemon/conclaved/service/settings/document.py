@@ -18,6 +18,7 @@ from typing import Any
 from conclave_provisioning.enrollment import EnrollmentError
 from conclaved.identity import Anchor, Assurance, IdentityError, TrustStore, parse_anchor_pem
 from conclaved.meeting import Level, OwnRules
+from conclaved.service.access import SshKeyError
 from conclaved.service.config import Config
 from conclaved.service.settings.errors import SettingsError
 from conclaved.service.settings.table import BY_KEY, Kind, Setting, Value, value_in
@@ -226,6 +227,9 @@ def _checked(setting: Setting, value: Any, before: Settings | None) -> Value:
         return typed
     try:
         checked: Value = setting.check(typed)
+    except SshKeyError as error:
+        # A line of a hundred letters says less than what is wrong with it.
+        raise SettingsError(f"{setting.key}: {error}") from error
     except (ValueError, EnrollmentError, IdentityError) as error:
         raise _refused(setting, value) from error
     return checked

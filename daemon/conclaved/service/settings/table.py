@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from conclave_provisioning.enrollment import ChallengeKind, EnrollmentError, check_domain
 from conclaved.identity import Anchor
 from conclaved.meeting import Level, OwnRules
+from conclaved.service.access.access_config import key_lines, principal_names
+from conclaved.service.access.ssh_key import ALLOWED
 from conclaved.service.config import (
     AGREED_LIMITS,
     ENROLLMENT_METHODS,
@@ -239,6 +241,30 @@ TABLE: tuple[Setting, ...] = (
         "Where meetings are held that are created without naming a service.",
         form="an address of the form wss://HOST[:PORT]",
         check=_service,
+    ),
+    _setting(
+        "access.keys",
+        "access.keys",
+        _AT_ONCE,
+        "The public keys that may log in as the room's admin over SSH.",
+        form=f"a list of {ALLOWED}, each a line without options",
+        check=key_lines,
+    ),
+    _setting(
+        "access.authorities",
+        "access.authorities",
+        _AT_ONCE,
+        "The SSH authorities whose user certificates may log in as the room's admin.",
+        form=f"a list of {ALLOWED}, each a line without options",
+        check=key_lines,
+    ),
+    _setting(
+        "access.principals",
+        "access.principals",
+        _AT_ONCE,
+        "The names of which such a certificate must bear one.",
+        form="a list of names, without blanks",
+        check=principal_names,
     ),
     _rule(
         "minimum_level",
