@@ -10,6 +10,7 @@ from tests.bench.daemon import DaemonError, measure_daemon
 from tests.bench.floor import costs_of_primitives
 from tests.bench.frames import SIZES, measure_frames
 from tests.bench.groups import measure_group
+from tests.bench.keys import measure_keys
 from tests.bench.stopwatch import Progress
 
 Tell = Callable[[str], None]
@@ -21,6 +22,8 @@ what is measured
            it cannot do without, times what they cost in this process, measured between the rounds.
   sframe   protect and unprotect for 160 B (audio), 1200 B (a packet), 25 kB (a key frame), by one key
            and by the device's keyring, beside the bare AESGCM call.
+  keys     a signature by the device's key in a TPM (swtpm), a token (SoftHSM), a sealed and a plain file,
+           checked before it is given out where a device made it, beside a bare one; by the wall clock.
   daemon   the real conclaved with a simulated room on a bus of its own: start until its name answers,
            and its memory then, beside a bare interpreter.
 
@@ -40,7 +43,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="make bench ARGS=...",
-        description="Print what Conclave costs, as ratios: MLS, SFrame, the daemon's start and memory.",
+        description="Print what Conclave costs, as ratios: MLS, SFrame, keys, the daemon's start and memory.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,6 +99,14 @@ def _sframe(arguments: argparse.Namespace, progress: Progress) -> None:
     print(report.frames(figures))
 
 
+def _keys(arguments: argparse.Namespace, progress: Progress) -> None:
+    rounds, turns = (3, 5) if arguments.quick else (arguments.rounds or 11, 50)
+    figures = measure_keys(rounds=rounds, turns=turns, tell=progress)
+    progress.done()
+    print("\n" + report.heading("The device's key, ECDSA P-256 with SHA-256"))
+    print(report.keys(figures))
+
+
 def _daemon(arguments: argparse.Namespace, progress: Progress) -> None:
     rounds = 1 if arguments.quick else min(arguments.rounds or 5, 11)
     figures = measure_daemon(rounds=rounds, tell=progress)
@@ -107,6 +118,7 @@ def _daemon(arguments: argparse.Namespace, progress: Progress) -> None:
 PARTS: dict[str, Callable[[argparse.Namespace, Progress], None]] = {
     "mls": _mls,
     "sframe": _sframe,
+    "keys": _keys,
     "daemon": _daemon,
 }
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.backends.openssl import backend
 from tests.bench.daemon import DaemonFigures
 from tests.bench.frames import FrameFigures
 from tests.bench.groups import OPERATIONS, GroupFigures
+from tests.bench.keys import KeyFigures
 
 MB = 1_000_000
 
@@ -82,6 +83,14 @@ def frames(figures: Iterable[FrameFigures]) -> str:
                     f"{keyring / bare:.1f}",
                 ]
             )
+    return table(rows)
+
+
+def keys(figures: KeyFigures) -> str:
+    """Keys: microseconds a signature in each place, and the ratio to a bare one."""
+    rows = [["microseconds a signature", "", "ratio"], ["bare", f"{figures.bare_s * 1e6:.0f}", ""]]
+    for place, seconds in figures.places.items():
+        rows.append([place, f"{seconds * 1e6:.0f}", f"{seconds / figures.bare_s:.1f}"])
     return table(rows)
 
 

@@ -4,7 +4,9 @@ from tests.bench import report
 from tests.bench.floor import Counts, costs_of_primitives, creating, joining, processing
 from tests.bench.frames import SIZES, measure_frames
 from tests.bench.groups import OPERATIONS, measure_group
+from tests.bench.keys import measure_keys
 from tests.bench.stopwatch import silent
+from tests.key_places import PLACES
 
 
 def test_a_small_group_gives_a_positive_figure_and_floor_for_every_operation() -> None:
@@ -24,6 +26,13 @@ def test_frames_of_every_size_give_positive_figures() -> None:
             assert lane.seal_s > 0
             assert lane.open_s > 0
     assert "25000 B" in report.frames(figures)
+
+
+def test_a_key_in_every_place_gives_a_positive_figure() -> None:
+    figures = measure_keys(rounds=1, turns=1, tell=silent)
+    assert tuple(figures.places) == PLACES
+    assert all(seconds > 0 for seconds in (figures.bare_s, *figures.places.values()))
+    assert "tpm2" in report.keys(figures)
 
 
 def test_every_primitive_that_is_counted_has_a_cost() -> None:

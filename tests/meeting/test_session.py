@@ -8,7 +8,8 @@ import pytest
 from conclaved.identity import Assurance, TrustStore
 from conclaved.meeting import InvitationError, Level, Link, LocalError, OwnRules, State, security_code
 from conclaved.meeting.admission import Role
-from conclaved.meeting.events import Connected, Disconnected, Entry, Leader, Live, Lobby
+from conclaved.meeting.committing import TAKEOVER_S
+from conclaved.meeting.events import Connected, Disconnected, Entry, Lane, Leader, Live, Lobby, StartJob
 from conclaved.meeting.leaving import LEAVE_WITHIN_S
 from tests.meeting.insider import Insider
 from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, agree, identity, in_group
@@ -343,6 +344,78 @@ def test_entries_wait_while_a_commit_is_being_worked_out() -> None:
     meeting.service.run(1)
     agree(host, a, b)
     assert c.live.epoch == a.view.epoch
+
+
+def held(room: Room, lane: Lane) -> list[StartJob]:
+    """What a slow device is to do in that lane, taken out of what waits."""
+    jobs = [job for job in room.jobs if job.lane is lane]
+    room.jobs = [job for job in room.jobs if job.lane is not lane]
+    return jobs
+
+
+def slow_commit() -> tuple[Meeting, list[Room], StartJob]:
+    """Three rooms; the host, which is to commit, has begun to, and its key store takes its time."""
+    meeting, host, a, b = three_rooms()
+    host.holds_jobs = True
+    Insider.admit(meeting, who=identity("c.example.com")).offer()
+    while not (making := held(host, Lane.COMMIT)):
+        meeting.service.run(0.1)
+    return meeting, [host, a, b], making[0]
+
+
+def test_a_commit_that_comes_while_an_own_one_is_made_is_entered_without_waiting_for_that() -> None:
+    meeting, (host, a, b), making = slow_commit()
+    before = host.view.epoch
+    meeting.service.run(TAKEOVER_S + 0.5)
+    assert (a.view.epoch, b.view.epoch) == (before + 1, before + 1)
+    assert host.view.epoch == before
+    for job in held(host, Lane.GROUP):
+        host.work_on(job)
+    assert host.view.epoch == before + 1
+    # What was made for the epoch that has gone harms nobody.
+    host.holds_jobs = False
+    host.work()
+    host.work_on(making)
+    meeting.service.run(5)
+    agree(host, a, b)
+    assert host.view.epoch == before + 1
+    assert not host.bad_inputs
+
+
+def test_a_commit_that_is_ready_before_anothers_is_entered_counts_once() -> None:
+    meeting, (host, a, b), making = slow_commit()
+    before = host.view.epoch
+    meeting.service.run(TAKEOVER_S + 0.5)
+    judging = held(host, Lane.GROUP)
+    host.work_on(making)
+    for job in judging:
+        host.work_on(job)
+    host.holds_jobs = False
+    host.work()
+    meeting.service.run(5)
+    agree(host, a, b)
+    assert host.view.epoch == before + 1
+
+
+def test_a_commit_made_without_a_proposal_that_came_meanwhile_is_made_again_with_it() -> None:
+    meeting, (host, a, b), making = slow_commit()
+    before, published = host.view.epoch, len(meeting.service.log)
+    b.leave()
+    meeting.service.run(0.1)
+    assert len(meeting.service.log) == published + 1
+    host.work_on(making)
+    meeting.service.run(0.1)
+    assert len(meeting.service.log) == published + 1
+    again = held(host, Lane.COMMIT)
+    assert again
+    host.holds_jobs = False
+    host.work()
+    for job in again:
+        host.work_on(job)
+    meeting.service.run(1)
+    agree(host, a)
+    assert host.view.epoch == before + 1
+    assert b.ended is not None
 
 
 def test_a_job_that_ends_after_the_session_leaves_nothing_behind() -> None:

@@ -77,6 +77,7 @@ async def running_room(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     read_clock: Callable[[], float] = time.time,
     places: Sequence[KeyBackend] = (),
+    acme: AcmeConfig | None = None,
 ) -> AsyncIterator[TestRoom]:
     """A room with a certificate (an empty `domain`: without), which trusts the CA that issued it.
 
@@ -90,7 +91,7 @@ async def running_room(
         join_countdown_s=countdown_s,
         service_ca=service_ca,
         conference_service=conference_service,
-        acme=AcmeConfig(agree_terms=True),
+        acme=acme or AcmeConfig(agree_terms=True),
         journal_directory=folder / "journal",
     )
     for directory in (config.state_directory, config.runtime_directory, config.token_directory):

@@ -165,7 +165,7 @@ class IdentityStatus:
     fingerprint: str = ""
     """SHA-256 of the leaf certificate, lower-case hex."""
     key_protection: str = ""
-    """`sealed`, `plain`, later `tpm2` or `pkcs11`."""
+    """`tpm2`, `pkcs11`, `sealed` or `plain`; `none` without a key."""
     certificates: tuple[bytes, ...] = ()
     """The chain, DER, leaf first."""
 

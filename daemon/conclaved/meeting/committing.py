@@ -4,6 +4,10 @@ The log decides. Others' commits are staged, judged by the group rules, and ente
 breaks a rule is nobody's. Ours waits until the log has it, or another is entered, or the service
 says that it was refused: if that was a lie and it turns up all the same, we have lost the way and
 join anew.
+
+Making ours takes three signatures, which may be two seconds. Entries do not wait for it: who does not enter
+the epoch of another's commit meanwhile hears nobody. What was made for an epoch that has gone, or without a
+proposal that has come since, is dropped, and made again if there is need.
 """
 
 import hashlib
@@ -14,7 +18,7 @@ from typing import TypeVar
 from conclaved.meeting import lobby
 from conclaved.meeting.agenda import Agenda, Plan
 from conclaved.meeting.errors import MeetingError, RemoteError
-from conclaved.meeting.events import SendLobby
+from conclaved.meeting.events import Lane, SendLobby
 from conclaved.meeting.limits import Bucket, Buckets, Limits
 from conclaved.meeting.log import Log
 from conclaved.meeting.meeting_context import MeetingContext
@@ -110,6 +114,8 @@ class Committing:
         self._agenda = Agenda(limits)
         self._own_leaf = OwnLeaf(out, self.publish_proposal)
         self._pending: _Pending | None = None
+        self._making: object | None = None
+        """The commit that is being made."""
         self._own_proposals: dict[bytes, AuthenticatedContent] = {}
         self._welcomes: dict[bytes, bytes] = {}
         self._seen: dict[bytes, None] = {}
@@ -404,7 +410,7 @@ class Committing:
     def commit_if_due(self, now: float) -> None:
         """Start making a commit if it is our turn and something waits."""
         group = self._member.group
-        if group is None or self._out.is_busy or self._pending is not None:
+        if group is None or self._out.is_busy or self._pending is not None or self._making is not None:
             return
         self._own_leaf.look(group.leaf(group.own_leaf_index), now)
         due_at = self.due_at
@@ -470,6 +476,7 @@ class Committing:
     def close(self) -> None:
         """Drop everything."""
         self.discard_pending()
+        self._making = None
         self._agenda.clear()
         self._own_proposals.clear()
         self._welcomes.clear()
@@ -493,6 +500,13 @@ class Committing:
     def _make(self, group: Group, plan: Plan, change: LeafChange | None) -> None:
         context, before = self._member.context, self._member.leaves()
         proposals = self._agenda.proposals
+        making = self._making = object()
+
+        def is_over() -> bool:
+            """Whether this was made for nothing."""
+            is_ours = self._making is making
+            self._making = None if is_ours else self._making
+            return not is_ours or self._member.group is not group
 
         def run() -> PendingCommit:
             commit = group.commit(
@@ -510,12 +524,14 @@ class Committing:
             return commit
 
         def done(commit: PendingCommit, now: float) -> None:
-            if self._member.group is not group or self._pending is not None:
+            if is_over() or self._pending is not None or self._agenda.proposals != proposals:
                 commit.discard()
             else:
                 self.publish(commit, now)
 
         def failed(error: Exception, _now: float) -> None:
+            if is_over() and isinstance(error, MlsError):
+                return  # Its epoch's secrets have gone while it was made.
             self._out.bad_input(error)
             if self._member.group is not group:
                 return
@@ -525,7 +541,7 @@ class Committing:
                 # It may be what others want that spoils it: without the change this shows.
                 self._make(group, plan, None)
 
-        self._out.exclusive_job(run, done, failed)
+        self._out.job(run, done, failed, Lane.COMMIT)
 
 
 def _keep(memory: dict[bytes, V], key: bytes, value: V, limit: int) -> None:

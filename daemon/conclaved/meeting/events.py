@@ -6,6 +6,7 @@ what the second kind asks. Nothing that the service says is believed: a session 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from conclaved.sframe import EpochKeys
 
@@ -107,6 +108,23 @@ class Announce:
 # -- to the service process --------------------------------------------------------------------
 
 
+class Lane(Enum):
+    """Which jobs wait for each other. Those of one lane run in order; no lane waits for another.
+
+    A key store may take 600 ms for a signature: a host that admits twenty at once is to be heard meanwhile,
+    and to follow the group.
+    """
+
+    GROUP = "group"
+    """Others' commits are judged, Welcomes are followed, a group is founded."""
+    COMMIT = "commit"
+    """This device's own commits are made."""
+    VOICE = "voice"
+    """What this device says to the group: that it is alive, what it proposes, goodbye."""
+    OTHER = "other"
+    """The rest: what is said in the lobby, admissions, statements."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartJob:
     """Heavy work: a pure function of immutable state and of secrets that it owns.
@@ -116,6 +134,7 @@ class StartJob:
 
     job_id: int
     run: Callable[[], object] = field(repr=False)
+    lane: Lane = Lane.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from conclaved.meeting import lobby
 from conclaved.meeting.errors import MeetingError
-from conclaved.meeting.events import BadInput, Changed, Effect, Publish, SendLobby, StartJob
+from conclaved.meeting.events import BadInput, Changed, Effect, Lane, Publish, SendLobby, StartJob
 from conclaved.meeting.link import NONCE_BYTES, Sealer
 from conclaved.mls import Group, KeyPackageBundle, MlsError, PendingCommit, StagedCommit
 
@@ -30,7 +30,7 @@ class Outbox:
         self.sealer = sealer
         self.random = random
         self.is_busy = False
-        """Whether a job on the group runs: entries and commits wait until it is over."""
+        """Whether a job runs that moves the group: entries and own commits wait until it is over."""
         self._news: tuple[tuple[str, float | None], ...] = ()
         self._effects: list[Effect] = []
         self._jobs: dict[int, tuple[Done, Failed]] = {}
@@ -65,11 +65,11 @@ class Outbox:
 
     # -- jobs -----------------------------------------------------------------------------------
 
-    def job(self, run: Callable[[], object], done: Done, failed: Failed) -> None:
+    def job(self, run: Callable[[], object], done: Done, failed: Failed, lane: Lane = Lane.OTHER) -> None:
         """Heavy work that touches no ratchet, such as a signature."""
         self._jobs_started += 1
         self._jobs[self._jobs_started] = (done, failed)
-        self.add(StartJob(self._jobs_started, run))
+        self.add(StartJob(self._jobs_started, run, lane))
 
     def exclusive_job(self, run: Callable[[], object], done: Done, failed: Failed) -> None:
         """Heavy work on the group: one at a time."""
@@ -83,7 +83,7 @@ class Outbox:
             self.is_busy = False
             failed(error, now)
 
-        self.job(run, free_done, free_failed)
+        self.job(run, free_done, free_failed, Lane.GROUP)
 
     def job_done(self, job_id: int, result: object, now: float) -> None:
         """A result; one that nobody waits for any more is dropped, its secrets with it."""

@@ -19,8 +19,9 @@ Bytes, values and `now` (monotonic seconds) go in; effects come out, a list from
 method. Three things can never happen here: two commits applied for one epoch; a commit applied
 before the log has it; a message that fails a check changing the state.
 
-Heavy work on the group is one job at a time, and entries wait for it. Signing is a job too, and touches
-no ratchet: a message is protected here, when its signature is there, if its epoch is still the present one.
+What moves the group is one job at a time, and entries wait for it. Signing is a job too, and touches no
+ratchet: a message is protected here, when its signature is there, if its epoch is still the present one. So
+is the making of an own commit, which is three signatures.
 
 The parts: `own_side` speaks for this device, `entering` gets it in, `membership` is the group,
 `committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
@@ -573,7 +574,8 @@ class Session:
             raise LocalError("only a host in the meeting can do that", hint="ask the host")
 
     def _broke(self, error: Exception, _now: float) -> None:
-        self._end(f"this device could not do its part: {error}", is_error=True)
+        hint = getattr(error, "hint", "")
+        self._end(f"this device could not do its part: {error}", is_error=True, hint=hint)
 
     def _drop_group(self) -> None:
         for part in (

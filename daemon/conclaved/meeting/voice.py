@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from conclaved.meeting.alive import BEACON_INTERVAL_S, SESSION_BYTES, Beacon
 from conclaved.meeting.committing import Committing
-from conclaved.meeting.events import SendLive
+from conclaved.meeting.events import Lane, SendLive
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.rules import RemoveReason
@@ -108,4 +108,4 @@ class Voice:
             elif anew:
                 self._sign(sign, send)
 
-        self._out.job(lambda: sign(group), done, failed)
+        self._out.job(lambda: sign(group), done, failed, Lane.VOICE)

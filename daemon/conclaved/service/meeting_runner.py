@@ -17,6 +17,7 @@ from typing import Protocol
 
 from conclaved.conference.base import Carrier
 from conclaved.conference.errors import ConferenceError
+from conclaved.identity import IdentityError
 from conclaved.media import MediaError
 from conclaved.meeting import (
     Admission,
@@ -38,6 +39,7 @@ from conclaved.meeting.events import (
     Effect,
     Ended,
     GroupLeft,
+    Lane,
     NewEpoch,
     Publish,
     Replay,
@@ -51,7 +53,6 @@ from conclaved.sframe import EpochKeys
 
 log = logging.getLogger(__name__)
 
-JOB_THREADS = 2
 MEDIA_RETRY_S = 5.0
 """Between two tries to get a way to the relay; the meeting itself goes on without."""
 
@@ -87,7 +88,9 @@ class MeetingRunner:
         self._old_media: list[Media] = []
         self._changed = changed
         self._tasks: asyncio.TaskGroup | None = None
-        self._executor = ThreadPoolExecutor(JOB_THREADS, thread_name_prefix="meeting")
+        self._lanes = {
+            lane: ThreadPoolExecutor(1, thread_name_prefix=f"meeting-{lane.value}") for lane in Lane
+        }
         self._ended: Ended | None = None
         self._has_ended = asyncio.Event()
         self._wake = asyncio.Event()
@@ -138,7 +141,8 @@ class MeetingRunner:
         finally:
             self._tasks = None
             self._close_session()
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            for lane in self._lanes.values():
+                lane.shutdown(wait=False, cancel_futures=True)
             every = (*self._old_media, self._media)
             for outcome in await asyncio.gather(*(m.stop() for m in every), return_exceptions=True):
                 if isinstance(outcome, Exception):
@@ -246,7 +250,7 @@ class MeetingRunner:
         self._close_session()
         if self._ended is None:
             try:
-                self._end(FAULT)
+                self._end(_end_by(error))
             except Exception:  # whoever is told is broken too: `run` tells the end all the same
                 log.exception("the meeting's end was not told in order")
 
@@ -288,7 +292,7 @@ class MeetingRunner:
     async def _work(self, job: StartJob) -> None:
         loop = asyncio.get_running_loop()
         try:
-            result = await loop.run_in_executor(self._executor, job.run)
+            result = await loop.run_in_executor(self._lanes[job.lane], job.run)
         except Exception as error:  # noqa: BLE001 -- a job's root: the session turns it into an end
             failure = error
             self._do(lambda now: self._session.job_failed(job.job_id, failure, now))
@@ -310,3 +314,12 @@ class MeetingRunner:
             log.warning("ignored bad input: %s", kind)
         if len(self.bad_inputs) > 256:
             del self.bad_inputs[self.bad_inputs.most_common()[-1][0]]
+
+
+def _end_by(error: BaseException) -> Ended:
+    """A key that cannot sign has its own words for why, and for what to do; all else is in the journal."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, IdentityError):
+        return Ended(f"this device could not do its part: {error}", is_error=True, hint=error.hint)
+    return FAULT

@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 
 from conclaved.identity.errors import KeyStoreError, PinError, UnreachableKeyError
 from conclaved.identity.key_backends.pin import Pin, refused
+from conclaved.identity.key_backends.turns import Turns
 
 T = TypeVar("T")
 
-_locks: dict[str, threading.RLock] = {}
-_making_locks = threading.Lock()
+_turns: dict[str, Turns] = {}
+_making_turns = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,9 @@ class Pkcs11Connection:
         self._label = label
         self._serial = serial
         self._session: Session | None = None
-        with _making_locks:
+        with _making_turns:
             # A library is one for the whole process, and so is whether somebody is logged in.
-            self._lock = _locks.setdefault(self._module, threading.RLock())
+            self._turn = _turns.setdefault(self._module, Turns())
 
     def __repr__(self) -> str:
         return f"Pkcs11Connection({self._name!r}, {self._module!r})"
@@ -58,7 +59,7 @@ class Pkcs11Connection:
 
     def do(self, step: Callable[[Session], T]) -> T:
         """Does something in the session. Raises `UnreachableKeyError` or `PinError`."""
-        with self._lock:
+        with self._turn:
             library = _load()
             try:
                 return step(self._opened(library))
@@ -75,7 +76,7 @@ class Pkcs11Connection:
 
     def close(self) -> None:
         """Logs out; the next call logs in again."""
-        with self._lock:
+        with self._turn:
             if self._session is not None:
                 self._drop(self._session.library)
 

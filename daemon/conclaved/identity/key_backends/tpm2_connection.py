@@ -9,7 +9,6 @@ variable for as long as a part of it is read: the parts point into its memory, w
 """
 
 import struct
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from conclaved.identity.errors import KeyStoreError, LostKeyError, UnreachableKeyError
 from conclaved.identity.key_backends import tpm2_library
 from conclaved.identity.key_backends.backend import ENROLL_AGAIN, damaged
+from conclaved.identity.key_backends.turns import Turns
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Tpm2Connection:
     def __init__(self, tcti: str, parent: int | None) -> None:
         self._tcti = tcti
         self._parent_handle = parent
-        self._lock = threading.Lock()
+        self._turn = Turns()
         self._open: _OpenTpm | None = None
 
     def __repr__(self) -> str:
@@ -83,11 +83,11 @@ class Tpm2Connection:
 
     def close(self) -> None:
         """Lets go of the TPM; the next call takes it up again."""
-        with self._lock:
+        with self._turn:
             self._drop()
 
     def _do(self, step: Callable[["_OpenTpm"], T]) -> T:
-        with self._lock:
+        with self._turn:
             tss = tpm2_library.load()
             try:
                 return step(self._connected(tss))
