@@ -133,7 +133,8 @@ async def test_no_planted_secret_is_in_a_real_rooms_bundle(bus: PrivateBus, cli:
         (state / "acme/account.json").write_text(json.dumps({"key": secrets["account"]}))
         (state / "identity/planted.key").write_text(pem)
         (state / "identity/pin").write_text(secrets["pin"])
-        await here.room.set_config({"acme.email": "it@example.com"})
+        await here.room.set_config({"acme.email": "it@example.com", "acme.eab_mac_key": secrets["eab"]})
+        await here.room.set_config({"acme.eab_key_id": "kid-1"})
         async with serve(here.room, address=bus.address):
             found, words = await streamed(cli)
     text = "".join(found.values()) + words

@@ -6,6 +6,7 @@ Trust and policy are part of the settings, so every verb that changes any of the
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from conclave_provisioning.enrollment import EnrollmentError
 from conclaved.bus.room import Change, ChangeReport, ConfigStatus, RoomError, RoomErrorKind, SettingStatus
@@ -20,6 +21,7 @@ from conclaved.service.settings.toml_text import value_text
 log = logging.getLogger(__name__)
 
 KEY_LISTS = frozenset({"access.keys", "access.authorities"})
+T = TypeVar("T")
 
 Told = Callable[[Settings, Settings], None]
 """Called with the settings before and after a change, once they are stored and in force."""
@@ -35,6 +37,10 @@ class Configuring:
         self._told = told
         self.settings, self._generation = file.load()
         self._previous = file.previous()
+        try:
+            file.lay_out(self.settings)
+        except OSError as error:
+            raise ConfigError(f"the settings cannot be laid out: {error}") from error
         self.config = self.settings.over_config(device)
         """The configuration in force."""
         self._status: ConfigStatus | None = None
@@ -133,8 +139,9 @@ class Configuring:
 
     def _checked(self, settings: Settings) -> Settings:
         """Settings that are right one by one, and together."""
+        config = _refusing(lambda: settings.over_config(self._device))
         try:
-            check_acme(settings.over_config(self._device))
+            check_acme(config)
         except EnrollmentError as error:
             raise RoomError(
                 RoomErrorKind.INVALID_ARGUMENT,
@@ -156,7 +163,7 @@ class Configuring:
                 yield from _key_changes(setting.key, old, new)
                 continue
             was, becomes = shown(setting, old), shown(setting, new)
-            if setting.is_secret and old and new and old != new:
+            if (setting.is_secret or setting.is_content) and old and new and old != new:
                 becomes = '"(another)"'
             yield Change(setting.key, was, becomes, setting.effect.value)
 
@@ -215,7 +222,7 @@ def _key_changes(key: str, before: Value, after: Value) -> Iterator[Change]:
             )
 
 
-def _refusing(make: Callable[[], Settings]) -> Settings:
+def _refusing(make: Callable[[], T]) -> T:
     try:
         return make()
     except SettingsError as error:

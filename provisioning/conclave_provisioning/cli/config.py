@@ -91,8 +91,8 @@ def get_config(key: str | None, document: bool) -> None:
 def set_config(words: tuple[str, ...], dry_run: bool) -> None:
     """Change settings; several are changed together or not at all.
 
-    A list is written with commas. VALUE - reads one line from stdin; a secret is given no other way, since
-    command lines are seen by others.
+    A list is written with commas. VALUE - is what stdin says; a secret is given no other way, since command
+    lines are seen by others.
 
     \b
     Examples:
@@ -108,13 +108,15 @@ def set_config(words: tuple[str, ...], dry_run: bool) -> None:
             f"{words[-1]!r} has no value",
             hint="give keys and values by turns; to go back to a default: conclavectl config unset KEY",
         )
+    if words[1::2].count("-") > 1:
+        raise CommandError(ErrorKind.USAGE, "stdin is one value's", hint="set the others by themselves")
     given = dict(zip(words[::2], words[1::2], strict=True))
 
     async def action(client: RoomClient, output: Output) -> None:
         secret = {setting.key for setting in (await client.read(Config)).settings if setting.is_secret}
         for key, value in given.items():
             if value == "-":
-                given[key] = sys.stdin.readline().rstrip("\n")
+                given[key] = sys.stdin.read(LONGEST_DOCUMENT).rstrip("\n")
             elif key in secret:
                 raise CommandError(
                     ErrorKind.USAGE,

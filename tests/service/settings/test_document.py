@@ -163,6 +163,17 @@ def test_each_limit_of_a_device_may_be_set_but_those_that_all_agree_on() -> None
             'acme.directory_url = "http://ca.example"',
             "acme.directory_url: 'http://ca.example' is not",
         ),
+        (
+            'acme.eab_mac_key = "x y"',
+            "acme.eab_mac_key: the value that was given is not allowed; allowed: a key",
+        ),
+        ('acme.ca_pem = "nonsense"', "acme.ca_pem: 'nonsense' is not allowed; allowed: certificates, PEM"),
+        ('acme.resolvers = ["not an address"]', "acme.resolvers: ['not an address'] is not allowed"),
+        (
+            "acme.deadline_s = 0",
+            "acme.deadline_s: 0 is not allowed; allowed: a number, more than 0, at most 86400",
+        ),
+        ('acme.dns_update.algorithm = "hmac-md5"', "acme.dns_update.algorithm: 'hmac-md5' is not allowed"),
         ('trust.blocked_names = ["*"]', "trust: "),
         ('trust.blocked_keys = ["ab"]', "trust: a key's fingerprint"),
         ("trust.blocked_keys = [1]", "trust.blocked_keys: [1] is not allowed; allowed: a list of SHA-256"),
@@ -215,6 +226,34 @@ def test_anchors_are_shown_without_their_certificates() -> None:
     text = shown(BY_KEY["trust.anchors"], (found,))
     assert fingerprint_of(CA.certificate) in text
     assert "BEGIN" not in text
+
+
+MAC = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+
+def test_the_content_of_a_file_is_in_the_configuration_by_its_path(tmp_path: Path) -> None:
+    settings = parse(f'acme = {{eab_key_id = "kid-1", eab_mac_key = "{MAC}"}}')
+    device = Config(state_directory=tmp_path)
+    ((path, content),) = settings.files(tmp_path).items()
+    assert settings.over_config(device).acme.eab_mac_file == path
+    assert (content, MAC in path.name) == (MAC, False)
+
+
+def test_a_private_cas_roots_are_given_as_text(tmp_path: Path) -> None:
+    settings = parse(f'acme.ca_pem = """{CA.root_pem}"""')
+    (path,) = settings.files(tmp_path)
+    assert settings.over_config(Config(state_directory=tmp_path)).acme.ca_file == path
+    assert shown(BY_KEY["acme.ca_pem"], CA.root_pem) == '"(set)"'
+    assert CA.root_pem.splitlines()[1] in settings.document()
+
+
+def test_dns_updates_are_set_whole(tmp_path: Path) -> None:
+    key = 'server = "192.0.2.53", key_name = "room.acme"'
+    update = parse(f'acme.dns_update = {{{key}, key = "{MAC}"}}').over_config(Config()).acme.dns_update
+    assert update is not None
+    assert (update.server, update.key_name, update.algorithm) == ("192.0.2.53", "room.acme", "hmac-sha256")
+    with pytest.raises(SettingsError, match=r"acme\.dns_update: DNS updates need"):
+        parse(f"acme.dns_update = {{{key}}}").over_config(Config())
 
 
 def test_a_secret_is_not_told_again(secret_mail: None) -> None:

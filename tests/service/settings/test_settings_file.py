@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from conclaved.service.config import Config
+from conclaved.service.configuring import Configuring
 from conclaved.service.settings import Settings, SettingsError, SettingsFile, parse
+from conclaved.service.settings.document import CONTENTS
 from conclaved.service.settings.settings_file import PRESENT, PREVIOUS
 
 ONE = parse("join_countdown_s = 1")
@@ -60,3 +63,36 @@ def test_a_damaged_file_is_never_no_settings(tmp_path: Path, content: bytes) -> 
 def test_a_file_that_a_person_wrote_without_a_generation_is_read(tmp_path: Path) -> None:
     (tmp_path / PRESENT).write_text("join_countdown_s = 2\n")
     assert SettingsFile(tmp_path).load() == (TWO, 0)
+
+
+MAC = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+
+def contents(folder: Path) -> list[str]:
+    return sorted(path.read_text() for path in (folder / CONTENTS).iterdir())
+
+
+def test_settings_that_are_a_files_content_are_laid_out_for_the_daemon_alone(tmp_path: Path) -> None:
+    settings = parse(f'acme.eab_mac_key = "{MAC}"')
+    SettingsFile(tmp_path).save(settings, 1, Settings())
+    path = settings.over_config(Config(state_directory=tmp_path)).acme.eab_mac_file
+    assert path is not None
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (MAC, 0o600)
+
+
+def test_the_files_of_the_present_and_the_previous_settings_stay_and_no_others(tmp_path: Path) -> None:
+    file, before = SettingsFile(tmp_path), Settings()
+    for number, key in enumerate(("b25l", "dHdv", "dGhy")):
+        after = parse(f'acme.eab_mac_key = "{key}"')
+        file.save(after, number, before)
+        before = after
+    assert contents(tmp_path) == ["dGhy", "dHdv"]
+
+
+def test_a_file_that_was_lost_is_laid_out_again(tmp_path: Path) -> None:
+    settings = parse(f'acme.eab_mac_key = "{MAC}"')
+    SettingsFile(tmp_path).save(settings, 1, Settings())
+    for path in settings.files(tmp_path):
+        path.unlink()
+    Configuring(Config(state_directory=tmp_path), SettingsFile(tmp_path), lambda before, after: None)
+    assert contents(tmp_path) == [MAC]

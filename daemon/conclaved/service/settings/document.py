@@ -8,6 +8,7 @@ applied means the value that is set already.
 """
 
 import difflib
+import hashlib
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from conclave_provisioning.enrollment import EnrollmentError
+from conclave_provisioning.enrollment import DnsUpdateSettings, EnrollmentError
 from conclaved.identity import Anchor, Assurance, IdentityError, TrustStore, parse_anchor_pem
 from conclaved.meeting import Level, OwnRules
 from conclaved.service.access import SshKeyError
@@ -26,6 +27,8 @@ from conclaved.service.settings.toml_text import Plain, document_text, value_tex
 
 SET = "(set)"
 """Stands for a secret that is set."""
+CONTENTS = "settings.d"
+"""The folder, in the state directory, of settings that are the content of a file."""
 LONGEST_DOCUMENT = 4 * 1024 * 1024
 """In characters."""
 LONGEST_SHOWN = 80
@@ -107,12 +110,36 @@ class Settings:
         return OwnRules(**of)  # type: ignore[arg-type]  # by name and kind of the table
 
     def over_config(self, device: Config) -> Config:
-        """The configuration in force: the device maker's, with what is named here."""
-        config = device
+        """The configuration in force: the device maker's, with what is named here.
+
+        What is the content of a file is in it by the path of `files`. Raises SettingsError for values that
+        cannot be together.
+        """
+        given: dict[tuple[str, ...], dict[str, Any]] = {}
         for key, value in self.values.items():
-            if BY_KEY[key].into:
-                config = _with(config, BY_KEY[key].into, value)
+            *table, name = BY_KEY[key].into or ("",)
+            if name:
+                found: Any = (
+                    content_path(device.state_directory, key, value) if BY_KEY[key].is_content else value
+                )
+                given.setdefault(tuple(table), {})[name] = found
+        config = device
+        try:
+            for place, values in given.items():
+                config = _with(config, place, values)
+        except EnrollmentError as error:
+            raise SettingsError(
+                f"{'.'.join(place)}: {error}", hint=error.hint or "see: conclavectl config schema"
+            ) from error
         return config
+
+    def files(self, state_directory: Path) -> dict[Path, str]:
+        """The files whose content is a setting's value: what each has to say."""
+        return {
+            path: str(value)
+            for key, value in self.values.items()
+            if BY_KEY[key].is_content and (path := content_path(state_directory, key, value))
+        }
 
     # -- as text --------------------------------------------------------------------------------
 
@@ -146,6 +173,8 @@ def parse_words(given: Mapping[str, str], before: Settings | None = None) -> Set
 
 def shown(setting: Setting, value: Value) -> str:
     """A value as TOML on one line, without what is secret and without certificates."""
+    if setting.is_content:
+        return value_text(SET if value else "")
     if setting.kind is Kind.ANCHORS:
         return value_text([_anchor_summary(anchor) for anchor in _anchors_of(value)])
     return value_text(_plain(setting, value, with_secrets=False))
@@ -207,7 +236,7 @@ def _known(key: str) -> Setting:
 
 def _checked(setting: Setting, value: Any, before: Settings | None) -> Value:
     """The value in its one spelling. Raises SettingsError, which names key, value and what is allowed."""
-    if setting.is_secret and value == SET:
+    if (setting.is_secret or setting.is_content) and value == SET:
         kept = None if before is None else before.values.get(setting.key)
         if kept is None:
             raise SettingsError(f"{setting.key}: {SET} keeps a value, and none is set; give the value")
@@ -313,12 +342,25 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
 
-def _with(config: Any, into: tuple[str, ...], value: Value) -> Any:
-    """A dataclass with the field at the end of a path set, in the type that the field has."""
-    name, *rest = into
+def content_path(state_directory: Path, key: str, value: Value) -> Path | None:
+    """Where a value lies as a file, named by what is in it: another value is another file, and none is none.
+
+    So a configuration never points at a file that was half written, or at one that a rollback took away.
+    """
+    if not value:
+        return None
+    digest = hashlib.sha256(str(value).encode()).hexdigest()[:16]
+    return state_directory / CONTENTS / f"{key}.{digest}"
+
+
+def _with(config: Any, place: tuple[str, ...], values: Mapping[str, Any]) -> Any:
+    """A configuration with some fields set, of itself or of the dataclass at the end of `place`."""
+    if not place:
+        return replace(config, **values)
+    name, *rest = place
     present = getattr(config, name)
-    if rest:
-        return replace(config, **{name: _with(present, tuple(rest), value)})
-    if isinstance(present, Path):
-        return replace(config, **{name: Path(value)})  # type: ignore[arg-type]
-    return replace(config, **{name: value})
+    if present is None:
+        # The only table that may be missing: with one value of it all that it needs must be there.
+        whole: dict[str, Any] = {"server": "", "key_name": "", "key_file": Path(), **values}
+        return replace(config, **{name: DnsUpdateSettings(**whole)})
+    return replace(config, **{name: _with(present, tuple(rest), values)})

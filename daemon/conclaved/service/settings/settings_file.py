@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conclaved.identity.atomic_file import write_atomically
 from conclaved.service.config import ConfigError
-from conclaved.service.settings.document import Settings, parse
+from conclaved.service.settings.document import CONTENTS, Settings, parse
 from conclaved.service.settings.errors import SettingsError
 
 PRESENT, PREVIOUS = "settings.toml", "settings.previous.toml"
@@ -16,7 +16,7 @@ _GENERATION = "generation"
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """The folder that they lie in. Both files are 0600: CAs give keys to bind accounts with."""
+    """The state directory. Both files are 0600: CAs give keys to bind accounts with."""
 
     folder: Path
 
@@ -39,8 +39,20 @@ class SettingsFile:
         A power cut leaves either present document, and one that the device had for the previous.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.lay_out(settings)
         self._write(PREVIOUS, before, generation - 1)
         self._write(PRESENT, settings, generation)
+        kept = {*settings.files(self.folder), *before.files(self.folder)}
+        for path in (self.folder / CONTENTS).glob("*"):
+            if path not in kept:
+                path.unlink()
+
+    def lay_out(self, settings: Settings) -> None:
+        """Write the files whose content is a setting's value, where they are missing. Raises OSError."""
+        for path, content in settings.files(self.folder).items():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            if not path.exists():
+                write_atomically(path, content.encode(), mode=0o600)
 
     def _write(self, name: str, settings: Settings, generation: int) -> None:
         text = f"{_HEAD}{_GENERATION} = {generation}\n\n{settings.document(with_secrets=True)}"

@@ -4,6 +4,7 @@ A line's default and type are those of the field of `Config` (or of the policy) 
 is to add its field there and its line here: document, D-Bus, `conclavectl config` and the schema follow.
 """
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -12,7 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conclave_provisioning.enrollment import ChallengeKind, EnrollmentError, check_domain
-from conclaved.identity import Anchor
+from conclave_provisioning.enrollment.challenge.dns_view import parse_endpoint
+from conclave_provisioning.enrollment.settings import TSIG_ALGORITHMS
+from conclaved.identity import Anchor, Assurance, parse_anchor_pem
 from conclaved.meeting import Level, OwnRules
 from conclaved.service.access.access_config import key_lines, principal_names
 from conclaved.service.access.ssh_key import ALLOWED
@@ -20,6 +23,7 @@ from conclaved.service.config import (
     AGREED_LIMITS,
     ENROLLMENT_METHODS,
     LONGEST_COUNTDOWN_S,
+    LONGEST_DURATION_S,
     SHORTEST_COUNTDOWN_S,
     Config,
 )
@@ -73,6 +77,8 @@ class Setting:
     """Gives the value in its one spelling. Raises ValueError, EnrollmentError or IdentityError."""
     is_secret: bool = False
     """Never shown, logged or handed out again."""
+    is_content: bool = False
+    """The value is what a file says, and the field of `Config` is that file's path: see `files`."""
 
     @property
     def allowed(self) -> str:
@@ -82,6 +88,8 @@ class Setting:
         if self.form:
             return self.form
         words = self.kind.value
+        if self.above is not None and self.most is not None:
+            return f"{words}, more than {self.above:g}, at most {self.most:g}"
         if self.least is not None and self.most is not None:
             return f"{words} from {self.least:g} to {self.most:g}"
         if self.least is not None:
@@ -123,15 +131,15 @@ def value_in(config: Config, setting: Setting) -> Value:
         return setting.default
     value: Any = config
     for name in setting.into:
-        value = getattr(value, name)
-    return plain(value)
+        value = getattr(value, name) if value is not None else None
+    return False if value is None and setting.kind is Kind.FLAG else plain(value)
 
 
 def _setting(key: str, into: str, effect: Effect, meaning: str, **more: Any) -> Setting:
     value: Any = _DEFAULTS
     for name in into.split("."):
-        value = getattr(value, name)
-    default = plain(value)
+        value = getattr(value, name) if value is not None else None
+    default = more.pop("default", plain(value))
     return Setting(key, tuple(into.split(".")), _kind_of(default), default, effect, meaning, **more)
 
 
@@ -167,6 +175,32 @@ def _domain(text: str) -> str:
 def _mail(text: str) -> str:
     if text and ("@" not in text or not text.isprintable()):
         raise ValueError("no mail address")
+    return text
+
+
+def _certificates(text: str) -> str:
+    return "".join(anchor.pem for anchor in parse_anchor_pem(text, kind=Assurance.PROVIDER)) if text else ""
+
+
+def _base64(text: str) -> str:
+    """Either alphabet, with or without padding: CAs and name servers differ."""
+    plain_text = text.strip().rstrip("=").replace("-", "+").replace("_", "/")
+    if not base64.b64decode(plain_text + "=" * (-len(plain_text) % 4), validate=True):
+        raise ValueError("no base64")
+    return text.strip()
+
+
+def _endpoints(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        _endpoint(text)
+    return texts
+
+
+def _endpoint(text: str) -> str:
+    try:
+        parse_endpoint(text)
+    except EnrollmentError as error:
+        raise ValueError(str(error)) from error
     return text
 
 
@@ -233,6 +267,121 @@ TABLE: tuple[Setting, ...] = (
         "Where the CA may write to.",
         form="a mail address",
         check=_mail,
+    ),
+    _setting(
+        "acme.ca_pem",
+        "acme.ca_file",
+        _ENROLLMENT,
+        "The roots of a private CA's API; none: the public ones.",
+        form="certificates, PEM",
+        check=_certificates,
+        is_content=True,
+    ),
+    _setting("acme.profile", "acme.profile", _ENROLLMENT, "One of the CA's profiles; none: its default."),
+    _setting(
+        "acme.preferred_chain",
+        "acme.preferred_chain",
+        _ENROLLMENT,
+        "The common name of the root that the chain is to lead to; none: as the CA says.",
+    ),
+    _setting(
+        "acme.staging",
+        "acme.staging",
+        _ENROLLMENT,
+        "Whether the CA only rehearses; where nobody says so, known by its address.",
+        default=False,
+    ),
+    _setting(
+        "acme.eab_key_id",
+        "acme.eab_key_id",
+        _ENROLLMENT,
+        "External account binding: the key id that the CA gave.",
+    ),
+    _setting(
+        "acme.eab_mac_key",
+        "acme.eab_mac_file",
+        _ENROLLMENT,
+        "External account binding: the MAC key that the CA gave.",
+        form="a key in base64",
+        check=_base64,
+        is_secret=True,
+        is_content=True,
+    ),
+    _setting(
+        "acme.deadline_s",
+        "acme.deadline_s",
+        _ENROLLMENT,
+        "Seconds that one enrollment may take.",
+        above=0,
+        most=LONGEST_DURATION_S,
+    ),
+    _setting(
+        "acme.dns_wait_s",
+        "acme.dns_wait_s",
+        _ENROLLMENT,
+        "Seconds that a record by hook takes to reach every server of the zone.",
+        least=0,
+        most=LONGEST_DURATION_S,
+    ),
+    _setting(
+        "acme.dns_timeout_s",
+        "acme.dns_timeout_s",
+        _ENROLLMENT,
+        "Seconds to wait until every server of the zone has the record.",
+        above=0,
+        most=LONGEST_DURATION_S,
+    ),
+    _setting(
+        "acme.resolvers",
+        "acme.resolvers",
+        _ENROLLMENT,
+        "Whom to ask about the DNS; none: the system's.",
+        form="a list of ADDRESS or ADDRESS:PORT",
+        check=_endpoints,
+    ),
+    _setting(
+        "acme.dns_update.server",
+        "acme.dns_update.server",
+        _ENROLLMENT,
+        "dns-01 by DNS UPDATE (RFC 2136): the zone's primary server.",
+        form="ADDRESS or ADDRESS:PORT",
+        check=_endpoint,
+    ),
+    _setting(
+        "acme.dns_update.key_name", "acme.dns_update.key_name", _ENROLLMENT, "The name of its TSIG key."
+    ),
+    _setting(
+        "acme.dns_update.key",
+        "acme.dns_update.key_file",
+        _ENROLLMENT,
+        "The secret of its TSIG key.",
+        form="a key in base64",
+        check=_base64,
+        is_secret=True,
+        is_content=True,
+    ),
+    _setting(
+        "acme.dns_update.algorithm",
+        "acme.dns_update.algorithm",
+        _ENROLLMENT,
+        "The algorithm of its TSIG key.",
+        default="hmac-sha256",
+        choices=TSIG_ALGORITHMS,
+    ),
+    _setting(
+        "acme.dns_update.zone",
+        "acme.dns_update.zone",
+        _ENROLLMENT,
+        "The zone; none: found by its SOA record.",
+    ),
+    _setting(
+        "conference.ca_pem",
+        "service_ca",
+        _MEETING,
+        "The roots of the conference service's certificates; none: the system's.",
+        form="certificates, PEM",
+        check=_certificates,
+        is_content=True,
     ),
     _setting(
         "conference.service",
