@@ -283,6 +283,13 @@ class FakeRoom:
     async def enroll(self, request: EnrollmentRequest) -> None:
         self._do("enroll", request)
 
+    async def renew(self, *, is_forced: bool = False) -> bool:
+        self._do("renew", is_forced)
+        return is_forced
+
+    async def revoke(self, reason: str = "") -> ChangeReport:
+        return self._change(False, "revoke", reason)
+
     async def request_certificate(self, domain: str, *, is_new_key: bool = False) -> str:
         self._do("request_certificate", domain, is_new_key)
         return "request"

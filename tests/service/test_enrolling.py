@@ -157,4 +157,4 @@ async def test_a_fault_of_the_device_is_shown_as_a_failure_and_not_as_the_old_su
     status = enrollee.it.status()
     assert (status.state, status.error_kind) == ("failed", "failed")
     assert "OSError" in status.error
-    assert status.hint == "see: journalctl -u conclaved"
+    assert status.hint == "see: conclavectl logs"

@@ -92,6 +92,20 @@ async def _enroll(room: Room, domain: str, given: dict[str, Any]) -> None:
     await room.enroll(request)
 
 
+async def _renew(room: Room, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    is_forced = options.take("force", bool, False)
+    options.finish()
+    return [await room.renew(is_forced=is_forced)]
+
+
+async def _revoke(room: Room, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    reason = options.take("reason", str, "")
+    options.finish()
+    return _reported(await room.revoke(reason))
+
+
 async def _csr(room: Room, domain: str, given: dict[str, Any]) -> list[Any]:
     options = Options(given)
     is_new_key = options.take("new_key", bool, False)
@@ -250,6 +264,8 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Device", "Versions"): _versions,
     (ROOM + "Device", "FactoryReset"): _factory_reset,
     (ROOM + "Identity", "Enroll"): _enroll,
+    (ROOM + "Identity", "Renew"): _renew,
+    (ROOM + "Identity", "Revoke"): _revoke,
     (ROOM + "Identity", "Csr"): _csr,
     (ROOM + "Identity", "ImportChain"): _import_chain,
     (ROOM + "Identity", "ImportKey"): _import_key,

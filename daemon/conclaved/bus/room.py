@@ -168,6 +168,12 @@ class IdentityStatus:
     """`tpm2`, `pkcs11`, `sealed` or `plain`; `none` without a key."""
     certificates: tuple[bytes, ...] = ()
     """The chain, DER, leaf first."""
+    method: str = ""
+    """How the certificate came: `acme`, `provider`, `csr` or `import`; empty: not known."""
+    renew_at: int = 0
+    """When it is renewed, seconds since 1970; 0 where nobody does that but an admin."""
+    renew_reason: str = ""
+    """Why then, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +441,8 @@ class EnrollmentRequest:
     """`http-01`, `dns-01`, or empty: as configured."""
     is_new_key: bool = False
     """Whether the certificate is to be for a new key; a meeting follows it from the old one."""
+    is_provider: bool = False
+    """Whether the conference provider's CA is asked, and not the one that is configured."""
 
 
 class Room(Protocol):
@@ -469,6 +477,12 @@ class Room(Protocol):
         On return `identity()` is of this enrollment (`enrolling`, or already its outcome) and no longer
         of an earlier one: who waits for the end believes the first `enrolled` or `failed` that it sees.
         """
+
+    async def renew(self, *, is_forced: bool = False) -> bool:
+        """Renew the certificate if it is time, or if `is_forced`: whether that began. See `enroll`."""
+
+    async def revoke(self, reason: str = "") -> ChangeReport:
+        """Have the CA revoke the certificate, and give it up with its key. BUSY in a meeting."""
 
     async def request_certificate(self, domain: str, *, is_new_key: bool = False) -> str:
         """A certificate request (PKCS#10, PEM); an empty domain: the one that is set, or the room's."""

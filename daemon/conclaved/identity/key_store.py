@@ -228,6 +228,18 @@ class KeyStore:
         """Gives a rollover up; `forget_old_keys` erases its key. Raises `KeyStoreError`."""
         self._files.remove(_NEXT_ACCOUNT)
 
+    def forget_account_keys(self) -> None:
+        """Gives the account's keys up: with the next one another account begins. Raises `KeyStoreError`."""
+        for name in (_ACCOUNT, _NEXT_ACCOUNT):
+            self._files.remove(name)
+        self.forget_old_keys()
+
+    def forget_device_keys(self) -> None:
+        """Gives the device's keys and its certificate up; the account's stay. Raises `KeyStoreError`."""
+        for name in (_CURRENT, _NEXT):
+            self._files.remove(name)
+        self.forget_old_keys()
+
     @property
     def is_account_moving(self) -> bool:
         """Whether the account's key should roll over to another place, since that is what is configured."""

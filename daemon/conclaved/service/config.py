@@ -53,6 +53,10 @@ keys = []                        # public keys, each a line as in authorized_key
 authorities = []                 # public keys of SSH user authorities
 principals = ["room-admin"]      # one of which a certificate must name
 
+[provider]                       # the conference provider's CA: a room without a domain of its own gets its
+domain = ""                      # certificate there by itself, for this name: "{serial}.provider.example"
+directory_url = ""               # and all other keys of [acme]
+
 [service]
 ca_file = ""                     # PEM of the conference service's CA; empty: the system's
 
@@ -150,6 +154,15 @@ class AcmeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """The `[provider]` table: who vouches for a room that has no domain of its own."""
+
+    domain: str = ""
+    """The room's name there, with `{serial}` for the device's serial number; empty: there is no provider."""
+    acme: AcmeConfig = field(default_factory=AcmeConfig)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file."""
 
@@ -170,6 +183,7 @@ class Config:
     """One of `ENROLLMENT_METHODS`."""
     acme: AcmeConfig = field(default_factory=AcmeConfig)
     access: AccessConfig = field(default_factory=AccessConfig)
+    provider: ProviderConfig = field(default_factory=ProviderConfig)
     service_ca: Path | None = None
     conference_service: str = ""
     """Where meetings are held that are created without naming a service; empty: each must name one."""
@@ -195,6 +209,7 @@ def load(path: Path) -> Config:
     bus = top.table("bus")
     acme = top.table("acme")
     access = top.table("access")
+    provider = top.table("provider")
     service = top.table("service")
     conference = top.table("conference")
     limits = top.table("limits")
@@ -220,12 +235,25 @@ def load(path: Path) -> Config:
         bus_address=bus.take("address", str, "") or None,
         acme=_read_acme(path, acme),
         access=_read_access(path, access),
+        provider=ProviderConfig(provider.take("domain", str, ""), _read_acme(path, provider)),
         service_ca=service.path("ca_file"),
         conference_service=conference.take("service", str, ""),
         meeting_limits=of_meeting.take_numbers(DEFAULT_LIMITS, but=AGREED_LIMITS),
         carrier_limits=of_carrier.take_numbers(CarrierLimits()),
     )
-    for table in (keys, bus, acme, access, service, conference, of_meeting, of_carrier, limits, top):
+    for table in (
+        keys,
+        bus,
+        acme,
+        access,
+        provider,
+        service,
+        conference,
+        of_meeting,
+        of_carrier,
+        limits,
+        top,
+    ):
         table.finish()
     objection = config.keys.objection()
     if objection is not None:
@@ -238,12 +266,16 @@ def load(path: Path) -> Config:
     if config.conference_service and not is_service_address(config.conference_service):
         raise ConfigError(f"{path}: [conference] service must be of the form wss://HOST[:PORT]")
     kinds = [kind.value for kind in ChallengeKind]
-    if config.acme.challenge not in kinds:
-        raise ConfigError(f"{path}: [acme] challenge must be one of: {', '.join(kinds)}")
-    try:
-        check_acme(config)
-    except EnrollmentError as error:
-        raise ConfigError(f"{path}: [acme] {error}") from error
+    for name, given in (("acme", config.acme), ("provider", config.provider.acme)):
+        if given.challenge not in kinds:
+            raise ConfigError(f"{path}: [{name}] challenge must be one of: {', '.join(kinds)}")
+        try:
+            if given.directory_url:
+                given.settings(config.token_directory, "", "")
+        except EnrollmentError as error:
+            raise ConfigError(f"{path}: [{name}] {error}") from error
+    if bool(config.provider.domain) != bool(config.provider.acme.directory_url):
+        raise ConfigError(f"{path}: [provider] needs both domain and directory_url")
     return config
 
 

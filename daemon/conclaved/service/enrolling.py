@@ -1,27 +1,49 @@
 """The room's identity: what it is now, and the enrollment that may be under way."""
 
 import asyncio
+import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from conclave_provisioning.enrollment import (
+    AcmeAccount,
+    AcmeSettings,
     BadDomainError,
     Enrollment,
     EnrollmentError,
     Progress,
+    RenewalWatch,
     SettingsError,
+    UnreachableError,
     check_domain,
 )
-from conclaved.bus.room import EnrollmentRequest, IdentityStatus, RoomError, RoomErrorKind
+from conclaved.bus.room import (
+    Change,
+    ChangeReport,
+    EnrollmentRequest,
+    IdentityStatus,
+    RoomError,
+    RoomErrorKind,
+)
 from conclaved.identity import IdentityError, KeyStore
+from conclaved.service.account_keys import StoredAccountKeys, erase_key_files
 from conclaved.service.config import Config
+from conclaved.service.origin_file import Origin, OriginFile
 from conclaved.service.own_key import OwnKey
+from conclaved.service.serial_number import serial_number
 
 log = logging.getLogger(__name__)
+
+REVOCATION_REASONS = {"keyCompromise": 1, "superseded": 4, "cessationOfOperation": 5}
+"""RFC 5280 §5.3.1, as far as the subscriber may say them."""
+LONGEST_LABEL = 63
+"""Octets of a DNS label (RFC 1035 §2.3.4)."""
 
 
 class Enrolling:
@@ -37,6 +59,8 @@ class Enrolling:
         """`changed` is called when `status()` is new, `renewed` when a new certificate is in force."""
         self._config = config
         self._keys = keys
+        self._account_keys = StoredAccountKeys(keys)
+        self._origin = OriginFile(config.state_directory / "certificate-origin.json")
         self._changed = changed
         self._renewed = renewed
         self._task: asyncio.Task[None] | None = None
@@ -78,6 +102,7 @@ class Enrolling:
             error_kind=_kind(error),
             hint="" if error is None else error.hint,
             key_protection=self.own.protection.value,
+            method=self._known_origin().method,
         )
         if not self.chain:
             return status
@@ -100,10 +125,8 @@ class Enrolling:
         self._check_idle()
         try:
             domain = check_domain(request.domain)
-            settings = self._config.acme.settings(
-                self._config.token_directory, request.directory_url, request.challenge
-            )
-            enrollment = Enrollment(settings, self._config.state_directory / "acme")
+            settings = self._settings(request)
+            enrollment = Enrollment(settings, self._acme_directory, keys=self._account_keys)
         except (BadDomainError, SettingsError) as error:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
         except ValueError as error:
@@ -113,17 +136,98 @@ class Enrolling:
                 hint="see: conclavectl identity enroll --help",
             ) from error
         self._domain, self._error, self._step = domain, None, ""
-        self._task = asyncio.create_task(self._run(enrollment, domain, request))
+        self._task = asyncio.create_task(self._run(enrollment, settings, domain, request))
         self._changed()
 
-    async def bring_in(self, put: Callable[[], None]) -> None:
-        """Run what puts a certificate into force that came another way; raises what that raises."""
+    async def idle(self) -> None:
+        """Returns when no enrollment is under way."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+
+    def renewal(self) -> tuple[AcmeSettings | None, EnrollmentRequest | None]:
+        """How the certificate in force is renewed, or the provider's is got; None where nobody can.
+
+        Raises EnrollmentError for settings that cannot work any more.
+        """
+        if not self.chain:
+            return self._provider_default()
+        origin = self._known_origin()
+        if origin.method not in ("acme", "provider", ""):
+            return None, None
+        request = EnrollmentRequest(
+            self.domain,
+            directory_url=origin.directory_url,
+            challenge=origin.challenge,
+            is_provider=origin.method == "provider",
+        )
+        acme = self._config.provider.acme if request.is_provider else self._config.acme
+        if not (request.directory_url or acme.directory_url):
+            return None, None
+        return self._settings(request), request
+
+    def _provider_default(self) -> tuple[AcmeSettings | None, EnrollmentRequest | None]:
+        config, domain = self._config, provider_domain(self._config.provider.domain)
+        if not domain or config.identity_domain or config.identity_method not in ("acme", "provider"):
+            return None, None
+        request = EnrollmentRequest(domain, is_provider=True)
+        return self._settings(request), request
+
+    def watch(self, settings: AcmeSettings) -> RenewalWatch:
+        """When to renew at the CA of these settings."""
+        return RenewalWatch(settings, self._acme_directory, keys=self._account_keys)
+
+    async def revoke(self, reason: str, *, is_in_use: bool) -> ChangeReport:
+        """Have the CA revoke the certificate in force, and give it up with its key. Raises RoomError."""
+        if reason and reason not in REVOCATION_REASONS:
+            raise RoomError(
+                RoomErrorKind.INVALID_ARGUMENT,
+                "the reason is none that a CA knows",
+                hint="use one of: " + ", ".join(REVOCATION_REASONS),
+            )
+        if is_in_use:
+            raise RoomError(
+                RoomErrorKind.BUSY,
+                "the room is in a meeting under this certificate",
+                hint="leave it first: conclavectl meeting leave",
+            )
+        self._check_idle()
+        if not self.chain:
+            raise RoomError(RoomErrorKind.NOT_ENROLLED, "there is no certificate to revoke")
+        settings, _ = self.renewal()
+        if settings is None:
+            raise RoomError(
+                RoomErrorKind.NOT_FOUND,
+                "no CA is known that issued this certificate by ACME",
+                hint="ask who issued it to revoke it",
+            )
+        words = f'"{self.domain}, sha256 {_fingerprint(self.chain[0])}"'
+        account = AcmeAccount(settings, self._acme_directory, keys=self._account_keys)
+        try:
+            await account.revoke(self.chain[0], reason=REVOCATION_REASONS.get(reason))
+            await asyncio.to_thread(self._keys.forget_device_keys)
+        except EnrollmentError as error:
+            kind = RoomErrorKind.UNREACHABLE if isinstance(error, UnreachableError) else RoomErrorKind.REFUSED
+            raise RoomError(kind, str(error), hint=error.hint) from error
+        except IdentityError as error:
+            raise RoomError(RoomErrorKind.FAILED, str(error), hint=error.hint) from error
+        finally:
+            self.own.reload()
+            self._changed()
+        return ChangeReport(True, (Change("identity.certificate", words, "", "at once"),))
+
+    def note_origin(self, method: str) -> None:
+        """The certificate in force came by this way, and no CA renews it."""
+        self._note_origin(Origin(method=method))
+
+    async def bring_in(self, put: Callable[[], None], method: str) -> None:
+        """Run what puts a certificate into force that came by `csr` or `import`; raises what that raises."""
         self._check_idle()
 
         async def bring() -> None:
             await asyncio.to_thread(put)
             self._error = None
             self.own.reload()
+            self.note_origin(method)
             await self._renewed()
 
         # As an enrollment: nothing else comes in between, and `close` waits for it.
@@ -152,27 +256,41 @@ class Enrolling:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, enrollment: Enrollment, domain: str, request: EnrollmentRequest) -> None:
+    async def _run(
+        self, enrollment: Enrollment, settings: AcmeSettings, domain: str, request: EnrollmentRequest
+    ) -> None:
         def tell(progress: Progress) -> None:
             self._step = progress.text
             self._changed()
 
+        present = self.chain[0] if self.chain else None
         try:
+            await asyncio.to_thread(erase_key_files, self._acme_directory)
             signer = await asyncio.to_thread(self._keys.signer_to_enroll, is_new_key=request.is_new_key)
-            certificate = await enrollment.enroll(domain, signer, progress=tell)
+            certificate = await enrollment.enroll(domain, signer, present=present, progress=tell)
             await asyncio.to_thread(self._keys.install_chain, certificate.chain)
             enrollment.confirm()
             self.own.reload()
+            method = "provider" if request.is_provider else "acme"
+            self._note_origin(
+                Origin(method=method, directory_url=request.directory_url, challenge=request.challenge)
+            )
             await self._renewed()
-        except (EnrollmentError, IdentityError) as error:
+        except EnrollmentError as error:
             log.warning("enrollment of %s failed: %s", domain, error)
             self._error = error
+            await self._remember_failure(settings, present, error)
+        except IdentityError as error:
+            log.warning("enrollment of %s failed: %s", domain, error)
+            self._error = error
+            await self._remember_failure(settings, present, EnrollmentError(str(error)))
         except Exception as error:  # the task's root: nobody must take the old certificate for success
             log.exception("enrollment of %s failed", domain)
             self._error = EnrollmentError(
                 f"this device could not do its part: {type(error).__name__}",
-                hint="see: journalctl -u conclaved",
+                hint="see: conclavectl logs",
             )
+            await self._remember_failure(settings, present, self._error)
         else:
             log.info("enrolled %s", domain)
         finally:
@@ -180,6 +298,51 @@ class Enrolling:
             self.own.reload()
             # The task itself is still running here: let it end before anybody looks.
             asyncio.get_running_loop().call_soon(self._changed)
+
+    async def _remember_failure(
+        self, settings: AcmeSettings, present: bytes | None, error: EnrollmentError
+    ) -> None:
+        """The next attempt that nobody asks for keeps its distance, over a restart too."""
+        try:
+            await self.watch(settings).failed(present, error)
+        except EnrollmentError as failure:
+            log.warning("the failure cannot be remembered: %s", failure)
+
+    def _settings(self, request: EnrollmentRequest) -> AcmeSettings:
+        acme = self._config.provider.acme if request.is_provider else self._config.acme
+        return acme.settings(self._config.token_directory, request.directory_url, request.challenge)
+
+    @property
+    def _acme_directory(self) -> Path:
+        return self._config.state_directory / "acme"
+
+    def _known_origin(self) -> Origin:
+        """What is known of the certificate in force."""
+        origin = self._origin.load()
+        return origin if self.chain and origin.certificate == _fingerprint(self.chain[0]) else Origin()
+
+    def _note_origin(self, origin: Origin) -> None:
+        if not self.chain:
+            return
+        try:
+            self._origin.save(replace(origin, certificate=_fingerprint(self.chain[0])))
+        except OSError as error:
+            log.warning("where the certificate is from cannot be remembered: %s", error.strerror)
+
+
+def provider_domain(template: str, serial: str | None = None) -> str:
+    """The provider's name for this room: `{serial}` is the device's serial number, as a DNS label."""
+    if "{serial}" not in template:
+        return template
+    known = serial_number() if serial is None else serial
+    label = "-".join(part for part in re.split("[^a-z0-9]+", known.lower()) if part)[:LONGEST_LABEL].strip(
+        "-"
+    )
+    return template.replace("{serial}", label) if label else ""
+
+
+def _fingerprint(der: bytes) -> str:
+    return hashlib.sha256(der).hexdigest()
 
 
 def _naming(domain: str, words: str) -> str:

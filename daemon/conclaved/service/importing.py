@@ -34,8 +34,9 @@ from conclaved.identity.atomic_file import write_atomically
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-Install = Callable[[Callable[[], None]], Awaitable[None]]
-"""Runs what puts a certificate into force, with nothing else in its way. Raises RoomError(BUSY)."""
+Install = Callable[[Callable[[], None], str], Awaitable[None]]
+"""Given what puts a certificate into force, and how it came (`csr`, `import`): runs it with nothing else in
+its way. Raises RoomError(BUSY)."""
 
 
 class Importing:
@@ -85,7 +86,7 @@ class Importing:
         chain = await self._checked(check)
         report = await asyncio.to_thread(self._report, chain)
         if report.changed and not dry_run:
-            await self._install(lambda: self._put_in_force(lambda: self._keys.install_chain(chain)))
+            await self._install(lambda: self._put_in_force(lambda: self._keys.install_chain(chain)), "csr")
         return report
 
     async def import_key(self, content: bytes, secret: bytes, domain: str, *, dry_run: bool) -> ChangeReport:
@@ -103,7 +104,7 @@ class Importing:
         put, chain = await self._checked(check)
         report = await asyncio.to_thread(self._report, chain)
         if report.changed and not dry_run:
-            await self._install(lambda: self._put_in_force(put))
+            await self._install(lambda: self._put_in_force(put), "import")
         return report
 
     def forget_request(self) -> None:

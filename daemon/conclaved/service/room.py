@@ -8,6 +8,7 @@ begins muted; only a press on the panel unmutes (DESIGN §4, HAL).
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from importlib.metadata import version
@@ -63,6 +64,7 @@ from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
 from conclaved.service.pressing import Presses
+from conclaved.service.renewing import Renewing
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.trusting import Trusting
@@ -113,6 +115,9 @@ class ConclaveRoom:
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
         self._enrolling = Enrolling(
             self._configuring.config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
+        )
+        self._renewing = Renewing(
+            self._enrolling, clock, wall=time.time, changed=lambda: self._changed(Topic.IDENTITY)
         )
         self._importing = Importing(
             keys,
@@ -166,7 +171,11 @@ class ConclaveRoom:
 
     def identity(self) -> IdentityStatus:
         """See `Room`."""
-        return self._enrolling.status()
+        return replace(
+            self._enrolling.status(),
+            renew_at=self._renewing.renew_at,
+            renew_reason=self._renewing.reason,
+        )
 
     def trust(self) -> TrustStatus:
         """See `Room`."""
@@ -237,6 +246,14 @@ class ConclaveRoom:
         self._enrolling.start(request)
         # What it is renewed for, and what the room is asked to have again after a reset of its keys.
         self._configuring.set({"identity.domain": request.domain})
+
+    async def renew(self, *, is_forced: bool = False) -> bool:
+        """See `Room`."""
+        return self._renewing.ask(is_forced=is_forced)
+
+    async def revoke(self, reason: str = "") -> ChangeReport:
+        """See `Room`."""
+        return await self._enrolling.revoke(reason, is_in_use=self._attending.is_busy)
 
     async def request_certificate(self, domain: str, *, is_new_key: bool = False) -> str:
         """See `Room`."""
@@ -473,6 +490,7 @@ class ConclaveRoom:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hardware.run(self.panel, self._panel_wake, self.act))
                 tasks.create_task(self._follow_switches())
+                tasks.create_task(self._renewing.run())
         finally:
             await self._enrolling.close()
             await self._attending.close()
@@ -515,6 +533,7 @@ class ConclaveRoom:
 
     async def _identity_renewed(self) -> None:
         """A new certificate is in force: the meeting goes on with it."""
+        self._renewing.look_again()
         self._attending.identity_changed(await self._own_identity())
         if not self._attending.needs_earlier_keys:
             # Nobody has to see the new key by the old one's word.
@@ -546,6 +565,7 @@ class ConclaveRoom:
         """Other settings are stored: whatever follows them does so from here on."""
         topics = {Topic.CONFIG}
         self._enrolling.configure(self._config)
+        self._renewing.look_again()
         self._attending.configure(self._config)
         self._access.write(self._config.access)
         runner = self._attending.runner

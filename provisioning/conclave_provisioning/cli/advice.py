@@ -57,7 +57,9 @@ def _identity(room: RoomView, now: float) -> Iterator[Problem]:
         yield Problem(
             "the certificate has expired: others see this room as not verified", again, is_grave=True
         )
-    elif days is not None and days < SOON_DAYS:
+    elif days is not None and days < SOON_DAYS and not now < identity.renew_at < identity.not_after:
+        if identity.method in ("csr", "import"):
+            again = "conclavectl identity csr"
         yield Problem(f"the certificate ends in {days} days and was not renewed", again)
 
 

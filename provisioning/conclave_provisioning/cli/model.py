@@ -46,6 +46,11 @@ class Identity:
     fingerprint: str = ""
     key_protection: str = "unknown"
     certificates: tuple[bytes, ...] = ()
+    method: str = ""
+    """acme, provider, csr or import; empty: not known."""
+    renew_at: int = 0
+    """Seconds since 1970; 0 where nobody renews it but an admin."""
+    renew_reason: str = ""
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from conclave_provisioning.cli.changes import change, dry_run_option, plain
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.identity.failures import kind_of
-from conclave_provisioning.cli.identity.showing import day_and_time
+from conclave_provisioning.cli.identity.showing import day_and_time, renewal_words
 from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Config, Identity
 from conclave_provisioning.cli.output import Output
@@ -121,6 +121,68 @@ def enroll(
             ("enrolled", "green"),
             f" {found.domain}, until {day_and_time(found.not_after)}, by {found.issuer}",
         )
+
+    run(action)
+
+
+@click.command(short_help="Renew the certificate, if it is time.")
+@click.option("--force", is_flag=True, help="Now, whatever the time: each one counts at the CA.")
+@shared_options
+def renew(force: bool) -> None:
+    """Renew the certificate at the CA that issued it, if it is time; the room does so by itself.
+
+    A meeting that the room is in goes on with the new one.
+
+    \b
+    Examples:
+      conclavectl identity renew
+      conclavectl identity renew --force
+
+    JSON: ok, changed, identity as in `identity show`.
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        await client.listen()
+        (started,) = await client.act("Identity", "Renew", options={"force": True} if force else {})
+        found = await client.read(Identity)
+        if not started:
+            output.data(ok=True, changed=False, identity=identity_json(found, time.time()))
+            output.line(f"nothing to do: renewed {renewal_words(found)}")
+            return
+        found = await _follow(client, output, found.domain)
+        output.data(ok=True, changed=True, identity=identity_json(found, time.time()))
+        output.line(("renewed", "green"), f" {found.domain}, until {day_and_time(found.not_after)}")
+
+    run(action)
+
+
+@click.command(short_help="Have the CA revoke the certificate.")
+@click.option(
+    "--reason",
+    type=click.Choice(["keyCompromise", "superseded", "cessationOfOperation"]),
+    default=None,
+    help="What the CA is told (RFC 5280 §5.3.1).",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@shared_options
+def revoke(reason: str | None, yes: bool) -> None:
+    """Have the CA revoke the certificate, and give it up with its key. The room has no identity then.
+
+    \b
+    Example:
+      conclavectl identity revoke --reason keyCompromise
+
+    JSON: ok, changed, dry_run, changes [{key, before, after, effect}].
+    """
+
+    async def action(client: RoomClient, output: Output) -> None:
+        found = await client.read(Identity)
+        if found.name and not yes and not click.confirm(f"revoke the certificate of {found.name}?", err=True):
+            raise click.Abort
+        options = {"reason": reason} if reason else {}
+        report = await change(client, "Identity", "Revoke", options=options, dry_run=False)
+        output.data(**report.json())
+        report.say(output, "revoked; the room has no identity now: conclavectl identity enroll DOMAIN")
 
     run(action)
 

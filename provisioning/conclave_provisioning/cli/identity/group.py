@@ -2,7 +2,7 @@
 
 import click
 
-from conclave_provisioning.cli.identity.enrolling import enroll, set_domain
+from conclave_provisioning.cli.identity.enrolling import enroll, renew, revoke, set_domain
 from conclave_provisioning.cli.identity.importing import csr, import_chain, import_key
 from conclave_provisioning.cli.identity.showing import show
 from conclave_provisioning.cli.invocation import shared_options
@@ -22,5 +22,5 @@ def identity() -> None:
     """
 
 
-for _command in (set_domain, enroll, show, csr, import_chain, import_key):
+for _command in (set_domain, enroll, show, renew, revoke, csr, import_chain, import_key):
     identity.add_command(_command)

@@ -21,9 +21,9 @@ def show(pem: bool) -> None:
     """Show the room's certificate.
 
     JSON: identity {state, domain, step, error, error_kind, hint, not_before, not_after, days_left, issuer,
-    fingerprint, key_protection, certificates [PEM]}; times are seconds since 1970, 0 for none.
-    After a failed enrollment the state is "failed"; domain and times stay those of the certificate, if there
-    is one. error_kind: refused, unreachable, timed_out or failed.
+    fingerprint, key_protection, certificates [PEM], method, renew_at, renew_reason}; times are seconds since
+    1970, 0 for none. After a failed enrollment the state is "failed"; domain and times stay those of the
+    certificate, if there is one. error_kind says what failed: the exit code of `identity enroll` follows it.
 
     \b
     Examples:
@@ -43,12 +43,24 @@ def show(pem: bool) -> None:
         label(output, "state", identity_words(found, now))
         if found.not_after:
             label(output, "valid", [f"{day_and_time(found.not_before)} to {day_and_time(found.not_after)}"])
+            label(output, "renewed", [renewal_words(found)])
             label(output, "issuer", [found.issuer])
             label(output, "fingerprint", [found.fingerprint])
         if found.state == "failed":
             output.line(("! ", "yellow" if found.name else "red"), failure_words(found))
 
     run(action)
+
+
+def renewal_words(identity: Identity) -> str:
+    """When the certificate is renewed, and by whom."""
+    if not identity.renew_at:
+        return (
+            "by an admin: conclavectl identity csr"
+            if identity.method in ("csr", "import")
+            else "by nobody yet"
+        )
+    return f"by itself, {day_and_time(identity.renew_at)}: {identity.renew_reason}"
 
 
 def day_and_time(seconds: int) -> str:
