@@ -45,7 +45,8 @@ class Pebble:
     ``nonce_reject``: how many percent of good nonces it rejects. ``validity_s``: the life of its
     certificates. ``blocklist``: domains it refuses. ``eab_keys``: key ids and base64url MAC keys; with any,
     an account needs an external binding. ``alternate_roots``: how many other roots it offers chains to.
-    ``dns_server``: whom it asks about DNS, in the place of `pebble-challtestsrv`.
+    ``dns_server``: whom it asks about DNS, in the place of `pebble-challtestsrv`. ``program``: a newer
+    Pebble, which takes ``profiles``: each one's name and the life of its certificates in seconds.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class Pebble:
         chain_length: int = 1,
         authorization_reuse: int = 0,
         dns_server: str | None = None,
+        program: str = "pebble",
+        profiles: Mapping[str, int] | None = None,
     ) -> None:
         self.directory = directory
         self.ca_file = directory / "api-ca.pem"
@@ -72,13 +75,19 @@ class Pebble:
         self.tls_port = 0
         self._dns_server = dns_server
         self.root_pem = ""
-        self._config = {
+        self._config: dict[str, object] = {
             "externalAccountBindingRequired": bool(eab_keys),
             "externalAccountMACKeys": dict(eab_keys or {}),
             "domainBlocklist": list(blocklist),
             "certificateValidityPeriod": validity_s,
             "ocspResponderURL": "",
         }
+        if profiles is not None:
+            self._config["profiles"] = {
+                name: {"description": name, "validityPeriod": seconds} for name, seconds in profiles.items()
+            }
+            self._config["keyAlgorithm"] = "ecdsa"
+        self._program = program
         self._environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "PEBBLE_VA_NOSLEEP": "1",
@@ -170,13 +179,13 @@ class Pebble:
             *("-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""),
         )
         resolver = self._dns_server or self.dns_address
-        await self._spawn("pebble", "-config", "pebble.json", "-dnsserver", resolver)
+        await self._spawn(self._program, "-config", "pebble.json", "-dnsserver", resolver)
         await self._wait_until_ready(self.dns_management_url + "/")
         await self._wait_until_ready(self.directory_url)
         self.root_pem = (await self._request(self.management_url + "/roots/0")).decode("ascii")
 
     async def _spawn(self, program: str, *arguments: str) -> None:
-        log_path = self.directory / f"{program}.log"
+        log_path = self.directory / f"{Path(program).name}.log"
         with log_path.open("ab") as log:
             try:
                 process = await asyncio.create_subprocess_exec(

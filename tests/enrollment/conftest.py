@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, http01, tls_alpn01
+from conclave_provisioning.enrollment import AcmeSettings, ChallengeKind, http01, session, tls_alpn01
 from tests.enrollment.faults import FaultyCa, faulty
 from tests.pebble import Pebble
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These CAs are quick: they are asked sooner than a real one is."""
+    monkeypatch.setattr(session, "FIRST_POLL_S", 0.01)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -15,7 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from conclave_provisioning.enrollment import AcmeAccount, AcmeSettings, Enrollment
+from conclave_provisioning.enrollment import AcmeAccount, AcmeSettings, Enrollment, session
 from conclave_provisioning.enrollment.acme_client import AcmeClient
 from conclave_provisioning.enrollment.state import Folder
 from conclave_provisioning.enrollment.transport import Transport
@@ -80,6 +80,7 @@ async def work(job: dict[str, Any]) -> None:
 def main() -> None:
     """Reads jobs, and answers each with the exit status of its process."""
     assert AcmeClient is not None
+    session.FIRST_POLL_S = 0.01
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()

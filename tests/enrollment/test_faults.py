@@ -1,6 +1,7 @@
 """What can go wrong between a device and its CA: each fault has a class, a word, and a line of advice."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from conclave_provisioning.enrollment import (
     CaTroubleError,
     Certificate,
     ChallengeKind,
+    ChallengeUnreachableError,
     ClockError,
     ConnectionDroppedError,
     Enrollment,
@@ -174,6 +176,24 @@ async def test_a_ca_that_never_comes_to_an_end_meets_the_deadline_and_the_order_
     assert isinstance(error, EnrollmentTimeoutError)
     assert error.kind == "timed_out"
     assert (tmp_path / "state" / "order.json").exists()
+
+
+async def test_a_ca_that_keeps_looking_says_by_the_deadline_what_it_does_not_find(
+    ca: FaultyCa, reach: MakeSettings, tmp_path: Path
+) -> None:
+    def still_looking(body: bytes) -> bytes:
+        authorization = json.loads(body)
+        authorization["status"] = "pending"
+        for challenge in authorization["challenges"]:
+            error = {"type": "urn:ietf:params:acme:error:connection", "detail": "no route"}
+            challenge |= {"status": "pending", "error": error}
+        return json.dumps(authorization).encode()
+
+    ca.fail("/authZ", Fault(body=still_looking), times=1000)
+    error = await error_of(reach(deadline_s=1.0), tmp_path)
+    assert isinstance(error, ChallengeUnreachableError)
+    assert (error.kind, error.detail) == ("challenge_unreachable", "no route")
+    assert "port 80" in error.hint
 
 
 async def test_a_ca_that_does_not_answer_is_given_up(

@@ -23,6 +23,7 @@ from conclave_provisioning.enrollment.csr import Signer, build_csr
 from conclave_provisioning.enrollment.errors import (
     BadResponseError,
     EnrollmentError,
+    EnrollmentTimeoutError,
     ProfileError,
     RateLimitedError,
     RecordNotSeenError,
@@ -40,7 +41,10 @@ from conclave_provisioning.enrollment.state import OrderState
 if TYPE_CHECKING:
     from conclave_provisioning.enrollment.order import Authorization, Order
 
+RETRY_PATIENCE_S = 10.0
+"""How long a CA may look again by itself after it has said what it did not find."""
 _MAX_STAGING = 16
+_UNDECIDED = {"pending", "processing"}
 _NOT_ABOUT_REPLACING = {
     "accountDoesNotExist",
     "badNonce",
@@ -257,9 +261,22 @@ class Attempt:
         self._session.tell(Step.VALIDATION, f"the CA looks at {self._domain}")
         if challenge.status == "pending":
             await self._session.step(self._acme.begin_validation, challenge)
-        return await self._session.poll(
-            lambda: self._acme.authorization(url, self._domain), while_status={"pending", "processing"}
-        )
+        last: list[RefusedError] = []
+        patient_until = time.monotonic() + RETRY_PATIENCE_S
+
+        def look() -> "Authorization":
+            # A CA may say what it did not find and try again by itself (RFC 8555 §8.2).
+            authorization = self._acme.authorization(url, self._domain)
+            if authorization.status in _UNDECIDED and authorization.refusal is not None:
+                last[:] = [authorization.refusal]
+                if time.monotonic() > patient_until:
+                    raise authorization.refusal
+            return authorization
+
+        try:
+            return await self._session.poll(look, while_status=_UNDECIDED)
+        except EnrollmentTimeoutError as error:
+            raise (last[0] if last else error) from error
 
     async def _wait_until_seen(self, challenge: Challenge) -> None:
         loop = asyncio.get_running_loop()

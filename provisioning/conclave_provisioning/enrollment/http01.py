@@ -69,6 +69,7 @@ class ChallengeServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: ChallengeServer
     timeout = CONNECTION_TIMEOUT_S
+    disable_nagle_algorithm = True
     server_version = "conclave"
     sys_version = ""
 
