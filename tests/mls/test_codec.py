@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conclaved.mls import DecodeError, LocalError
-from conclaved.mls.codec import MAX_LENGTH, Reader, decode_whole, opaque, optional, vector, vector_length
+from conclaved.mls.codec import (
+    MAX_LENGTH,
+    Reader,
+    decode_whole,
+    opaque,
+    optional,
+    uint16,
+    vector,
+    vector_length,
+)
 
 
 @given(st.binary(max_size=20_000))
@@ -25,6 +34,12 @@ def test_a_length_takes_its_shortest_form(length: int, size: int) -> None:
 def test_a_length_beyond_30_bits_is_refused_when_encoding() -> None:
     with pytest.raises(LocalError):
         vector_length(MAX_LENGTH + 1)
+
+
+@pytest.mark.parametrize("value", [-1, 0x10000])
+def test_a_number_that_does_not_fit_is_refused_when_encoding(value: int) -> None:
+    with pytest.raises(LocalError, match="2 bytes"):
+        uint16(value)
 
 
 @pytest.mark.parametrize("header", ["4000", "403f", "80000000", "80003fff", "c0", "ffffffff", "40", ""])

@@ -11,6 +11,7 @@ from conclaved.mls import (
     Add,
     AuthenticatedContent,
     BasicCredential,
+    CipherSuite,
     Commit,
     ContentType,
     DecodeError,
@@ -21,6 +22,7 @@ from conclaved.mls import (
     GroupContextExtensions,
     InvalidSignature,
     LeafChange,
+    Lifetime,
     LocalError,
     MissingPsk,
     MlsMessage,
@@ -40,7 +42,7 @@ from conclaved.mls import (
 from conclaved.mls.crypto import crypto_for
 from conclaved.mls.framing import PrivateMessage, PublicMessage
 from conclaved.mls.message_protection import SenderData, protect_public
-from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
+from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, all_bytes, fingerprint, received
 
 
 @pytest.fixture
@@ -405,3 +407,42 @@ def test_an_extension_twice_is_our_own_mistake_before_anybody_sees_it(circle: Ci
     ):
         with pytest.raises(LocalError, match="twice"):
             make()
+
+
+def test_a_signer_of_another_suite_is_our_own_mistake(circle: Circle) -> None:
+    stranger, alice = Person("ed", CipherSuite(3)), Person("ann")
+    group = circle["alice"]
+    invitation = group.group_info(allow_external=True)
+    alice.signer = stranger.signer
+    for attempt in (
+        alice.found,
+        alice.bundle,
+        lambda: group.commit(leaf=LeafChange(signer=stranger.signer)),
+        lambda: group.update_proposal(LeafChange(signer=stranger.signer)),
+        lambda: Group.join_externally(invitation, stranger.signer, stranger.credential, auth=AcceptAny()),
+    ):
+        with pytest.raises(LocalError, match="MLS_128_DHKEMP256"):
+            attempt()
+
+
+def test_a_lifetime_that_nobody_could_use_is_our_own_mistake() -> None:
+    with pytest.raises(LocalError, match="ends before"):
+        Person("ann").bundle(lifetime=Lifetime(2, 1))
+    with pytest.raises(LocalError, match="8 bytes"):
+        Person("ann").bundle(lifetime=Lifetime(-1, 1))
+
+
+def test_content_is_signed_for_the_two_formats_that_carry_it(circle: Circle) -> None:
+    group = circle["alice"]
+    with pytest.raises(LocalError, match="PUBLIC_MESSAGE"):
+        group.sign_proposal(Remove(1), wire_format=WireFormat.WELCOME)
+    with pytest.raises(LocalError, match="PUBLIC_MESSAGE"):
+        group.commit(wire_format=WireFormat.KEY_PACKAGE)
+
+
+def test_padding_below_zero_costs_no_key(circle: Circle) -> None:
+    group = circle["alice"]
+    content, before = group.sign_application(b"hello"), all_bytes(group)
+    with pytest.raises(LocalError, match="padding"):
+        group.protect(content, padding=-1)
+    assert all_bytes(group) == before

@@ -31,7 +31,7 @@ HEADINGS = {
     "12.4.3.3": "Ratchet Tree Extension",
 }
 """The RFC's source has no numbers; its headings are as unique as those."""
-LOCAL = (".check_live", ".check_own_process")
+LOCAL = (".check_live", ".check_own_process", ".check_signer", ".check_wire_format")
 """Ends of checks of our own caller, which no rule of the RFC is about."""
 
 

@@ -17,23 +17,30 @@ _ONE_BYTE = tuple(value.to_bytes(1, "big") for value in range(0x40))
 
 
 def uint8(value: int) -> bytes:
-    """One byte."""
-    return value.to_bytes(1, "big")
+    """One byte; LocalError for a number that does not fit."""
+    return _uint(value, 1)
 
 
 def uint16(value: int) -> bytes:
-    """Two bytes, big endian."""
-    return value.to_bytes(2, "big")
+    """Two bytes, big endian; LocalError for a number that does not fit."""
+    return _uint(value, 2)
 
 
 def uint32(value: int) -> bytes:
-    """Four bytes, big endian."""
-    return value.to_bytes(4, "big")
+    """Four bytes, big endian; LocalError for a number that does not fit."""
+    return _uint(value, 4)
 
 
 def uint64(value: int) -> bytes:
-    """Eight bytes, big endian."""
-    return value.to_bytes(8, "big")
+    """Eight bytes, big endian; LocalError for a number that does not fit."""
+    return _uint(value, 8)
+
+
+def _uint(value: int, size: int) -> bytes:
+    try:
+        return value.to_bytes(size, "big")
+    except OverflowError:
+        raise LocalError(f"{value} does not fit into {size} bytes without a sign") from None
 
 
 def vector_length(length: int) -> bytes:

@@ -24,7 +24,7 @@ from conclaved.mls.group_context import GroupContext
 from conclaved.mls.group_info import GroupInfo
 from conclaved.mls.key_schedule import joiner_secret, welcome_secret
 from conclaved.mls.leaf_node import LeafChange, LeafNode, LeafNodeSource
-from conclaved.mls.message_protection import sign_content
+from conclaved.mls.message_protection import check_wire_format, sign_content
 from conclaved.mls.mls_message import MlsMessage
 from conclaved.mls.proposal import Commit, Proposal
 from conclaved.mls.proposal_list import Applied, ResolvedProposal
@@ -98,8 +98,9 @@ def _make_path(
 def create_commit(state: GroupState, secrets: EpochSecrets, order: CommitOrder) -> CreatedCommit:
     """Make a Commit in this epoch (§12.4.1).
 
-    RemoteError names the rule that a proposal breaks; LocalError for a proposal of another epoch;
-    GoneError if this epoch's secrets have been consumed.
+    RemoteError names the rule that a proposal breaks; LocalError for a proposal of another epoch, a
+    signer of another suite, and a wire format that carries no Commit; GoneError if this
+    epoch's secrets have been consumed.
     """
     secrets.check_live()
     state.check_can_send()
@@ -108,6 +109,8 @@ def create_commit(state: GroupState, secrets: EpochSecrets, order: CommitOrder) 
     )
     crypto, own, old_signer = state.crypto, state.own_leaf, secrets.signer
     signer = order.leaf.signer if order.leaf and order.leaf.signer else old_signer
+    check_wire_format(order.wire_format)
+    crypto.check_signer(signer)
     resolved = _resolve(state, order)
     applied = applied_list(state, own, resolved, judge)
 

@@ -306,6 +306,13 @@ class Crypto:
         if not self.is_signed(public_key, _label(label) + opaque(content), signature):
             raise InvalidSignature(f"invalid {label} signature", rule="RFC 9420 §5.1.2")
 
+    def check_signer(self, signer: Signer) -> None:
+        """LocalError for a signer whose key is not of this suite: nobody could verify what it signs."""
+        try:
+            self._signature_key(signer.public_key)
+        except ValueError:
+            raise LocalError(f"the signer's key is not of suite {self.suite.name}") from None
+
     def is_signed(self, public_key: bytes, data: bytes, signature: bytes) -> bool:
         """Signature.Verify: whether `signature` over `data` is by `public_key`, in MLS's encoding."""
         try:

@@ -115,11 +115,13 @@ def join_externally(
 ) -> tuple[bytes, GroupState, EpochSecrets]:
     """Make an external Commit: the message to send, and the epoch that begins if it is accepted.
 
-    RemoteError if the GroupInfo or its tree breaks a rule, MissingPsk, LocalError without a tree.
+    RemoteError if the GroupInfo or its tree breaks a rule, MissingPsk, LocalError without a tree or with a
+    signer of another suite.
     """
     info, external_pub = _read_info(data)
     context = info.group_context
     crypto = crypto_for(suite_from_wire(context.cipher_suite))
+    crypto.check_signer(newcomer.signer)
     check_group_is_new(context.group_id, other_groups)
     tree = tree_of(info, ratchet_tree)
     info.verify(crypto, check_in_tree(tree, info.signer, _RULE).signature_key)

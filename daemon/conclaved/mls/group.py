@@ -16,7 +16,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from conclaved.mls.commit_creation import CommitOrder, create_commit
 from conclaved.mls.commit_processing import NextEpoch, process_commit, signature_key_of
-from conclaved.mls.credential import AuthenticationService, Credential
+from conclaved.mls.credential import AuthenticationService, Credential, check_key_binding
 from conclaved.mls.crypto import CipherSuite, Signer
 from conclaved.mls.epoch import EpochSecrets, GroupState, Stage, UpdateKeys
 from conclaved.mls.errors import LocalError, OwnMessage, RemoteError
@@ -42,6 +42,7 @@ from conclaved.mls.leaf_node import LeafChange, LeafNode, LeafNodeSource, Lifeti
 from conclaved.mls.lineage import Lineage
 from conclaved.mls.message_protection import (
     check_membership,
+    check_wire_format,
     open_private,
     open_sender_data,
     protect_private,
@@ -90,7 +91,8 @@ class Group(NotCopied):
         """Found a group of one, epoch 0 (RFC 9420 §11). `extensions` are the GroupContext's.
 
         `extension_types` and `credential_types` are further ones that this client supports. Raises
-        RemoteError if the credential does not go with the signer's key or the extensions are malformed.
+        RemoteError if the credential does not go with the signer's key or the extensions are malformed,
+        LocalError for a signer of another suite and for a lifetime that ends before it begins.
         """
         found = found_group(
             suite,
@@ -299,15 +301,22 @@ class Group(NotCopied):
         *,
         wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
     ) -> AuthenticatedContent:
-        """A signed proposal, to be sent with `protect` or, if signed for it, `protect_public`. Pure."""
+        """A signed proposal, to be sent with `protect` or, if signed for it, `protect_public`. Pure.
+
+        LocalError after a ReInit, and for another `wire_format` than these two; GoneError unless live.
+        """
         return self._sign(proposal, authenticated_data, wire_format)
 
     def sign_application(self, data: bytes, authenticated_data: bytes = b"") -> AuthenticatedContent:
-        """Signed application data, to be sent with `protect`. Pure."""
+        """Signed application data, to be sent with `protect`. Pure.
+
+        `authenticated_data` travels in the clear. LocalError after a ReInit; GoneError unless live.
+        """
         return self._sign(bytes(data), authenticated_data, WireFormat.PRIVATE_MESSAGE)
 
     def _sign(self, body: Body, authenticated_data: bytes, wire_format: WireFormat) -> AuthenticatedContent:
         self._state.check_can_send()
+        check_wire_format(wire_format)
         signer, context = self._secrets.signer, self._state.context.encode()
         if content_type_of(body) is ContentType.COMMIT:
             raise LocalError("a Commit is made with commit()")
@@ -323,11 +332,17 @@ class Group(NotCopied):
         *,
         wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
     ) -> AuthenticatedContent:
-        """A signed Update with a fresh leaf key, whose private half this epoch's secrets keep."""
+        """A signed Update with a fresh leaf key, whose private half this epoch's secrets keep.
+
+        A member does not commit its own: send it, and another one does (RFC 9420 §12.1.2). LocalError for
+        a new signer of another suite; RemoteError for a credential that does not go with its key.
+        """
         crypto, change, signer = self._state.crypto, leaf or LeafChange(), self._secrets.signer
         old = check_in_tree(self._state.tree, self.own_leaf_index, "RFC 9420 §12.1.2")
         new_signer, key = change.signer or signer, crypto.generate_key_pair()
+        crypto.check_signer(new_signer)
         unsigned = change.apply(old, LeafNodeSource.UPDATE, key.public_key, None)
+        check_key_binding(crypto, unsigned.credential, unsigned.signature_key)
         signed = unsigned.sign(crypto, new_signer, self.group_id, self.own_leaf_index)
         message = self._sign(Update(signed), authenticated_data, wire_format)
         self._secrets.keep_update(key.public_key, UpdateKeys(key, new_signer))
@@ -345,12 +360,15 @@ class Group(NotCopied):
         """Encrypt our own signed content: an encoded MLSMessage with a PrivateMessage.
 
         Takes a key from our ratchet. `padding` is a number of zero bytes; None fills up to a multiple of
-        64 bytes, so that a size says less. LocalError for content that is not ours or of this epoch.
+        64 bytes, so that a size says less. LocalError for content that is not ours or of this epoch, or was
+        signed for a PublicMessage; GoneError unless live.
         """
         self._check_own(content)
         crypto, keys = self._state.crypto, self._secrets.keys
         if padding is None:
             padding = -len(content.content.encode()) % _PAD_TO
+        if padding < 0:
+            raise LocalError("padding is a number of bytes, and not negative")
         is_handshake = content.content_type is not ContentType.APPLICATION
         if content.wire_format is not WireFormat.PRIVATE_MESSAGE:
             raise LocalError("the content was signed for another wire format")
@@ -362,7 +380,11 @@ class Group(NotCopied):
         return message
 
     def protect_public(self, content: AuthenticatedContent) -> bytes:
-        """Our own signed handshake content with a membership tag: an MLSMessage with a PublicMessage."""
+        """Our own signed handshake content with a membership tag: an MLSMessage with a PublicMessage.
+
+        LocalError for application data, content signed for a PrivateMessage, and what is not ours or of this
+        epoch; GoneError unless live.
+        """
         self._check_own(content)
         crypto, context = self._state.crypto, self._state.context.encode()
         key = self._secrets.keys.get("membership_key")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from conclaved.mls.codec import Reader, decode_whole, opaque, uint16
 from conclaved.mls.credential import Credential
 from conclaved.mls.crypto import CipherSuite, Crypto, Signer, crypto_for
-from conclaved.mls.errors import GoneError
+from conclaved.mls.errors import GoneError, LocalError
 from conclaved.mls.extension import LAST_RESORT, Extension, encode_extensions, find_extension, read_extensions
 from conclaved.mls.kem import HpkePrivateKey, HpkePublicKey
 from conclaved.mls.leaf_node import (
@@ -135,7 +135,8 @@ class KeyPackageBundle(SingleOwner):
 
         `extension_types` are the private-use types that this client supports, for the GroupContext as for
         leaves; those of the extensions given here are added by themselves. `credential_types` are those
-        that it supports beside basic and x509. A last resort can be joined with again and again.
+        that it supports beside basic and x509. A last resort can be joined with again and again. LocalError
+        for a signer of another suite, and for a lifetime that ends before it begins.
         """
         crypto, extensions = crypto_for(suite), tuple(extensions)
         if is_last_resort:
@@ -191,7 +192,13 @@ def new_leaf_node(
     extensions: Iterable[Extension] = (),
     credential_types: Iterable[int] = (),
 ) -> LeafNode:
-    """A leaf with source key_package, signed."""
+    """A leaf with source key_package, signed.
+
+    LocalError for a signer of another suite, and for a lifetime that ends before it begins.
+    """
+    crypto.check_signer(signer)
+    if lifetime.not_before > lifetime.not_after:
+        raise LocalError("the lifetime ends before it begins")
     leaf_extensions = tuple(leaf_extensions)
     types = [*extension_types, *(each.extension_type for each in (*leaf_extensions, *extensions))]
     return LeafNode(

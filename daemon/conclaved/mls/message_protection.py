@@ -29,6 +29,12 @@ from conclaved.mls.single_owner import NotCopied
 _GUARD_SIZE = 4
 
 
+def check_wire_format(wire_format: WireFormat) -> None:
+    """LocalError unless content can be signed for it (§6)."""
+    if wire_format not in (WireFormat.PUBLIC_MESSAGE, WireFormat.PRIVATE_MESSAGE):
+        raise LocalError("content is sent as PUBLIC_MESSAGE or PRIVATE_MESSAGE only")
+
+
 def sign_content(
     crypto: Crypto, signer: Signer, wire_format: WireFormat, content: FramedContent, group_context: bytes
 ) -> bytes:
