@@ -56,7 +56,7 @@ def test_an_external_sender_may_propose_a_removal() -> None:
     outsider = Person("outsider")
     circle = with_external_sender(outsider)
     message = by(outsider, circle["alice"], Remove(2))
-    with pytest.raises(RemoteError, match="not wanted"):
+    with pytest.raises(RemoteError, match="allow_outsiders"):
         circle["alice"].unprotect(message)
     known = received_by_all(circle, message)
     pending = circle["alice"].commit(by_reference=known["alice"])

@@ -235,7 +235,7 @@ def test_a_retired_group_can_do_nothing_else(circle: Circle) -> None:
         lambda: alice.epoch_authenticator,
         lambda: alice.resumption_psk,
     ):
-        with pytest.raises(GoneError):
+        with pytest.raises(GoneError, match="the epoch is over"):
             call()
 
 

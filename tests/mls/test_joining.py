@@ -132,8 +132,9 @@ def test_a_failed_join_leaves_the_bundle_for_the_next(circle: Circle) -> None:
     proposals: list[Proposal] = [Add(received(bundle)), PreSharedKey(PreSharedKeyID.external(SUITE, b"psk"))]
     pending = circle["alice"].commit(by_value=proposals, psks=psks)
     assert pending.welcome is not None
-    with pytest.raises(MissingPsk):
+    with pytest.raises(MissingPsk, match=b"psk".hex()) as missing:
         join(pending.welcome, bundle, erin)
+    assert missing.value.key == b"psk"
     with pytest.raises(RemoteError):
         join(pending.welcome, bundle, erin, psks={b"psk": b"another"})
     group = join(pending.welcome, bundle, erin, psks=psks)

@@ -104,8 +104,10 @@ class EpochSecrets(SingleOwner):
     def check_live(self) -> None:
         """GoneError unless this is the current epoch, with all its secrets, in the process that began it."""
         self.check_own_process()
-        if self.stage is not Stage.LIVE:
-            raise GoneError(f"the epoch's secrets are {self.stage.value}")
+        if self.stage is Stage.RETIRED:
+            raise GoneError("the epoch is over: go on in the group that merge returned")
+        if self.stage is Stage.CLOSED:
+            raise GoneError("the group is closed")
 
     @property
     def private_keys(self) -> Mapping[int, HpkePrivateKey]:

@@ -2,7 +2,11 @@
 
 
 class MlsError(Exception):
-    """Root of everything that `conclaved.mls` raises. The group is as it was before the call."""
+    """Root of what `conclaved.mls` raises. The group is as it was before the call.
+
+    Beside it: TypeError or AttributeError for an argument of another type, TypeError for a copy of a secret, and
+    whatever the caller's own `auth` and `inspect` raise.
+    """
 
 
 class LocalError(MlsError):
@@ -12,7 +16,8 @@ class LocalError(MlsError):
 class OwnMessage(LocalError):  # noqa: N818 - named for what happened
     """The message is one that this member sent itself, echoed by the delivery service.
 
-    Its content is not available: RFC 9420 §9.2 has the sender delete the key once it has been used.
+    Where it is our Commit, the service has accepted it: `merge` the PendingCommit. Its content is not
+    available: RFC 9420 §9.2 has the sender delete the key once it has been used.
     """
 
     def __init__(self, epoch: int, content_type: int) -> None:
@@ -54,7 +59,14 @@ class WrongEpoch(RemoteError):  # noqa: N818 - named for what happened
 
 
 class MissingPsk(RemoteError):  # noqa: N818 - named for what happened
-    """A pre-shared key that the message names is not among those handed in."""
+    """A pre-shared key that the message names is not among those handed in.
+
+    Nothing has been used up: call again with it. `key` is what `psks` lacks (`PreSharedKeyID.key`).
+    """
+
+    def __init__(self, message: str, *, key: bytes, rule: str) -> None:
+        super().__init__(message, rule=rule)
+        self.key = key
 
 
 class GoneError(MlsError):

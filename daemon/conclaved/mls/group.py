@@ -420,7 +420,7 @@ class Group(NotCopied):
             framed = content.authenticated.content
             self._check_belongs(framed.group_id, framed.epoch)
             if framed.sender.type is not SenderType.MEMBER and not allow_outsiders:
-                raise RemoteError("a message by an outsider is not wanted here", rule="RFC 9420 §12.1.8")
+                raise RemoteError("refused without allow_outsiders: not by a member", rule="RFC 9420 §12.1.8")
             return self._unprotect_public(content, message)
         raise RemoteError("neither PublicMessage nor PrivateMessage", rule="RFC 9420 §6")
 

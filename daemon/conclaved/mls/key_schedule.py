@@ -58,7 +58,7 @@ class EpochKeys(NotCopied):
     def get(self, name: str) -> bytearray:
         """The secret of that name, still owned here."""
         if name not in self._secrets:
-            raise GoneError(f"the {name} of this epoch is gone")
+            raise GoneError(f"the {name} is gone: the epoch is over, or was closed")
         return self._secrets[name]
 
     def take(self, name: str) -> bytes:

@@ -92,6 +92,13 @@ def _is_resumption_psk_key(key: bytes) -> bool:
         return False
 
 
+def _described(psk: PreSharedKeyID) -> str:
+    if psk.psk_type is PskType.EXTERNAL:
+        return f"external PSK {psk.psk_id.hex()[:32]}"
+    group = f"resumption PSK of group {psk.group_id.hex()[:16]}, epoch {psk.epoch}"
+    return group if psk.usage is ResumptionPskUsage.APPLICATION else f"{group} (see `continues`)"
+
+
 def look_up(ids: Iterable[PreSharedKeyID], psks: Mapping[bytes, bytes]) -> list[tuple[PreSharedKeyID, bytes]]:
     """Each id with its PSK; MissingPsk if one is not there (RFC 9420 §12.4.2).
 
@@ -102,7 +109,7 @@ def look_up(ids: Iterable[PreSharedKeyID], psks: Mapping[bytes, bytes]) -> list[
     for each in ids:
         is_mistaken = each.psk_type is PskType.EXTERNAL and _is_resumption_psk_key(each.key)
         if is_mistaken or each.key not in psks:
-            raise MissingPsk("a pre-shared key is not available", rule="RFC 9420 §12.4.2")
+            raise MissingPsk(f"not handed in: {_described(each)}", key=each.key, rule="RFC 9420 §12.4.2")
         found.append((each, psks[each.key]))
     return found
 

@@ -206,7 +206,7 @@ def check_group_context_extensions(
 def check_reinit(judge: Judge, proposal: ReInit) -> None:
     """§12.1.5: prevents a step back to an older version, and any ReInit where none is wanted."""
     if not judge.allow_reinit:
-        raise RemoteError("a ReInit is not wanted here", rule="RFC 9420 §12.1.5")
+        raise RemoteError("a ReInit is refused without allow_reinit", rule="RFC 9420 §12.1.5")
     if proposal.version < PROTOCOL_VERSION:
         raise RemoteError("a ReInit to an older version", rule="RFC 9420 §12.1.5")
 
@@ -421,7 +421,7 @@ def check_committer_may(sender: SenderType, *, allow_external: bool) -> None:
     """Prevents a Commit by somebody who is no member, unless external Commits are wanted."""
     if sender is SenderType.MEMBER or (allow_external and sender is SenderType.NEW_MEMBER_COMMIT):
         return
-    raise RemoteError("a Commit by an outsider is not wanted here", rule="RFC 9420 §12.4.3.2")
+    raise RemoteError("a Commit by an outsider is refused without allow_external", rule="RFC 9420 §12.4.3.2")
 
 
 def is_path_required(proposals: Sequence[ResolvedProposal]) -> bool:
