@@ -4,8 +4,8 @@
 class MlsError(Exception):
     """Root of what `conclaved.mls` raises. The group is as it was before the call.
 
-    Beside it: TypeError or AttributeError for an argument of another type, TypeError for a copy of a secret, and
-    whatever the caller's own `auth` and `inspect` raise.
+    Beside it: TypeError or AttributeError for an argument of another type, TypeError for a copy of a secret,
+    and whatever the caller's own `auth` and `inspect` raise.
     """
 
 
