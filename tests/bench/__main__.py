@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from tests.bench import report
+from tests.bench.cli import measure_cli
 from tests.bench.daemon import DaemonError, measure_daemon
 from tests.bench.floor import costs_of_primitives
 from tests.bench.frames import SIZES, measure_frames
@@ -26,6 +27,7 @@ what is measured
            checked before it is given out where a device made it, beside a bare one; by the wall clock.
   daemon   the real conclaved with a simulated room on a bus of its own: start until its name answers,
            and its memory then, beside a bare interpreter.
+  cli      the real conclavectl, from its start to its end, on a bus with a room that answers at once.
 
 how to read it
   Compare ratios, and only within one run: this machine was another one a minute ago. A ratio of 1.0 is
@@ -43,7 +45,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="make bench ARGS=...",
-        description="Print what Conclave costs, as ratios: MLS, SFrame, keys, the daemon's start and memory.",
+        description="Print what Conclave costs, as ratios: MLS, SFrame, keys, the daemon and the CLI.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -115,11 +117,19 @@ def _daemon(arguments: argparse.Namespace, progress: Progress) -> None:
     print(report.daemon(figures))
 
 
+def _cli(arguments: argparse.Namespace, progress: Progress) -> None:
+    figures = measure_cli(rounds=3 if arguments.quick else arguments.rounds or 11, tell=progress)
+    progress.done()
+    print("\n" + report.heading("conclavectl"))
+    print(report.cli(figures))
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, Progress], None]] = {
     "mls": _mls,
     "sframe": _sframe,
     "keys": _keys,
     "daemon": _daemon,
+    "cli": _cli,
 }
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.backends.openssl import backend
 
+from tests.bench.cli import ASKED_S, QUICK, CliFigures
 from tests.bench.daemon import DaemonFigures
 from tests.bench.frames import FrameFigures
 from tests.bench.groups import OPERATIONS, GroupFigures
@@ -91,6 +92,15 @@ def keys(figures: KeyFigures) -> str:
     rows = [["microseconds a signature", "", "ratio"], ["bare", f"{figures.bare_s * 1e6:.0f}", ""]]
     for place, seconds in figures.places.items():
         rows.append([place, f"{seconds * 1e6:.0f}", f"{seconds / figures.bare_s:.1f}"])
+    return table(rows)
+
+
+def cli(figures: CliFigures) -> str:
+    """The command line: each command's whole time, and what was asked for."""
+    rows = [["", "", "beside a bare interpreter", ""]]
+    for words, seconds in figures.commands.items():
+        asked = f"asked: {ASKED_S * 1e3:.0f} ms" if words in QUICK else ""
+        rows.append([words, f"{seconds * 1e3:.0f} ms", f"{seconds / figures.interpreter_s:.1f}", asked])
     return table(rows)
 
 

@@ -1,6 +1,7 @@
 """The bench works and its figures make sense. Nothing here is a limit on time."""
 
 from tests.bench import report
+from tests.bench.cli import COMMANDS, measure_cli
 from tests.bench.floor import Counts, costs_of_primitives, creating, joining, processing
 from tests.bench.frames import SIZES, measure_frames
 from tests.bench.groups import OPERATIONS, measure_group
@@ -33,6 +34,13 @@ def test_a_key_in_every_place_gives_a_positive_figure() -> None:
     assert tuple(figures.places) == PLACES
     assert all(seconds > 0 for seconds in (figures.bare_s, *figures.places.values()))
     assert "tpm2" in report.keys(figures)
+
+
+def test_every_command_that_is_measured_gives_a_positive_figure() -> None:
+    figures = measure_cli(rounds=1, tell=silent)
+    assert tuple(figures.commands) == COMMANDS
+    assert all(seconds > 0 for seconds in (figures.interpreter_s, *figures.commands.values()))
+    assert "asked: 150 ms" in report.cli(figures)
 
 
 def test_every_primitive_that_is_counted_has_a_cost() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -238,10 +240,16 @@ def test_a_group_without_a_command_is_an_object_with_json(
     assert json.loads(capfd.readouterr().out)["error"]["kind"] == "Usage"
 
 
+def subcommands(group: click.Group) -> list[tuple[str, click.Command]]:
+    context = click.Context(group)
+    found = [(name, group.get_command(context, name)) for name in group.list_commands(context)]
+    return [(name, command) for name, command in found if command is not None]
+
+
 COMMANDS: list[tuple[list[str], click.Command]] = [([], root)]
 for _words, _command in COMMANDS:
     if isinstance(_command, click.Group):
-        COMMANDS += [([*_words, name], found) for name, found in _command.commands.items()]
+        COMMANDS += [([*_words, name], found) for name, found in subcommands(_command)]
 
 
 @pytest.mark.parametrize("words", [words for words, _ in COMMANDS], ids=lambda words: "-".join(words))
@@ -284,3 +292,22 @@ def test_the_help_says_that_the_room_refuses_a_link_with_anothers_invitation(
     (line,) = [line for line in capfd.readouterr().out.splitlines() if line.split()[:1] == ["5"]]
     assert "or the room, which takes no invitation that its link does not name" in line
     assert OUTCOMES[ErrorKind.REFUSED][0] == 5
+
+
+@pytest.mark.parametrize("name", root.places)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    command = root.get_command(click.Context(root), name)
+    assert command is not None
+    assert (command.name, command.get_short_help_str(limit=200)) == (name, root.places[name].short_help)
+
+
+def test_help_comes_without_the_commands_and_the_room() -> None:
+    """What makes it quick: neither a command nor asyncio nor the D-Bus library is imported."""
+    script = (
+        "import sys; from conclave_provisioning.cli.command import main; main(['--help']);"
+        "print(sorted(m for m in sys.modules if m in ('asyncio', 'dbus_next', 'rich', 'cryptography')"
+        " or m.startswith('conclave_provisioning.cli.')))"
+    )
+    out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    modules = ("command", "errors", "invocation", "lazy_group", "output")
+    assert out.splitlines()[-1] == str([f"conclave_provisioning.cli.{name}" for name in modules])

@@ -6,24 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from conclave_provisioning.cli.access import access
-from conclave_provisioning.cli.config import config
-from conclave_provisioning.cli.doctor import doctor
-from conclave_provisioning.cli.enroll_for import enroll_for
 from conclave_provisioning.cli.errors import INTERRUPTED, OUTCOMES, CommandError, ErrorKind
-from conclave_provisioning.cli.factory_reset import factory_reset
-from conclave_provisioning.cli.hardware import hardware, mute
-from conclave_provisioning.cli.identity import identity
 from conclave_provisioning.cli.invocation import shared_options
-from conclave_provisioning.cli.logs import logs
-from conclave_provisioning.cli.meeting import meeting
+from conclave_provisioning.cli.lazy_group import LazyGroup, Place
 from conclave_provisioning.cli.output import Output
-from conclave_provisioning.cli.policy import policy
-from conclave_provisioning.cli.status import status
-from conclave_provisioning.cli.support_bundle import support_bundle
-from conclave_provisioning.cli.time import time
-from conclave_provisioning.cli.trust import trust
-from conclave_provisioning.cli.watch import watch
 
 PROGRAM = "conclavectl"
 
@@ -37,7 +23,9 @@ def _print_version(context: click.Context, parameter: click.Parameter, value: bo
         context.exit()
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @shared_options
 @click.option(
     "--version",
@@ -92,28 +80,30 @@ def root(context: click.Context) -> None:
     Shell completion: eval "$(_CONCLAVECTL_COMPLETE=bash_source conclavectl)"
     """
     if context.invoked_subcommand is None:
+        status = root.get_command(context, "status")
+        assert status is not None  # noqa: S101  # it is in the table
         context.invoke(status)
 
 
-for _command in (
-    status,
-    identity,
-    trust,
-    policy,
-    config,
-    access,
-    meeting,
-    mute,
-    hardware,
-    time,
-    doctor,
-    logs,
-    support_bundle,
-    watch,
-    factory_reset,
-    enroll_for,
-):
-    root.add_command(_command)
+PLACES = {
+    "status": Place("status", "Show how the room is, and how to mend it."),
+    "identity": Place("identity", "The certificate that proves the room's domain."),
+    "trust": Place("trust", "The authorities whose word about a name is believed."),
+    "policy": Place("policy", "The room's own rules."),
+    "config": Place("config", "The room's settings."),
+    "access": Place("access", "Who may log in as admin over SSH."),
+    "meeting": Place("meeting", "Invite, join, see who is in, decide who may be, leave."),
+    "mute": Place("hardware", "Mute the camera, the microphone, or both."),
+    "hardware": Place("hardware", "Show camera, microphone, panel and streams."),
+    "time": Place("time", "Show what time the device believes, and why."),
+    "doctor": Place("doctor", "Look at everything, and say what mends it."),
+    "logs": Place("logs", "Show the device's log."),
+    "support-bundle": Place("support_bundle", "Collect what a supporter needs; no secrets."),
+    "watch": Place("watch", "Print what happens in the room, line by line."),
+    "factory-reset": Place("factory_reset", "Erase everything, as it left the factory."),
+    "enroll-for": Place("enroll_for", "From your machine: a certificate for a room behind a firewall."),
+}
+root.places = PLACES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -154,10 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _path(words: Sequence[str]) -> str:
     """The command that the words begin with: the parser forgets it in some of its errors."""
-    command: click.Command | None = root
+    command: click.Command = root
     path = [PROGRAM]
     for word in words:
-        found = command.commands.get(word) if isinstance(command, click.Group) else None
+        if not isinstance(command, click.Group):
+            break
+        found = command.get_command(click.Context(command), word)
         if found is not None:
             command = found
             path.append(word)

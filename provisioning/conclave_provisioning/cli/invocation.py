@@ -1,20 +1,22 @@
 """How a command meets the room: the options that all share, and one connection for its run."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import BROKEN_PIPE, CommandError, ErrorKind
 from conclave_provisioning.cli.output import Output
 
+if TYPE_CHECKING:
+    # Help and usage errors come without the room, and without what it takes to reach it.
+    from conclave_provisioning.cli.client import RoomClient
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-Action = Callable[[RoomClient, Output], Awaitable[None]]
+Action = Callable[["RoomClient", Output], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -56,6 +58,10 @@ def shared_options(command: Decorated) -> Decorated:
 
 def run(action: Action) -> None:
     """Run `action` with a connection to the room, and end that. Raises CommandError."""
+    import asyncio
+
+    from conclave_provisioning.cli.client import RoomClient
+
     context = click.get_current_context()
     settings = context.ensure_object(Settings)
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-SCHEMA = 1
 DAY_S = 86_400
 SERVICE_END = "service end"
 """The role of recorders, transcribers and their like."""

@@ -16,8 +16,9 @@ from typing import Any
 import click
 
 from conclave_provisioning.cli.errors import CommandError
-from conclave_provisioning.cli.model import SCHEMA
 
+SCHEMA = 1
+"""The version of what `--json` prints; it is only ever added to."""
 LONGEST = 300
 # A pipe has no width: nothing is cut there.
 PIPE_WIDTH = 2000
