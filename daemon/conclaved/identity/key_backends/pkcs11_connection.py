@@ -1,4 +1,7 @@
-"""The one session with the token: a caller at a time, logged in once.
+"""The one session with the token: a caller at a time, logged in once, in a thread of the library's own.
+
+A token's library may be built on the OpenSSL that Python's TLS uses, and leave errors in that thread's queue:
+in a thread that also speaks TLS they would be taken for the connection's.
 
 Whatever the token refuses, the session is given up and made anew once, the vendor's library included: some
 notice only then that a token is back. A wrong PIN is the exception (`pin`). `pkcs11` (the PyPI package
@@ -8,6 +11,7 @@ python-pkcs11) is imported when a token is first wanted.
 import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -15,12 +19,11 @@ from typing import Any, TypeVar
 
 from conclaved.identity.errors import KeyStoreError, PinError, UnreachableKeyError
 from conclaved.identity.key_backends.pin import Pin, refused
-from conclaved.identity.key_backends.turns import Turns
 
 T = TypeVar("T")
 
-_turns: dict[str, Turns] = {}
-_making_turns = threading.Lock()
+_threads: dict[str, ThreadPoolExecutor] = {}
+_making_threads = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,12 @@ class Pkcs11Connection:
         self._label = label
         self._serial = serial
         self._session: Session | None = None
-        with _making_turns:
-            # A library is one for the whole process, and so is whether somebody is logged in.
-            self._turn = _turns.setdefault(self._module, Turns())
+        with _making_threads:
+            # A library is one for the whole process, and so is whether somebody is logged in. Who asks first
+            # is served first.
+            if self._module not in _threads:
+                _threads[self._module] = ThreadPoolExecutor(1, thread_name_prefix="pkcs11")
+            self._thread = _threads[self._module]
 
     def __repr__(self) -> str:
         return f"Pkcs11Connection({self._name!r}, {self._module!r})"
@@ -59,26 +65,30 @@ class Pkcs11Connection:
 
     def do(self, step: Callable[[Session], T]) -> T:
         """Does something in the session. Raises `UnreachableKeyError` or `PinError`."""
-        with self._turn:
-            library = _load()
-            try:
-                return step(self._opened(library))
-            except library.PKCS11Error:
-                # The token is gone, was reset, or this session was closed. Once more, from the start.
-                self._drop(library)
-            try:
-                return step(self._opened(library))
-            except library.PKCS11Error as error:
-                self._drop(library)
-                raise UnreachableKeyError(
-                    f"the token {self._name} fails: {_words(error)}", hint="plug it out and in again"
-                ) from error
+        return self._thread.submit(self._do, step).result()
+
+    def _do(self, step: Callable[[Session], T]) -> T:
+        library = _load()
+        try:
+            return step(self._opened(library))
+        except library.PKCS11Error:
+            # The token is gone, was reset, or this session was closed. Once more, from the start.
+            self._drop(library)
+        try:
+            return step(self._opened(library))
+        except library.PKCS11Error as error:
+            self._drop(library)
+            raise UnreachableKeyError(
+                f"the token {self._name} fails: {_words(error)}", hint="plug it out and in again"
+            ) from error
 
     def close(self) -> None:
         """Logs out; the next call logs in again."""
-        with self._turn:
-            if self._session is not None:
-                self._drop(self._session.library)
+        self._thread.submit(self._close).result()
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._drop(self._session.library)
 
     def _opened(self, library: ModuleType) -> Session:
         if self._session is None:
