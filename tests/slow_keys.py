@@ -1,5 +1,9 @@
-"""A place for keys that is as slow as a real chip, and notes what it signs, and what went on meanwhile."""
+"""A place for keys that is as slow as a real chip, and notes what it signs, and what went on meanwhile.
 
+Whoever lets the event loop wait for it breaks the test.
+"""
+
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -69,6 +73,8 @@ class SlowSigner(NotCopied):
         return self.inner.certificate_public_key
 
     def sign(self, data: bytes) -> bytes:
+        if asyncio._get_running_loop() is not None:
+            raise AssertionError("the event loop waits for a signature")
         backend = self.backend
         with backend.turns:
             before = backend.count()

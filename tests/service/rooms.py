@@ -10,7 +10,7 @@ from conclave_hal import config as hal_config
 from conclave_hal.panel import PanelView
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
-from conclaved.identity import BelievedClock, KeyBackend, KeyStore, SealedBackend
+from conclaved.identity import BelievedClock, KeyBackend, KeyStore, SealedBackend, SoftwareSigner
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.room import ConclaveRoom
@@ -30,6 +30,21 @@ driver = "simulated"
 [mute_switch]
 driver = "simulated"
 """
+
+
+class OffLoopSigner(SoftwareSigner):
+    """It could be in a TPM, and take half a second: nobody may sign with it in the event loop."""
+
+    def sign(self, data: bytes) -> bytes:
+        assert asyncio._get_running_loop() is None, "the event loop waits for a signature"
+        return super().sign(data)
+
+
+class OffLoopBackend(SealedBackend):
+    """Sealed files with such keys."""
+
+    def open(self, content: bytes) -> SoftwareSigner:
+        return OffLoopSigner(super().open(content)._key)
 
 
 class TestRoom:
@@ -81,7 +96,7 @@ async def running_room(
 ) -> AsyncIterator[TestRoom]:
     """A room with a certificate (an empty `domain`: without), which trusts the CA that issued it.
 
-    Its keys are made in the first of `places`; without any in sealed files.
+    Its keys are made in the first of `places`; without any in sealed files, where no event loop may sign.
 
     In a folder where another room was, it is that room after a restart.
     """
@@ -98,7 +113,7 @@ async def running_room(
         directory.mkdir(parents=True, exist_ok=True)
     (folder / "hal.toml").write_text(hal)
     devices = hal_config.load(folder / "hal.toml")
-    keys = KeyStore(config.state_directory / "identity", *(places or (SealedBackend(bytes(range(32))),)))
+    keys = KeyStore(config.state_directory / "identity", *(places or (OffLoopBackend(bytes(range(32))),)))
     if domain and not keys.info.has_certificate:
         signer = keys.signer()
         keys.install_chain(PUBLIC_CA.issue(signer.certificate_public_key, dns=[domain]))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -13,7 +14,7 @@ from conclaved.conference.hub_client import HubClient
 from conclaved.identity import Assurance, SoftwareSigner, Verdict
 from conclaved.media import MediaEngine, MediaUnavailableError
 from conclaved.meeting import Level, Link, LocalError, OwnIdentity, OwnRules, Role, Session, State
-from conclaved.meeting.events import CarrierEvent
+from conclaved.meeting.events import CarrierEvent, Lane, StartJob
 from conclaved.rtp.offer import MediaOffer
 from conclaved.service import invitations
 from conclaved.service.meeting_runner import FAULT, MeetingRunner
@@ -218,6 +219,20 @@ async def test_what_cannot_be_asked_now_is_told_to_who_asked_and_the_meeting_goe
     runner.leave()
     async with asyncio.timeout(DEADLINE_S):
         await running
+
+
+async def test_no_lane_of_jobs_waits_for_another(runner: MeetingRunner) -> None:
+    """A host that signs twenty admissions, half a second each, is heard meanwhile, and follows the group."""
+    lanes = list(Lane)
+    together = threading.Barrier(len(lanes))
+
+    def meet() -> int:
+        return together.wait(DEADLINE_S)
+
+    jobs = [StartJob(10**6 + number, meet, lane) for number, lane in enumerate(lanes)]
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(*(runner._work(job) for job in jobs))
+    assert not together.broken
 
 
 async def test_the_admission_is_there_once_the_meeting_is(runner: MeetingRunner) -> None:

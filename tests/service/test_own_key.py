@@ -1,14 +1,17 @@
 """A room whose key is lost, away or in the wrong place: it runs, says so, and an enrollment mends it."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conclave_provisioning.enrollment import Certificate, Enrollment
-from conclaved.bus.room import EnrollmentRequest, MeetingRequest, RoomError, RoomErrorKind
+from conclaved.bus.room import EnrollmentRequest, MeetingRequest, MeetingStatus, RoomError, RoomErrorKind
+from conclaved.conference.hub import Hub
 from conclaved.identity import PlainBackend, Protection, Signer
 from conclaved.identity.key_backends.tpm2 import Tpm2Backend
+from tests.conference.hubs import listening, make_tls
 from tests.service.rooms import DEADLINE_S, PUBLIC_CA, TestRoom, running_room
 from tests.soft_hsm import new_token
 from tests.swtpm import Swtpm
@@ -31,6 +34,14 @@ async def until_looked(here: TestRoom) -> None:
     """Until the room has tried its key, as it does when it starts: then it looks for keys to forget."""
     own = here.room._enrolling.own
     await own.check()
+
+
+async def until_meeting(here: TestRoom, holds: Callable[[MeetingStatus], bool]) -> None:
+    """Wait until it holds, looking at each change of the room."""
+    async with asyncio.timeout(DEADLINE_S):
+        changes = here.room.changes()
+        while not holds(here.room.meeting()):
+            await anext(changes)
 
 
 async def enroll(here: TestRoom) -> None:
@@ -123,6 +134,33 @@ async def test_a_token_that_is_unplugged_leaves_the_room_its_identity_and_may_co
         await until_looked(here)
         assert not any("token" in problem for problem in here.room.device().problems)
         here.keys.close()
+
+
+async def test_a_token_that_is_unplugged_in_a_meeting_ends_it_with_its_own_words(tmp_path: Path) -> None:
+    token = new_token(tmp_path / "token")
+    (tmp_path / "hub").mkdir()
+    tls = make_tls(tmp_path / "hub")
+    async with (
+        listening(Hub(), tls) as service,
+        running_room(
+            tmp_path / "host", service_ca=tls.authority, countdown_s=0, places=[token.backend()]
+        ) as host,
+        running_room(
+            tmp_path / "guest", service_ca=tls.authority, countdown_s=0, domain="guest.example.com"
+        ) as guest,
+    ):
+        weekly = MeetingRequest("Weekly", "standard", ("guest.example.com",), service)
+        link = (await host.room.create_meeting(weekly)).link
+        for room in (host, guest):
+            await room.room.join_meeting(link)
+            await until_meeting(room, lambda status: status.state == "in_meeting")
+        await until_meeting(host, lambda status: len(status.participants) == 2)
+        token.unplug()
+        await until_meeting(host, lambda status: status.state == "left")
+        assert "there is no token" in host.room.meeting().left_reason
+        assert "plug it in" in host.room.meeting().left_reason
+        token.plug_in()
+        host.keys.close()
 
 
 async def test_an_enrollment_that_finds_the_token_unplugged_fails_and_changes_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import resource
 import signal
@@ -45,8 +46,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="log what happens, not only what goes wrong")
     arguments = parser.parse_args()
     _log_for_the_journal(verbose=arguments.verbose)
-    # A core dump would hold every key of the meeting.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    leave_no_core_dump()
     failures: list[BaseException] = []
     try:
         asyncio.run(_run(load(arguments.config)))
@@ -56,6 +56,17 @@ def main() -> None:
         hint = getattr(error, "hint", "")
         print(f"conclaved: {error}{f' ({hint})' if hint else ''}", file=sys.stderr)
     sys.exit(1 if failures else 0)
+
+
+def leave_no_core_dump() -> None:
+    """A core dump would hold every key of the meeting, and the device's own where it is in a file.
+
+    The limit says that there is to be none; a program that takes dumps (systemd-coredump) may not mind it, so
+    the kernel is told to put no memory into one either.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # A kernel without core dumps has no such file.
+        Path("/proc/self/coredump_filter").write_text("0")
 
 
 async def _run(config: Config) -> None:
