@@ -358,6 +358,9 @@ class FakeRoom:
         more = {"generation": generation, "may_lock_out": may_lock_out} if generation is not None else None
         return self._change(dry_run, "apply_config", document, replace, *([more] if more else []))
 
+    async def provision(self, file: str, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "provision", file)
+
     async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "roll_back_config")
 

@@ -10,9 +10,11 @@ from conclave_hal import config as hal_config
 from conclave_hal.panel import PanelView
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
+from conclaved.bus.record import Recorder
 from conclaved.identity import BelievedClock, KeyBackend, KeyStore, SealedBackend, SoftwareSigner
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.hardware import Hardware
+from conclaved.service.provisioning_config import ProvisioningConfig
 from conclaved.service.room import ConclaveRoom
 from conclaved.service.settings import SettingsFile
 from tests.pki import TestAuthority
@@ -93,6 +95,8 @@ async def running_room(
     read_clock: Callable[[], float] = time.time,
     places: Sequence[KeyBackend] = (),
     acme: AcmeConfig | None = None,
+    provisioning: ProvisioningConfig | None = None,
+    record: Recorder = lambda record: None,
 ) -> AsyncIterator[TestRoom]:
     """A room with a certificate (an empty `domain`: without), which trusts the CA that issued it.
 
@@ -107,6 +111,7 @@ async def running_room(
         service_ca=service_ca,
         conference_service=conference_service,
         acme=acme or AcmeConfig(agree_terms=True),
+        provisioning=provisioning or ProvisioningConfig(),
         journal_directory=folder / "journal",
     )
     for directory in (config.state_directory, config.runtime_directory, config.token_directory):
@@ -130,8 +135,9 @@ async def running_room(
         BelievedClock(read_clock, built_at=int(time.time()) - 1),
         hardware,
         pause=pause,
+        record=record,
     )
-    if not room.trust().anchors:
+    if provisioning is None and not room.trust().anchors:
         await room.add_anchor(PUBLIC_CA.root_pem, "public", "verified", ())
     await devices.open()
     running = asyncio.create_task(room.run())

@@ -218,6 +218,10 @@ async def _roll_back_config(room: Room, given: dict[str, Any]) -> list[Any]:
     return _reported(await room.roll_back_config(dry_run=_dry_run(given)))
 
 
+async def _provision(room: Room, file: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.provision(file, dry_run=_dry_run(given)))
+
+
 async def _set_policy(room: Room, given: dict[str, Any]) -> list[Any]:
     options = Options(given)
     change = PolicyChange(
@@ -280,6 +284,7 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Config", "Unset"): _unset_config,
     (ROOM + "Config", "Apply"): _apply_config,
     (ROOM + "Config", "RollBack"): _roll_back_config,
+    (ROOM + "Config", "Provision"): _provision,
     (ROOM + "Meeting", "Create"): _create,
     (ROOM + "Meeting", "Join"): lambda room, link: room.join_meeting(link),
     (ROOM + "Meeting", "JoinWith"): lambda room, link, invitation: room.join_meeting(link, invitation),

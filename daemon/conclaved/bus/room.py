@@ -544,6 +544,9 @@ class Room(Protocol):
     async def roll_back_config(self, *, dry_run: bool = False) -> ChangeReport:
         """Back to the settings before the last change; NOT_FOUND where there are none."""
 
+    async def provision(self, file: str, *, dry_run: bool = False) -> ChangeReport:
+        """Set what a signed provisioning file says; REFUSED if it is not for this device, now, and new."""
+
     async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
         """Sign an invitation and leave it at the service."""
 

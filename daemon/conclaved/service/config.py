@@ -57,6 +57,12 @@ principals = ["room-admin"]      # one of which a certificate must name
 domain = ""                      # certificate there by itself, for this name: "{serial}.provider.example"
 directory_url = ""               # and all other keys of [acme]
 
+[provisioning]                   # settings that somebody signed for this device: see docs/zero-touch.md
+signers = []                     # whose files are obeyed: SHA-256 of their public keys, in hex
+folder = ""                      # where a USB stick appears
+url = ""                         # https; where the first file is fetched: {serial} is the device's
+server_key = ""                  # SHA-256 of that server's public key, in hex
+
 [service]
 ca_file = ""                     # PEM of the conference service's CA; empty: the system's
 
@@ -89,6 +95,7 @@ from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.service.access.access_config import AccessConfig, key_lines, principal_names
 from conclaved.service.invitations import is_service_address
 from conclaved.service.key_places import KeysConfig
+from conclaved.service.provisioning_config import ProvisioningConfig
 
 T = TypeVar("T")
 L = TypeVar("L", Limits, CarrierLimits)
@@ -184,6 +191,7 @@ class Config:
     acme: AcmeConfig = field(default_factory=AcmeConfig)
     access: AccessConfig = field(default_factory=AccessConfig)
     provider: ProviderConfig = field(default_factory=ProviderConfig)
+    provisioning: ProvisioningConfig = field(default_factory=ProvisioningConfig)
     service_ca: Path | None = None
     conference_service: str = ""
     """Where meetings are held that are created without naming a service; empty: each must name one."""
@@ -210,6 +218,7 @@ def load(path: Path) -> Config:
     acme = top.table("acme")
     access = top.table("access")
     provider = top.table("provider")
+    provisioning = top.table("provisioning")
     service = top.table("service")
     conference = top.table("conference")
     limits = top.table("limits")
@@ -236,6 +245,12 @@ def load(path: Path) -> Config:
         acme=_read_acme(path, acme),
         access=_read_access(path, access),
         provider=ProviderConfig(provider.take("domain", str, ""), _read_acme(path, provider)),
+        provisioning=ProvisioningConfig(
+            signers=provisioning.take_texts("signers"),
+            folder=provisioning.path("folder"),
+            url=provisioning.take("url", str, ""),
+            server_key=provisioning.take("server_key", str, ""),
+        ),
         service_ca=service.path("ca_file"),
         conference_service=conference.take("service", str, ""),
         meeting_limits=of_meeting.take_numbers(DEFAULT_LIMITS, but=AGREED_LIMITS),
@@ -247,6 +262,7 @@ def load(path: Path) -> Config:
         acme,
         access,
         provider,
+        provisioning,
         service,
         conference,
         of_meeting,
@@ -258,6 +274,9 @@ def load(path: Path) -> Config:
     objection = config.keys.objection()
     if objection is not None:
         raise ConfigError(f"{path}: [keys] {objection}")
+    objection = config.provisioning.objection()
+    if objection is not None:
+        raise ConfigError(f"{path}: [provisioning] {objection}")
     # Written so that "nan" is refused too.
     if not SHORTEST_COUNTDOWN_S <= config.join_countdown_s <= LONGEST_COUNTDOWN_S:
         raise ConfigError(

@@ -1,7 +1,8 @@
 """Back to how the device left the factory: whoever gets it next finds nothing of who had it before.
 
-Everything in the state directory goes, but for the last time seen: that keeps nobody's secret, and without it
-whoever can set the clock back could revive a certificate that has ended. A mark is set first, so that a
+Everything in the state directory goes, but for the last time seen and the numbers of provisioning files that
+were applied: they keep nobody's secret, and without them whoever can set the clock back could revive a
+certificate that has ended, or a lost stick. A mark is set first, so that a
 power cut in the middle is followed by the rest at the next start. What lies outside of the state directory
 (Wi-Fi, SSH keys, logs) is systemd's to remove.
 """
@@ -20,7 +21,7 @@ from conclaved.identity.atomic_file import fsync_directory, write_atomically
 log = logging.getLogger(__name__)
 
 MARK = "factory-reset"
-KEPT = frozenset({"last-seen-time", MARK})
+KEPT = frozenset({"last-seen-time", "provisioned.json", MARK})
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,12 +99,14 @@ async def _run(config: Config) -> None:
         is_synchronised=is_synchronised,
     )
     devices = hal_config.load(config.hal)
+    record = ChangeRecord(config.journal)
     room = ConclaveRoom(
         config,
         keys,
         SettingsFile(config.state_directory),
         clock,
         lambda changed, drawn: Hardware(devices, changed, drawn),
+        record=record,
     )
     await devices.open()
     try:
@@ -115,7 +117,7 @@ async def _run(config: Config) -> None:
                     serve_bus(
                         room,
                         address=config.bus_address,
-                        record=ChangeRecord(config.journal),
+                        record=record,
                         served=lambda: notify("READY=1"),
                     )
                 ),

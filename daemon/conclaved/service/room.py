@@ -14,6 +14,7 @@ from dataclasses import fields, replace
 from importlib.metadata import version
 
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
+from conclaved.bus.record import Recorder
 from conclaved.bus.room import (
     ChangeReport,
     CheckStatus,
@@ -38,12 +39,7 @@ from conclaved.bus.room import (
 )
 from conclaved.conference.errors import ConferenceError
 from conclaved.conference.hub_client import client_context
-from conclaved.identity import (
-    BelievedClock,
-    IdentityError,
-    KeyStore,
-    Verdict,
-)
+from conclaved.identity import BelievedClock, IdentityError, KeyStore, Verdict
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
 from conclaved.service import invitations
 from conclaved.service.about import versions
@@ -51,6 +47,7 @@ from conclaved.service.access import AccessFiles
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
+from conclaved.service.audits import Audits
 from conclaved.service.config import Config
 from conclaved.service.configuring import Configuring
 from conclaved.service.crl_files import CRL_DIRECTORY, CrlFiles
@@ -64,6 +61,7 @@ from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.panel_view import panel_view
 from conclaved.service.pressing import Presses
+from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
 from conclaved.service.renewing import Renewing
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
@@ -88,6 +86,7 @@ class ConclaveRoom:
         hardware: Callable[[Callable[[], None], Callable[[], None]], Hardware],
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        record: Recorder = lambda record: None,
     ) -> None:
         """`config` is the device maker's, over which the admin's settings have the last word.
 
@@ -104,9 +103,12 @@ class ConclaveRoom:
         self._keys = keys
         self._reset = FactoryReset(config.state_directory, config.runtime_directory)
         self._serial = serial_number()
+        serials = SerialsFile(config.state_directory)
+        self._provisioning = Provisioning(self._configuring, clock, serials, self._serial)
+        self._first_boot = FirstBoot(self._provisioning, self.enroll, record, pause)
         self.was_reset = asyncio.Event()
         """Set when nothing is left of this room: the daemon has to end, and may start as a new one."""
-        self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
+        self._audits = Audits(AuditFiles(config.state_directory / AUDIT_DIRECTORY))
         self._policy = self._configuring.settings.rules()
         self._clock = clock
         self._subscribers: list[tuple[set[Topic], asyncio.Event]] = []
@@ -371,6 +373,10 @@ class ConclaveRoom:
         """See `Room`."""
         return self._configuring.roll_back(dry_run=dry_run)
 
+    async def provision(self, file: str, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._provisioning.apply(file, dry_run=dry_run)
+
     # -- the meeting ----------------------------------------------------------------------------
 
     async def create_meeting(self, request: MeetingRequest) -> CreatedMeeting:
@@ -432,29 +438,11 @@ class ConclaveRoom:
 
     async def list_audits(self) -> tuple[str, ...]:
         """See `Room`."""
-        return await asyncio.to_thread(self._audits.names)
+        return await self._audits.names()
 
     async def audit(self, which: str) -> str:
         """See `Room`."""
-        recording = self._attending.recording
-        try:
-            token = None
-            if recording is not None and which in ("", recording.name):
-                token = await recording.token()
-            if token is None:
-                name = which or next(iter(await self.list_audits()), "")
-                token = await asyncio.to_thread(self._audits.read, name)
-        except (IdentityError, OSError) as error:
-            raise RoomError(
-                RoomErrorKind.FAILED, f"the record cannot be read or signed: {error}", hint="try again"
-            ) from error
-        if token is None:
-            raise RoomError(
-                RoomErrorKind.NOT_FOUND,
-                "there is no such record of a meeting",
-                hint="see: conclavectl meeting audit --list",
-            )
-        return token
+        return await self._audits.read(which, self._attending.recording)
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         """See `Room`."""
@@ -491,6 +479,7 @@ class ConclaveRoom:
                 tasks.create_task(self._hardware.run(self.panel, self._panel_wake, self.act))
                 tasks.create_task(self._follow_switches())
                 tasks.create_task(self._renewing.run())
+                tasks.create_task(self._first_boot.run())
         finally:
             await self._enrolling.close()
             await self._attending.close()

@@ -92,6 +92,7 @@ PLACES = {
     "policy": Place("policy", "The room's own rules."),
     "config": Place("config", "The room's settings."),
     "access": Place("access", "Who may log in as admin over SSH."),
+    "provision": Place("provision", "Files that set up a room without anybody touching it."),
     "meeting": Place("meeting", "Invite, join, see who is in, decide who may be, leave."),
     "mute": Place("hardware", "Mute the camera, the microphone, or both."),
     "hardware": Place("hardware", "Show camera, microphone, panel and streams."),
