@@ -220,6 +220,26 @@ async def test_a_caa_record_against_the_ca_is_told(ca: FaultyCa, reach: MakeSett
     assert (error.kind, "CAA" in error.hint) == ("caa", True)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"null", b'{"status": 1}', b"[" * 99999], ids=range(6)
+)
+@pytest.mark.parametrize(
+    "where",
+    ["/sign-me-up", "/order-plz", "/authZ", "/chalZ", "/my-order", "/finalize-order", "/certZ"],
+)
+async def test_an_answer_of_another_shape_is_a_typed_error_or_does_not_matter(
+    ca: FaultyCa, reach: MakeSettings, tmp_path: Path, where: str, content: bytes
+) -> None:
+    ca.fail(where, Fault(body=lambda _: content), times=9)
+    try:
+        await enroll(reach(), tmp_path)
+    except EnrollmentError as error:
+        assert isinstance(error, BadResponseError), error
+        assert where not in ("/sign-me-up", "/chalZ"), "only the address of an account is used"
+    else:
+        assert where in ("/sign-me-up", "/chalZ")
+
+
 async def test_a_refusal_costs_the_order(ca: FaultyCa, reach: MakeSettings, tmp_path: Path) -> None:
     ca.fail("/finalize-order", Fault(status=403, problem="unauthorized"))
     assert isinstance(await error_of(reach(), tmp_path), RefusedError)

@@ -60,7 +60,7 @@ def run(ca: FaultyCa, calm_tokens: Path, tmp_path: Path) -> Iterator[Run]:
 
 
 def test_an_enrollment_goes_on_after_a_cut_at_any_moment_with_at_most_one_new_order(
-    ca: FaultyCa, run: Run, tmp_path: Path, key: ec.EllipticCurvePrivateKey
+    ca: FaultyCa, run: Run, tmp_path: Path, calm_tokens: Path, key: ec.EllipticCurvePrivateKey
 ) -> None:
     cuts = 0
     for moment in range(1, MOST_MOMENTS):
@@ -76,6 +76,8 @@ def test_an_enrollment_goes_on_after_a_cut_at_any_moment_with_at_most_one_new_or
         leaf = x509.load_der_x509_certificate((state / "installed.der").read_bytes())
         assert leaf.public_key() == key.public_key()
         assert not (state / "order.json").exists()
+        assert not (state / "answer.json").exists()
+        assert list(calm_tokens.iterdir()) == []
     # Directory, nonce, key, account, order, challenge, finalize, certificate, and what is written between.
     assert cuts >= 12
 

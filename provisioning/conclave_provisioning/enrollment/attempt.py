@@ -36,7 +36,7 @@ from conclave_provisioning.enrollment.errors import (
 from conclave_provisioning.enrollment.progress import Step
 from conclave_provisioning.enrollment.renewal_info import certificate_id
 from conclave_provisioning.enrollment.session import FIRST_POLL_S, LONGEST_POLL_S, Session
-from conclave_provisioning.enrollment.state import OrderState
+from conclave_provisioning.enrollment.state import AnswerState, OrderState
 
 if TYPE_CHECKING:
     from conclave_provisioning.enrollment.order import Authorization, Order
@@ -98,6 +98,7 @@ class Attempt:
     async def run(self) -> Certificate:
         """The certificate."""
         self._check_settings()
+        await self._take_away_what_was_left()
         try:
             kept = await self._take_up()
             if kept is None:
@@ -127,6 +128,13 @@ class Attempt:
 
     def _has_real_one(self) -> bool:
         return self._present is not None and _fingerprint(self._present) not in self._state.load_staging()
+
+    async def _take_away_what_was_left(self) -> None:
+        """An answer that a power cut left behind, whose order may not be taken up again."""
+        left = self._state.load_answer()
+        if left is not None and left.kind == self._solver.kind.value:
+            challenge = Challenge(self._solver.kind, "", "", left.domain, left.token, left.key_authorization)
+            await asyncio.to_thread(self._clean_up, challenge)
 
     async def _take_up(self) -> "tuple[OrderState, Order] | None":
         """The kept order, if it is for the same thing and the CA still knows it."""
@@ -239,6 +247,15 @@ class Attempt:
         if authorization.status == "pending" and challenge is not None:
             self._session.tell(Step.CHALLENGE, f"answering the challenge {challenge.kind.value}")
             try:
+                if challenge.persistent is None:
+                    self._state.save_answer(
+                        AnswerState(
+                            challenge.kind.value,
+                            challenge.domain,
+                            challenge.token,
+                            challenge.key_authorization,
+                        )
+                    )
                 await self._session.step(self._solver.present, challenge)
                 authorization = await self._validate(url, challenge)
             finally:
@@ -296,6 +313,7 @@ class Attempt:
     def _clean_up(self, challenge: Challenge) -> None:
         try:
             self._solver.clean_up(challenge)
+            self._state.forget_answer()
         except EnrollmentError as error:
             # The outcome of the order stands; what is left behind harms nobody.
             log.warning("the answer to a challenge could not be removed: %s", error)

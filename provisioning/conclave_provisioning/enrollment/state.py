@@ -1,7 +1,8 @@
 """What enrollment keeps on the disk, so that a power cut costs no order (DESIGN §6).
 
-`account.json` says where the account is registered; `order.json` is the order under way; `staging.json` names
-the certificates of staging CAs. Each is replaced atomically, before the step that relies on it.
+`account.json` says where the account is registered; `order.json` is the order under way; `answer.json` is the
+answer to a challenge that is out there; `staging.json` names the certificates of staging CAs. Each is
+replaced atomically, before the step that relies on it.
 """
 
 import base64
@@ -48,6 +49,20 @@ class OrderState:
     def csr_der(self) -> bytes:
         """The request, DER."""
         return base64.b64decode(self.csr)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerState:
+    """An answer to a challenge that was put where the CA looks, and has to be taken away again."""
+
+    kind: str
+    """Of which kind."""
+    domain: str
+    """For which domain."""
+    token: str
+    """The CA's token."""
+    key_authorization: str
+    """The answer."""
 
 
 class Folder:
@@ -148,6 +163,19 @@ class StateDirectory:
     def forget_order(self) -> None:
         """Forgets the order. Raises `StateError`."""
         self._folder.remove("order.json")
+
+    def load_answer(self) -> AnswerState | None:
+        """The answer that may still be out there; None if there is none, or its file is damaged."""
+        values = self._load("answer.json", tuple(field.name for field in fields(AnswerState)))
+        return AnswerState(**values) if values else None
+
+    def save_answer(self, answer: AnswerState) -> None:
+        """Stores which answer is about to be put out. Raises `StateError`."""
+        self._folder.write("answer.json", _json(asdict(answer)))
+
+    def forget_answer(self) -> None:
+        """Forgets the answer, which has been taken away. Raises `StateError`."""
+        self._folder.remove("answer.json")
 
     def load_staging(self) -> frozenset[str]:
         """The SHA-256 fingerprints of the certificates that a staging CA issued, as hexadecimal digits."""
