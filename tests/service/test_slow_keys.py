@@ -3,18 +3,18 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from conclave_hal.panel import ActionKind, PanelAction
-from conclave_provisioning.enrollment.http01 import ChallengeServer
 from conclaved.bus.room import EnrollmentRequest, MeetingRequest
 from conclaved.conference.hub import Hub
 from conclaved.service.config import AcmeConfig
+from tests.challenges import answering
 from tests.conference.hubs import listening, make_tls
 from tests.key_places import PLACES, key_place
 from tests.pebble import Pebble
@@ -64,20 +64,6 @@ def frames_opened(room: TestRoom) -> int:
 
 def weekly(service: str) -> MeetingRequest:
     return MeetingRequest("Weekly", "standard", (GUEST, LATER), service)
-
-
-@contextmanager
-def answering(directory: Path, address: tuple[str, int]) -> Iterator[None]:
-    """The port-80 helper, for a room in this process."""
-    server = ChallengeServer(address, directory)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Pulse:

@@ -28,6 +28,7 @@ from conclaved.identity.errors import (
     KeyStoreError,
     LostKeyError,
     NoCertificateError,
+    PinError,
     UnprotectedKeyError,
     UnreachableKeyError,
 )
@@ -230,9 +231,13 @@ class KeyStore:
 
     def forget_account_keys(self) -> None:
         """Gives the account's keys up: with the next one another account begins. Raises `KeyStoreError`."""
+        stems = {self._pointer_or_none(name) for name in (_ACCOUNT, _NEXT_ACCOUNT)} - {None}
         for name in (_ACCOUNT, _NEXT_ACCOUNT):
             self._files.remove(name)
-        self.forget_old_keys()
+        # What cannot be erased now is nobody's any more, and goes with the other old keys.
+        with contextlib.suppress(UnreachableKeyError, PinError):
+            for stem in stems:
+                self._forget(str(stem))
 
     def forget_device_keys(self) -> None:
         """Gives the device's keys and its certificate up; the account's stay. Raises `KeyStoreError`."""
@@ -254,8 +259,9 @@ class KeyStore:
         """
         kept = {self._files.pointer(name) for name in (_CURRENT, _ACCOUNT)}
         kept |= {self._pointer_or_none(name) for name in (_NEXT, _NEXT_ACCOUNT)}
-        for stem in self._stems() - kept:
-            self._forget(stem)
+        failures = self._forget_all(self._stems() - kept)
+        if failures:
+            raise failures[0]
 
     def reset(self) -> None:
         """Removes every key and certificate: the device is nobody then. Raises `KeyStoreError`.
@@ -264,13 +270,9 @@ class KeyStore:
         """
         for name in _POINTERS:
             self._files.remove(name)
-        failures = []
+        failures = self._forget_all(self._stems())
         for stem in self._stems():
-            try:
-                self._forget(stem)
-            except UnreachableKeyError as error:
-                failures.append(error)
-                self._remove_files(stem)
+            self._remove_files(stem)
         if failures:
             raise failures[0]
 
@@ -337,6 +339,16 @@ class KeyStore:
 
     def _stems(self) -> set[str]:
         return {path.stem for path in self._files.names() if STEM.fullmatch(path.stem)}
+
+    def _forget_all(self, stems: set[str]) -> list[KeyStoreError]:
+        """Removes keys, and returns why some could not be removed from where they are."""
+        failures: list[KeyStoreError] = []
+        for stem in sorted(stems):
+            try:
+                self._forget(stem)
+            except (UnreachableKeyError, PinError) as error:
+                failures.append(error)
+        return failures
 
     def _forget(self, stem: str) -> None:
         content = self._files.read(f"{stem}.key")

@@ -32,7 +32,7 @@ from conclaved.bus.room import (
     RoomErrorKind,
 )
 from conclaved.identity import IdentityError, KeyStore
-from conclaved.service.account_keys import StoredAccountKeys, erase_key_files
+from conclaved.service.account_keys import StoredAccountKeys, erase_key_files, move_account_key
 from conclaved.service.config import Config
 from conclaved.service.origin_file import Origin, OriginFile
 from conclaved.service.own_key import OwnKey
@@ -59,7 +59,7 @@ class Enrolling:
         """`changed` is called when `status()` is new, `renewed` when a new certificate is in force."""
         self._config = config
         self._keys = keys
-        self._account_keys = StoredAccountKeys(keys)
+        self._account_keys = StoredAccountKeys(keys, config.state_directory / "acme")
         self._origin = OriginFile(config.state_directory / "certificate-origin.json")
         self._changed = changed
         self._renewed = renewed
@@ -266,6 +266,7 @@ class Enrolling:
         present = self.chain[0] if self.chain else None
         try:
             await asyncio.to_thread(erase_key_files, self._acme_directory)
+            await move_account_key(settings, self._acme_directory, self._account_keys)
             signer = await asyncio.to_thread(self._keys.signer_to_enroll, is_new_key=request.is_new_key)
             certificate = await enrollment.enroll(domain, signer, present=present, progress=tell)
             await asyncio.to_thread(self._keys.install_chain, certificate.chain)

@@ -131,6 +131,8 @@ async def _run(config: Config) -> None:
                 task.cancel()
     finally:
         await devices.close()
+        # A TPM without a resource manager would keep what is loaded into it.
+        await asyncio.to_thread(keys.close)
 
 
 async def _feed_watchdog(notify: Callable[[str], None], interval_s: float) -> None:

@@ -92,7 +92,9 @@ def identity_words(identity: Identity, now: float) -> Parts:
     match identity.state:
         # A failed attempt does not take the certificate away: it is told apart.
         case "enrolled" | "failed" if days is not None and days >= 0:
-            return [("enrolled", "green"), f", {days} days left, key {identity.key_protection}"]
+            key = f"key {identity.key_protection}"
+            is_plain = identity.key_protection == "plain"
+            return [("enrolled", "green"), f", {days} days left, ", (key, "red") if is_plain else key]
         case "failed" if days is None:
             return [("none", "red"), ", the last enrollment failed"]
         case "enrolled" | "failed":

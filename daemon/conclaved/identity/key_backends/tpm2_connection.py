@@ -27,7 +27,7 @@ _COORDINATE_BYTES = 32
 # TPM 2.0 part 2, §6.6.3: codes of format 1, without the number of the parameter, handle or session.
 _RC_AUTH_FAIL, _RC_INTEGRITY, _RC_BAD_AUTH, _RC_SIZE = 0x8E, 0x9F, 0xA2, 0x95
 _RC_FORMAT_1, _RC_FORMAT_1_CODE = 0x80, 0xBF
-_RC_LOCKOUT, _RC_FAILURE = 0x921, 0x101
+_RC_LOCKOUT, _RC_FAILURE, _RC_OBJECT_MEMORY = 0x921, 0x101, 0x902
 _ALG_ECC, _ALG_ECDSA, _ALG_NULL, _CURVE_P256 = 0x0023, 0x0018, 0x0010, 0x0003
 _LAYER = 0xFF0000
 _TPM_LAYERS = (0x000000, 0x0B0000)
@@ -257,6 +257,11 @@ def _named(rc: int, words: str, tcti: str) -> KeyStoreError:
             return UnreachableKeyError("the TPM is in lockout", hint="tpm2_dictionarylockout --clear-lockout")
         if code == _RC_FAILURE:
             return UnreachableKeyError("the TPM is in failure mode", hint="switch the device off and on")
+        if code == _RC_OBJECT_MEMORY:
+            return UnreachableKeyError(
+                "the TPM is full of other programs' objects",
+                hint="use the kernel's resource manager: [keys] tcti = device:/dev/tpmrm0",
+            )
         return UnreachableKeyError(f"the TPM refuses: {words}", hint="see: journalctl -u conclaved")
     return UnreachableKeyError(
         f"the TPM at {tcti} cannot be reached: {words}",
