@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo test e2e simulate peers fuzz mutants lint bench bench-mls lock clean setup-run setup-test setup-peers
+.PHONY: help demo test e2e simulate peers fuzz mutants lint bench bench-mls man schema lock clean setup-run setup-test setup-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -38,6 +38,12 @@ bench: setup-test ## print the figures of speed and size
 
 bench-mls: setup-test ## MLS beside other stacks, each figure with its floor; ARGS='--n 1000'
 	@$(PY) -m tests.bench.mls $(ARGS)
+
+man: setup-run ## write conclavectl's manual pages to build/man, from its own help
+	@$(PY) -m conclave_provisioning.cli.reference --man build/man && ls build/man
+
+schema: setup-run ## write docs/schema anew: what each command of conclavectl prints with --json
+	@$(PY) -m conclave_provisioning.cli.reference --schema docs/schema
 
 lock: setup-run ## write requirements.lock anew from pyproject.toml
 	@$(PY) -m venv .venv/lock && .venv/lock/bin/pip install -q uv

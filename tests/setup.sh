@@ -9,7 +9,7 @@ base="python3 python3-venv python3-systemd dbus-daemon pebble ca-certificates"
 # Places for keys: a TPM and a token, both simulated, and the library that speaks to the first.
 keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
 # The admin's way into a room.
-admin="openssh-server openssh-client systemd-journal-remote"
+admin="openssh-server openssh-client systemd-journal-remote groff-base"
 browser="chromium fonts-dejavu-core fonts-b612"
 # A second kind of CA, and a DNS server that takes updates.
 servers="caddy knot"

@@ -75,9 +75,15 @@ def root(context: click.Context) -> None:
       23 what answers is no ACME directory
 
     \b
-    With --json every answer is one object with "schema": 1 on stdout; an error is
+    With --json every answer is one object with "schema": 1 on stdout (docs/schema has a JSON Schema of
+    each); an error is
       {"schema": 1, "error": {"kind": ..., "message": ..., "hint": ...}}
-    Shell completion: eval "$(_CONCLAVECTL_COMPLETE=bash_source conclavectl)"
+
+    \b
+    Shell completion, in the shell's own file (.bashrc, .zshrc, config.fish):
+      bash  eval "$(_CONCLAVECTL_COMPLETE=bash_source conclavectl)"
+      zsh   eval "$(_CONCLAVECTL_COMPLETE=zsh_source conclavectl)"
+      fish  _CONCLAVECTL_COMPLETE=fish_source conclavectl | source
     """
     if context.invoked_subcommand is None:
         status = root.get_command(context, "status")

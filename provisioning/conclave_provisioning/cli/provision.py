@@ -192,7 +192,8 @@ def apply(file: BinaryIO, dry_run: bool) -> None:
     """Apply a provisioning file to this room (- for stdin), as it would do itself at its first boot.
 
     \b
-    Example:
+    Examples:
+      conclavectl provision apply room.jws --dry-run
       ssh admin@room provision apply - < room.jws
 
     JSON: ok, changed, dry_run, changes [{key, before, after, effect}].
