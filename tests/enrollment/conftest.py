@@ -98,7 +98,8 @@ def make_settings(pebble: Pebble, token_directory: Path, tls_alpn_directory: Pat
     """Settings for that CA; keywords change them."""
 
     def make(**changes: object) -> AcmeSettings:
-        return settings_for(pebble, token_directory, tls_alpn_directory=tls_alpn_directory, **changes)
+        places = {"tls_alpn_directory": tls_alpn_directory}
+        return settings_for(pebble, token_directory, **(places | changes))
 
     return make
 

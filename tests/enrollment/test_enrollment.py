@@ -394,6 +394,9 @@ async def test_the_chain_can_be_written_as_pem(make_settings: MakeSettings, tmp_
         {"token_directory": None},
         {"eab_key_id": "kid"},
         {"email": "nobody"},
+        {"dns_wait_s": 40.0},
+        {"tls_alpn_directory": None, "challenge": ChallengeKind.TLS_ALPN_01},
+        {"eab_mac_key": "AAAA"},
     ],
     ids=str,
 )

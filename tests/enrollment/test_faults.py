@@ -85,6 +85,21 @@ async def test_a_few_answers_that_are_lost_while_asking_how_far_it_is_cost_nothi
     assert (await enroll(reach(), tmp_path)).domain == DOMAIN
 
 
+@pytest.mark.parametrize(("status", "kind"), [(503, "ca_trouble"), (429, "rate_limited")])
+async def test_no_nonce_is_told_by_what_stands_in_the_way_and_keeps_the_order(
+    ca: FaultyCa, reach: MakeSettings, tmp_path: Path, status: int, kind: str
+) -> None:
+    signer = KeyInMemory()
+    ca.fail("/finalize-order", Fault(drops="before"))
+    await error_of(reach(), tmp_path, signer)
+    ca.fail("/nonce-plz", Fault(status=status, headers={"Retry-After": "9"}))
+    error = await error_of(reach(), tmp_path, signer)
+    assert isinstance(error, RefusedError)
+    assert (error.kind, error.retry_after_s) == (kind, 9.0)
+    await enroll(reach(), tmp_path, signer)
+    assert len(ca.orders()) == 1
+
+
 @pytest.mark.parametrize("problem", ["serverInternal", ""])
 async def test_a_ca_in_trouble_is_told_as_such_and_keeps_the_order(
     ca: FaultyCa, reach: MakeSettings, tmp_path: Path, problem: str

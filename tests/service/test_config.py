@@ -75,6 +75,7 @@ def test_every_key_of_the_file_is_taken(tmp_path: Path) -> None:
     assert config.acme.dns_hook == Path("/bin/true")
     acme = config.acme.settings(config.token_directory, "", "")
     assert (acme.profile, acme.preferred_chain, acme.is_staging) == ("shortlived", "ISRG Root X1", True)
+    assert not config.acme.settings(config.token_directory, "https://other.example/dir", "").is_staging
     assert (acme.eab_key_id, acme.eab_mac_file) == ("kid-1", Path("/srv/eab"))
     assert (acme.deadline_s, acme.dns_wait_s, acme.dns_timeout_s) == (60.0, 5.0, 30.5)
     assert acme.resolvers == ("192.0.2.1", "[2001:db8::1]:5353")

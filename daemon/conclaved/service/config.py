@@ -155,7 +155,8 @@ class AcmeConfig:
             eab_mac_file=self.eab_mac_file,
             profile=self.profile or None,
             preferred_chain=self.preferred_chain or None,
-            staging=self.staging,
+            # What the file says about staging, it says about its own directory.
+            staging=self.staging if directory_url in ("", self.directory_url) else None,
             deadline_s=self.deadline_s,
         )
 

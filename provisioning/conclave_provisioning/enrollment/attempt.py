@@ -302,9 +302,9 @@ class Attempt:
             if missing != told:
                 self._session.tell(Step.CHALLENGE, f"waiting: {missing}")
                 told = missing
-            if loop.time() + wait > give_up_at:
+            if loop.time() + wait > give_up_at or wait > self._session.left_s:
                 raise RecordNotSeenError(
-                    f"not seen within {self._solver.patience_s:.0f} s: {missing}",
+                    f"not seen in time: {missing}",
                     hint="add the record, or see why the zone's servers do not have it; then enroll again",
                 )
             await self._session.pause(wait)

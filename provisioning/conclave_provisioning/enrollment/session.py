@@ -58,6 +58,11 @@ class Session:
         self._progress = progress
         self._cancel = cancel
 
+    @property
+    def left_s(self) -> float:
+        """How long it is up to the deadline."""
+        return self._deadline - asyncio.get_running_loop().time()
+
     async def account(self) -> str:
         """The account's URL; it is registered if it is not known for this CA. Raises an `EnrollmentError`."""
         account = self.state.load_account()

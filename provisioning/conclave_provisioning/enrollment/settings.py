@@ -123,6 +123,8 @@ class AcmeSettings:
             raise SettingsError("http-01 needs a folder for its answers", hint="set token_directory")
         if self.challenge is ChallengeKind.TLS_ALPN_01 and self.tls_alpn_directory is None:
             raise SettingsError("tls-alpn-01 needs a folder for its answers", hint="set tls_alpn_directory")
+        if self.dns_wait_s > 0 and self.dns_wait_s >= self.deadline_s:
+            raise SettingsError("dns_wait_s leaves an enrollment no time", hint="give a longer deadline_s")
         has_mac_key = self.eab_mac_key is not None or self.eab_mac_file is not None
         if (self.eab_key_id is not None) != has_mac_key:
             raise SettingsError("external account binding needs both the key id and the MAC key")

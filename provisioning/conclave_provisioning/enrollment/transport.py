@@ -110,7 +110,11 @@ class Transport:
         Raises an `EnrollmentError` of the way there; a refusal is an answer.
         """
         for attempt in range(MAX_NONCE_ATTEMPTS):
-            nonce = self._nonces.pop() if self._nonces else self._new_nonce(new_nonce_url)
+            if not self._nonces:
+                answer = self._send("HEAD", new_nonce_url)
+                if answer.status >= 300:
+                    break
+            nonce = self._take_nonce()
             signed = sign_jws(payload, signer, url=url, nonce=nonce, account_url=account_url)
             answer = self._send("POST", url, json.dumps(signed).encode())
             problem = answer.problem
@@ -133,12 +137,9 @@ class Transport:
         """Closes the connections."""
         self._session.close()
 
-    def _new_nonce(self, url: str) -> str:
-        answer = self._send("HEAD", url)
+    def _take_nonce(self) -> str:
         if not self._nonces:
-            raise BadResponseError(
-                f"{self._host} gives no nonce (HTTP {answer.status})", hint="try again later"
-            )
+            raise BadResponseError(f"{self._host} gives no nonce", hint="try again later")
         return self._nonces.pop()
 
     def _send(self, method: str, url: str, body: bytes | None = None) -> Answer:

@@ -31,6 +31,14 @@ class Endpoint:
         return host if self.port == DNS_PORT else f"{host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class NameServer:
+    """A server of a zone, as its NS records name it."""
+
+    name: str
+    addresses: tuple[Endpoint, ...]
+
+
 class DnsView:
     """Asks the given resolvers (`ADDRESS[:PORT]`), or the system's if none are given."""
 
@@ -71,20 +79,23 @@ class DnsView:
         except dns.exception.DNSException as error:
             raise self._unasked(name, error) from error
 
-    def servers_of(self, zone: str) -> tuple[Endpoint, ...]:
-        """Every address of every server that the zone names (NS). Raises `DnsUpdateError`."""
+    def servers_of(self, zone: str) -> tuple[NameServer, ...]:
+        """The servers that the zone names (NS) and that have an address. Raises `DnsUpdateError`."""
         import dns.resolver
 
         resolver = self._resolver()
-        found: dict[Endpoint, None] = {}
+        found: list[NameServer] = []
         try:
             for server in resolver.resolve(zone, "NS", search=False):
+                addresses: list[Endpoint] = []
                 for kind in ("A", "AAAA"):
                     try:
-                        addresses = resolver.resolve(server.target, kind, search=False)
+                        answer = resolver.resolve(server.target, kind, search=False)
                     except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
                         continue
-                    found |= dict.fromkeys(Endpoint(each.address, self._port) for each in addresses)
+                    addresses += [Endpoint(each.address, self._port) for each in answer]
+                if addresses:
+                    found.append(NameServer(str(server.target).rstrip("."), tuple(addresses)))
         except dns.exception.DNSException as error:
             raise self._unasked(zone, error) from error
         if not found:
@@ -105,8 +116,15 @@ class DnsView:
             raise self._unasked(name, error) from error
         return tuple(b"".join(each.strings).decode("utf-8", "replace") for each in answer)
 
-    def has_text(self, server: Endpoint, name: str, value: str) -> bool:
-        """Whether this server answers for ``name`` with this TXT record; silence is no."""
+    def has_text(self, server: NameServer, name: str, value: str) -> bool | None:
+        """Whether this server answers for ``name`` with this TXT record; None if it cannot be asked.
+
+        It may have an address that this device's network does not reach, IPv6 often: others speak for it.
+        """
+        answers = {self._has_text(address, name, value) for address in server.addresses}
+        return False if False in answers else True if True in answers else None
+
+    def _has_text(self, server: Endpoint, name: str, value: str) -> bool | None:
         import dns.exception
         import dns.message
         import dns.query
@@ -119,7 +137,7 @@ class DnsView:
                 question, server.address, port=server.port, timeout=self._timeout_s
             )
         except (OSError, dns.exception.DNSException):
-            return False
+            return None
         return any(
             b"".join(each.strings) == value.encode()
             for rrset in answer.answer
