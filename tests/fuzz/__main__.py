@@ -68,7 +68,9 @@ def fuzz(name: str, seconds: int) -> list[Path]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make fuzz ARGS=...", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
     parser.add_argument("--target", choices=[*TARGETS], help="only this one")
     parser.add_argument("--replay", type=Path, help="one file that was found")

@@ -25,7 +25,12 @@ NOTHING_TO_RUN = 5
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="make peers ARGS=", description="meet other MLS stacks, live")
+    parser = argparse.ArgumentParser(
+        prog="make peers ARGS=...",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Any other option goes to pytest.",
+    )
     parser.add_argument("--build", action="store_true", help="build only")
     parser.add_argument("--record", action="store_true", help="write tests/mls/golden anew")
     options, others = parser.parse_known_args(arguments)

@@ -1,8 +1,8 @@
 """MLS (RFC 9420) without I/O: bytes in, bytes and values out.
 
-Start at `Group`. Public state is immutable and shared between epochs; each epoch's secrets have one
-owner and are gone when they have been consumed. External proposals and Commits, and ReInit, are refused
-unless one asks for them.
+Start at `Group`, or at the first steps in `docs/mls.md`. Public state is immutable and shared between epochs;
+each epoch's secrets have one owner and are gone when they have been consumed. External proposals and
+Commits, and ReInit, are refused unless one asks for them.
 """
 
 from conclaved.mls.credential import (
@@ -14,7 +14,7 @@ from conclaved.mls.credential import (
     UnknownCredential,
     X509Credential,
 )
-from conclaved.mls.crypto import CipherSuite, Signer, SoftwareSigner
+from conclaved.mls.crypto import CipherSuite, Signer, SoftwareSigner, supported_suites
 from conclaved.mls.epoch import Stage
 from conclaved.mls.errors import (
     DecodeError,
@@ -122,4 +122,5 @@ __all__ = [
     "find_extension",
     "new_member_proposal",
     "resumption_psk_key",
+    "supported_suites",
 ]

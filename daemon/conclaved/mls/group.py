@@ -409,8 +409,8 @@ class Group(NotCopied):
 
         A key is used up only when everything has been verified. Messages that no member sent (external
         proposals and Commits) are refused unless `allow_outsiders`. Raises WrongEpoch, RemoteError
-        (DecodeError, DecryptionFailed, InvalidSignature among them), GoneError for a repeat, OwnMessage
-        for an echo of what we sent.
+        (DecodeError, DecryptionFailed, InvalidSignature among them), GoneError for a repeat or once closed,
+        OwnMessage for an echo of what we sent.
         """
         content = MlsMessage.decode(message).content
         if isinstance(content, PrivateMessage):
@@ -483,7 +483,10 @@ class Group(NotCopied):
     ) -> "PendingCommit":
         """Make a Commit and its Welcome (RFC 9420 §12.4.1). Pure and heavy; touches no ratchet.
 
-        Validates the list as every receiver will: RemoteError names the rule that a proposal breaks.
+        Validates the list as every receiver will: RemoteError names the rule that a proposal breaks,
+        MissingPsk the PSK that is not in `psks`, by `PreSharedKeyID.key`; this epoch's own need not be there.
+        LocalError for a message of another epoch, GoneError unless live. There is a path where §12.4 wants
+        one, or `leaf` changes, or `force_path`.
         `now`, in seconds since 1970, is what KeyPackage lifetimes are checked against, if given.
         `continues` is the old group, in the first Commit of one that reinitialises it or is a subgroup of
         it; the PSK that ties them is added by itself. Without `with_ratchet_tree` the Welcome has no tree,
