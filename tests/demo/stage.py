@@ -130,14 +130,17 @@ class Stage:
         if self.hub is not None:
             await _stop(self.hub)
 
-    async def room(self, part: Part, *, ca: Pebble) -> RoomProcess:
-        """Start a room: bus, http-01 helper, `conclaved`. Returns when its API answers."""
+    async def room(self, part: Part, *, ca: Pebble, is_providers: bool = False) -> RoomProcess:
+        """Start a room: bus, http-01 helper, `conclaved`. Returns when its API answers.
+
+        If it `is_providers`, `ca` is the conference provider's, where a room gets a certificate by itself.
+        """
         folder = self.folder / part.domain
         folder.mkdir()
         await ca.add_a(part.domain, part.loopback)
         bus = await self._stack.enter_async_context(PrivateBus())
         room = RoomProcess(part, folder, bus)
-        _write_config(room, ca, self._ca_file, self.hub_url, self.overview.origin)
+        _write_config(room, ca, self._ca_file, self.hub_url, self.overview.origin, is_providers=is_providers)
         tokens = folder / "run/acme-challenge"
         tokens.mkdir(parents=True)
         await self.start(
@@ -269,12 +272,15 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _write_config(room: RoomProcess, ca: Pebble, service_ca: Path, service: str, framed_by: str) -> None:
+def _write_config(
+    room: RoomProcess, ca: Pebble, service_ca: Path, service: str, framed_by: str, *, is_providers: bool
+) -> None:
     folder, part = room.folder, room.part
     credentials = folder / "credentials"
     credentials.mkdir(mode=0o700)
     (credentials / "wrapping-key").write_bytes(secrets.token_bytes(32))
     quote = json.dumps  # a JSON string is a TOML string
+    table = f"[provider]\ndomain = {quote(part.domain)}" if is_providers else "[acme]"
     (folder / "conclave.toml").write_text(
         f"""state_directory = {quote(str(folder / "state"))}
 runtime_directory = {quote(str(folder / "run"))}
@@ -284,7 +290,7 @@ join_countdown_s = 1
 [bus]
 address = {quote(room.bus.address)}
 
-[acme]
+{table}
 directory_url = {quote(ca.directory_url)}
 ca_file = {quote(str(ca.ca_file))}
 dns_hook = {quote(str(ca.dns_hook))}

@@ -118,10 +118,11 @@ async def one_leaves(rooms: list[RoomProcess], code: str, tell: Tell) -> None:
 async def guest_comes(it: Stage, rooms: list[RoomProcess], link: str, code: str, tell: Tell) -> RoomProcess:
     """A guest with the provider's certificate asks; the host admits it; the code changes."""
     host = rooms[0]
-    guest = await it.room(VISITOR, ca=it.provider_ca)
+    guest = await it.room(VISITOR, ca=it.provider_ca, is_providers=True)
     it.overview.add(guest.name, guest.panel_url)
     await _trust(it, guest)
-    await guest.ctl("identity", "enroll", guest.name)
+    # Nobody gave it a domain: it has had itself vouched for by the provider.
+    await until(partial(_is_enrolled, guest), f"{guest.name} to have the provider's certificate")
     await guest.ctl("meeting", "join", link)
     waiting = await until(lambda: _lobby(host), f"{guest.name} to wait in the lobby of {host.name}")
     tell(f"asks       {waiting['name']} ({waiting['assurance']}: not verified) waits in the lobby")
@@ -236,6 +237,11 @@ async def _trust(it: Stage, room: RoomProcess) -> None:
         await room.ctl(
             "trust", "add", str(it.folder / f"{name}-root.pem"), "--label", f"{name} CA", "--kind", kind
         )
+
+
+async def _is_enrolled(room: RoomProcess) -> bool:
+    identity = (await room.ctl("identity", "show"))["identity"]
+    return bool(identity["state"] == "enrolled" and identity["method"] == "provider")
 
 
 async def _has_left(room: RoomProcess) -> bool:
