@@ -60,6 +60,7 @@ async def test_without_a_command_the_status_is_shown_on_one_plain_screen(room: F
     assert result.err == ""
     assert "Weekly, standard: 2 in, 1 verified, 1 missing, 1 waiting" in result.out
     assert "on the panel" in result.out
+    assert "office; 2 blocked; 2 revoked" in result.out
     assert "\x1b" not in result.out
     assert len(result.out.splitlines()) <= 24
 

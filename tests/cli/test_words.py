@@ -23,7 +23,7 @@ from conclave_provisioning.cli.model import (
     read,
 )
 from conclave_provisioning.cli.output import LONGEST, _without_trailing_blanks, assurance_words, safe
-from conclave_provisioning.cli.status import identity_words
+from conclave_provisioning.cli.status import identity_words, policy_words
 
 NOW = 2_000_000_000.0
 WELL = RoomView(
@@ -89,7 +89,7 @@ def test_a_room_that_is_well_has_no_problem() -> None:
             "cable",
         ),
         (replace(WELL, hardware=Hardware()), "count it as open", "conclavectl hardware"),
-        (replace(WELL, device=Device("0.1.0", "failed")), "does not work", "journalctl"),
+        (replace(WELL, device=Device("0.1.0", "failed")), "does not work", "conclavectl logs"),
         (replace(WELL, device=Device("0.1.0", "degraded", ("no clock: set it",))), "no clock: set it", ""),
     ],
 )
@@ -104,6 +104,33 @@ def test_grave_problems_come_first() -> None:
         WELL, identity=Identity("none", key_protection="plain"), device=Device("", "ready", ("a small one",))
     )
     assert [p.is_grave for p in problems(room, NOW)] == [True, False, False]
+
+
+def test_a_problem_that_the_device_tells_comes_with_its_command() -> None:
+    device = Device("0.1.0", "degraded", ("no trust anchor: conclavectl trust add FILE --kind verified",))
+    (problem,) = problems(replace(WELL, device=device), NOW)
+    assert (problem.text, problem.command) == (
+        "no trust anchor",
+        "conclavectl trust add FILE --kind verified",
+    )
+
+
+def test_what_two_tell_is_told_once() -> None:
+    device = Device("0.1.0", "degraded", ("no certificate yet: conclavectl identity enroll DOMAIN",))
+    (problem,) = problems(replace(WELL, device=device, identity=Identity("none")), NOW)
+    assert problem.text == "the room has no identity: nobody can verify it"
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (Policy("standard"), "any meeting"),
+        (Policy("locked", requires_verified=True), "locked meetings only, verified people only"),
+        (Policy("standard", allows_service_ends=False), "any meeting, no recorders"),
+    ],
+)
+def test_the_rooms_own_rules_are_one_line(policy: Policy, words: str) -> None:
+    assert policy_words(policy) == words
 
 
 @pytest.mark.parametrize(

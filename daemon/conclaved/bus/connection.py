@@ -350,7 +350,7 @@ class Connection:
             self._refuse(
                 message,
                 ERROR_PREFIX + "Failed",
-                "the request failed inside the device\nsee: journalctl -u conclaved",
+                "the request failed inside the device\nsee: conclavectl logs",
             )
 
     def _refuse(self, message: Any, name: str, text: str) -> None:

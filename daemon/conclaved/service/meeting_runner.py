@@ -66,9 +66,7 @@ class Media(Protocol):
     async def stop(self) -> None: ...
 
 
-FAULT = Ended(
-    "this device could not go on", is_error=True, hint="join again, and see: journalctl -u conclaved"
-)
+FAULT = Ended("this device could not go on", is_error=True, hint="join again, and see: conclavectl logs")
 
 MakeMedia = Callable[[Callable[[int, int], None], Callable[[], None]], Media]
 """From (on_authenticated(leaf, epoch), on_unknown_epoch()) to a media engine."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from conclave_provisioning.cli.model import Identity, RoomView
 
 SOON_DAYS = 14
+_COMMAND = ": conclavectl "
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,18 @@ def failure_words(identity: Identity) -> str:
 def problems(room: RoomView, now: float) -> tuple[Problem, ...]:
     """Return everything that is wrong, grave ones first. `now`: seconds since 1970."""
     found = [problem for rule in RULES for problem in rule(room, now)]
+    # What is told with more words here: the room's own line says it, too.
+    told = {problem.command for problem in found if problem.command}
+    found += [problem for problem in _health(room, now) if problem.command not in told]
     return tuple(sorted(found, key=lambda problem: not problem.is_grave))
 
 
 def _health(room: RoomView, now: float) -> Iterator[Problem]:
     if room.device.health == "failed":
-        yield Problem("the device does not work", "journalctl -u conclaved", is_grave=True)
-    for text in room.device.problems:
-        yield Problem(text, "")
+        yield Problem("the device does not work", "conclavectl logs", is_grave=True)
+    for line in room.device.problems:
+        text, sign, command = line.partition(_COMMAND)
+        yield Problem(text, f"{_COMMAND[2:]}{command}" if sign else "")
 
 
 def _identity(room: RoomView, now: float) -> Iterator[Problem]:
@@ -106,7 +111,6 @@ def _hardware(room: RoomView, now: float) -> Iterator[Problem]:
 
 
 RULES: tuple[Callable[[RoomView, float], Iterator[Problem]], ...] = (
-    _health,
     _identity,
     _key,
     _lock,

@@ -40,7 +40,7 @@ class ErrorKind(Enum):
 
 
 OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
-    ErrorKind.FAILED: (1, "see: journalctl -u conclaved"),
+    ErrorKind.FAILED: (1, "see: conclavectl logs"),
     ErrorKind.USAGE: (2, "see: {command} --help"),
     ErrorKind.INVALID_ARGUMENT: (2, "see: {command} --help"),
     ErrorKind.NOT_PERMITTED: (3, "use root, or a user in the group conclave-admin"),

@@ -7,11 +7,22 @@ import click
 from conclave_provisioning.cli.advice import problems
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.invocation import run, shared_options
-from conclave_provisioning.cli.model import SERVICE_END, Hardware, Identity, Meeting, RoomView, as_json
+from conclave_provisioning.cli.model import (
+    SERVICE_END,
+    Hardware,
+    Identity,
+    Meeting,
+    Policy,
+    RoomView,
+    Trust,
+    as_json,
+)
 from conclave_provisioning.cli.output import Output
 
 # What the room gives as its reason when somebody in it or its admin left.
 LEFT_BY_ITSELF = "left the meeting"
+
+MOST_LABELS = 3
 
 Parts = list[str | tuple[str, str]]
 
@@ -21,7 +32,7 @@ HEALTH_COLOURS = {"ready": "green", "starting": "yellow", "degraded": "yellow", 
 @click.command(short_help="Show how the room is, and how to mend it.")
 @shared_options
 def status() -> None:
-    """Show how the room is: identity, meeting, lock, code, hardware, problems.
+    """Show how the room is: identity, trust, policy, meeting, lock, code, hardware, problems.
 
     \b
     JSON: device, identity (with days_left), anchors, policy, meeting, hardware (with streams), code_shown,
@@ -40,6 +51,8 @@ async def _status(client: RoomClient, output: Output) -> None:
     output.data(**status_json(room, now))
     label(output, "room", [room.identity.name or "without a name"])
     label(output, "identity", identity_words(room.identity, now))
+    label(output, "trust", _trust_words(room.trust, now))
+    label(output, "policy", [policy_words(room.policy)])
     label(output, "meeting", _meeting_words(room.meeting))
     label(output, "lock", _lock_words(room.meeting))
     label(output, "code", _code_words(room))
@@ -115,6 +128,25 @@ def meeting_name(meeting: Meeting) -> str:
 def muted_words(is_muted: bool) -> str:
     """How camera or microphone stands."""
     return "muted" if is_muted else "on"
+
+
+def _trust_words(trust: Trust, now: float) -> Parts:
+    if not trust.anchors:
+        return [("nobody", "yellow"), ": nobody can be verified"]
+    blocked = len(trust.blocked_keys) + len(trust.blocked_names)
+    revoked = sum(crl.revoked for crl in trust.crls)
+    more = {"blocked": blocked, "revoked": revoked}
+    labels = list(dict.fromkeys(anchor.label for anchor in trust.anchors))
+    shown = ", ".join(labels[:MOST_LABELS]) + (" and others" if len(labels) > MOST_LABELS else "")
+    return [shown, "".join(f"; {count} {what}" for what, count in more.items() if count)]
+
+
+def policy_words(policy: Policy) -> str:
+    """The room's own rules, in one line."""
+    level = "locked meetings only" if policy.minimum_level == "locked" else "any meeting"
+    people = ", verified people only" if policy.requires_verified else ""
+    ends = "" if policy.allows_service_ends else ", no recorders"
+    return f"{level}{people}{ends}"
 
 
 def _meeting_words(meeting: Meeting) -> Parts:

@@ -159,7 +159,7 @@ async def test_trust_is_warned_of_where_it_verifies_nobody_or_is_out_of_date(
 
 
 async def test_hardware_that_failed_is_named_with_its_reason(room: Surroundings) -> None:
-    is_so(await device.check_hardware(room), CheckState.OK, "1 devices")
+    is_so(await device.check_hardware(room), CheckState.OK, "well: camera")
     broken = replace(room, devices=(("camera", "failed", "no answer"), ("panel", "ready", "")))
     is_so(await device.check_hardware(broken), CheckState.FAILED, "camera is failed (no answer)")
 

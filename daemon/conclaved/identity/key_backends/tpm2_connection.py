@@ -262,7 +262,7 @@ def _named(rc: int, words: str, tcti: str) -> KeyStoreError:
                 "the TPM is full of other programs' objects",
                 hint="use the kernel's resource manager: [keys] tcti = device:/dev/tpmrm0",
             )
-        return UnreachableKeyError(f"the TPM refuses: {words}", hint="see: journalctl -u conclaved")
+        return UnreachableKeyError(f"the TPM refuses: {words}", hint="see: conclavectl logs")
     return UnreachableKeyError(
         f"the TPM at {tcti} cannot be reached: {words}",
         hint="see that the device is there, that conclaved may use it, and [keys] tcti",

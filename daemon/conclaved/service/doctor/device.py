@@ -56,7 +56,7 @@ async def check_certificate(room: Surroundings) -> Outcome:
     if not identity.not_after:
         return failed("there is no certificate: nobody can verify this room", enroll)
     left_s = identity.not_after - room.wall()
-    words = f"{identity.domain}: {left_s / DAY_S:.0f} days left, by {identity.issuer}"
+    words = f"{identity.domain}: {int(left_s // DAY_S)} days left, by {identity.issuer}"
     if left_s <= 0:
         return failed(f"the certificate of {identity.domain} has ended", enroll)
     # Renewal is due at two thirds: with a quarter left it has failed for a while.
@@ -79,7 +79,7 @@ async def check_trust(room: Surroundings) -> Outcome:
             f"lists of revoked certificates that are out of date: {', '.join(room.stale_crls)}",
             "conclavectl trust crl add FILE",
         )
-    return ok(f"{len(room.anchors)} trust anchors")
+    return ok(f"trusted: {', '.join(label for label, _ in room.anchors)}")
 
 
 async def check_hardware(room: Surroundings) -> Outcome:
@@ -91,7 +91,7 @@ async def check_hardware(room: Surroundings) -> Outcome:
     ]
     if bad:
         return failed("; ".join(bad), "check cable and power, then: conclavectl hardware")
-    return ok(f"{len(room.devices)} devices are well")
+    return ok(f"well: {', '.join(slot for slot, _, _ in room.devices)}")
 
 
 async def check_ports(room: Surroundings) -> Outcome:

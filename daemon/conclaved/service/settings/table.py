@@ -131,7 +131,10 @@ def value_in(config: Config, setting: Setting) -> Value:
         return setting.default
     value: Any = config
     for name in setting.into:
-        value = getattr(value, name) if value is not None else None
+        if value is None:
+            # A table that is not there.
+            return setting.default
+        value = getattr(value, name)
     return False if value is None and setting.kind is Kind.FLAG else plain(value)
 
 
