@@ -4,13 +4,16 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo test e2e simulate peers fuzz mutants lint bench bench-mls man schema lock clean setup-run setup-test setup-peers
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint bench bench-mls man schema lock clean setup-run setup-test setup-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 demo: setup-run ## three rooms enroll, meet and encrypt; ARGS=--once runs it to its end and checks it
 	@$(PY) -m tests.demo $(ARGS)
+
+room: setup-test ## a bare room behind SSH, to provision by the README's lines
+	@$(PY) -m tests.demo.bare_room $(ARGS)
 
 test: setup-test ## all tests but the end-to-end run and peers; ARGS='-k name' picks some
 	@$(PY) -m pytest -q -m "not e2e and not peers" $(ARGS)
