@@ -1,5 +1,7 @@
 """Keys in a real TPM: what it promises, and what happens when it is reset, cleared, exchanged or away."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,24 @@ def test_a_tpm_without_a_resource_manager_has_room_for_any_number_of_keys(backen
     signers = [backend.open(backend.generate().content) for _ in range(5)]
     for signer in (*signers, *signers):
         check(signer)
+
+
+KILLED = """
+import os, sys
+from conclaved.identity.key_backends.tpm2 import Tpm2Backend
+
+backend = Tpm2Backend(sys.argv[1])
+backend.open(backend.generate().content)
+os._exit(0)
+"""
+
+
+def test_a_daemon_that_was_killed_leaves_the_next_one_room_in_the_tpm(tpm: Swtpm) -> None:
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", KILLED, tpm.tcti], check=True)
+    backend = Tpm2Backend(tpm.tcti)
+    check(backend.open(backend.generate().content))
+    backend.close()
 
 
 def persist_storage_key(tpm: Swtpm, password: bytes) -> None:

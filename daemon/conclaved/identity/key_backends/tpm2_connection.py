@@ -29,6 +29,7 @@ _RC_AUTH_FAIL, _RC_INTEGRITY, _RC_BAD_AUTH, _RC_SIZE = 0x8E, 0x9F, 0xA2, 0x95
 _RC_FORMAT_1, _RC_FORMAT_1_CODE = 0x80, 0xBF
 _RC_LOCKOUT, _RC_FAILURE, _RC_OBJECT_MEMORY = 0x921, 0x101, 0x902
 _ALG_ECC, _ALG_ECDSA, _ALG_NULL, _CURVE_P256 = 0x0023, 0x0018, 0x0010, 0x0003
+_FIRST_TRANSIENT, _MOST_OBJECTS = 0x80000000, 64
 _LAYER = 0xFF0000
 _TPM_LAYERS = (0x000000, 0x0B0000)
 """The TPM itself, and a resource manager that speaks for it."""
@@ -91,10 +92,13 @@ class Tpm2Connection:
             tss = tpm2_library.load()
             try:
                 return step(self._connected(tss))
-            except tss.TSS2_Exception:
+            except tss.TSS2_Exception as error:
                 # A reset has made it forget its objects, or the way to it broke. Once more, from the start.
                 self._drop()
+                is_full = _code(error.rc) == _RC_OBJECT_MEMORY
             try:
+                if is_full:
+                    _empty(tss, self._tcti)
                 return step(self._connected(tss))
             except tss.TSS2_Exception as error:
                 self._drop()
@@ -241,11 +245,38 @@ def _point_of(public: bytes) -> bytes:
     return point
 
 
+def _empty(tss: ModuleType, tcti: str) -> None:
+    """Drops what is loaded. Raises TSS2_Exception.
+
+    A resource manager shows each program its own objects alone. Without one, nobody else may use the TPM at
+    the same time: what is in there is left from a daemon that was killed.
+    """
+    way = tss.TCTILdr.parse(tcti)
+    esapi = None
+    try:
+        esapi = tss.ESAPI(way)
+        _, answer = esapi.get_capability(tss.TPM2_CAP.HANDLES, _FIRST_TRANSIENT, _MOST_OBJECTS)
+        data = answer.data
+        for handle in [int(handle) for handle in data.handles]:
+            esapi.flush_context(esapi.tr_from_tpmpublic(handle))
+    finally:
+        if esapi is not None:
+            esapi.close()
+        way.close()
+
+
+def _code(rc: int) -> int | None:
+    """What the TPM says, without the number of the parameter; None if it is not the TPM that says it."""
+    if rc & _LAYER not in _TPM_LAYERS:
+        return None
+    code = rc & 0xFFF
+    return code & _RC_FORMAT_1_CODE if code & _RC_FORMAT_1 else code
+
+
 def _named(rc: int, words: str, tcti: str) -> KeyStoreError:
     """What a refusal means for whoever has to mend it."""
-    if rc & _LAYER in _TPM_LAYERS:
-        code = rc & 0xFFF
-        code = code & _RC_FORMAT_1_CODE if code & _RC_FORMAT_1 else code
+    code = _code(rc)
+    if code is not None:
         if code in (_RC_INTEGRITY, _RC_SIZE):
             return damaged("the TPM does not take the device's key: its file is damaged")
         if code in (_RC_AUTH_FAIL, _RC_BAD_AUTH):
