@@ -102,9 +102,10 @@ async def test_a_problem_is_shown_with_its_parts_and_without_control_characters(
         (200, b"[" * 200000),
         (200, b"\xff\xfe"),
         (404, b""),
-        (200, b'{"newNonce": "http://127.0.0.1/", "newAccount": "http://127.0.0.1/"}'),
+        (200, b'{"newNonce": "https://x/", "newAccount": "https://x/"}'),
+        (200, b'{"newNonce": "http://x/", "newAccount": "http://x/", "newOrder": "http://x/"}'),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 async def test_an_answer_that_is_not_acme_is_a_typed_error(tmp_path: Path, status: int, body: bytes) -> None:
     error = await error_of(tmp_path, status, body, Content_Type="application/json")

@@ -255,6 +255,15 @@ async def test_an_answer_of_another_shape_is_a_typed_error_or_does_not_matter(
         assert where in ("/sign-me-up", "/chalZ")
 
 
+async def test_an_authorization_for_another_domain_is_not_answered(
+    ca: FaultyCa, reach: MakeSettings, tmp_path: Path
+) -> None:
+    ca.fail("/authZ", Fault(body=lambda body: body.replace(DOMAIN.encode(), b"other.example.com")))
+    error = await error_of(reach(), tmp_path)
+    assert str(error) == "the CA's authorization is for another domain"
+    assert ca.count("/chalZ") == 0
+
+
 async def test_a_refusal_costs_the_order(ca: FaultyCa, reach: MakeSettings, tmp_path: Path) -> None:
     ca.fail("/finalize-order", Fault(status=403, problem="unauthorized"))
     assert isinstance(await error_of(reach(), tmp_path), RefusedError)
