@@ -279,13 +279,11 @@ async def test_the_lobby_is_listed(room: FakeRoom, cli: Cli) -> None:
 async def test_somebody_is_admitted_by_name_and_denied_by_id(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, IN_MEETING)
     admitted = await cli("meeting", "admit", "late.example.com", "--json")
-    assert admitted.json == {
-        "schema": 1,
-        "ok": True,
-        "request_id": "r-1",
-        "name": "late.example.com",
-        "assurance": "verified",
-    }
+    answer = admitted.json
+    assert (answer["ok"], answer["changed"]) == (True, True)
+    assert (answer["request_id"], answer["name"], answer["assurance"]) == (
+        *("r-1", "late.example.com", "verified"),
+    )
     await cli("meeting", "deny", "r-1")
     assert room.done == [("admit", "r-1"), ("deny", "r-1")]
 

@@ -44,7 +44,7 @@ async def test_an_error_of_the_room_is_one_line_an_object_and_its_exit_code(
     room: FakeRoom, cli: Cli, kind: RoomErrorKind
 ) -> None:
     room.error = RoomError(kind, "it did not work.", hint="do that first")
-    result = await cli("meeting", "leave", "--json")
+    result = await cli("config", "rollback", "--json")
     assert result.code == CODES[kind]
     assert result.err == "conclavectl: it did not work; do that first\n"
     assert result.json == {

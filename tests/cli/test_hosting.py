@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from conclaved.bus.room import MeetingStatus, RemovedStatus, Topic
+from conclaved.bus.room import MeetingStatus, RemovedStatus, RoomError, RoomErrorKind, Topic
 from tests.bus.fake_room import ALICE, GUEST, IN_MEETING, REMOVED, FakeRoom
 from tests.cli.conftest import DEADLINE_S, PROGRAM, Cli
 
@@ -26,14 +26,39 @@ async def test_somebody_is_removed_when_the_roster_has_them_no_longer(room: Fake
 async def test_a_removal_as_json_names_who_and_since_when(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, IN_MEETING)
     room.then["kick"] = [(Topic.MEETING, ALONE)]
-    assert (await cli("meeting", "kick", "1", "--json")).json == {
-        "schema": 1,
-        "ok": True,
-        "leaf": 1,
-        "name": GUEST.name,
-        "assurance": "provider",
-        "epoch": 8,
-    }
+    answer = (await cli("meeting", "kick", "1", "--json")).json
+    assert (answer["ok"], answer["changed"], answer["dry_run"]) == (True, True, False)
+    assert (answer["leaf"], answer["name"], answer["assurance"], answer["epoch"]) == (
+        *(1, GUEST.name, "provider", 8),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        (("kick", "1"), ("participants.guest.provider.example", "in", "removed")),
+        (("allow-back", REMOVED.key_id), ("removed.rude.example.com", "kept out", "may ask to join")),
+        (("hand-over", "1"), ("participants.guest.provider.example.role", "guest", "host")),
+        (("end",), ("state", "in_meeting", "ended for all")),
+        (("admit", "r-1"), ("lobby.late.example.com", "waiting", "admitted")),
+        (("deny", "r-1"), ("lobby.late.example.com", "waiting", "denied")),
+        (("leave",), ("state", "in_meeting", "left")),
+    ],
+)
+async def test_what_a_verb_would_do_is_shown_and_not_done(
+    room: FakeRoom, cli: Cli, words: tuple[str, ...], change: tuple[str, str, str]
+) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    answer = (await cli("meeting", *words, "--dry-run", "--json")).json
+    ((key, before, after),) = ((c["key"], c["before"], c["after"]) for c in answer["changes"])
+    assert (key, before, after) == (f"meeting.{change[0]}", *change[1:])
+    assert (answer["changed"], answer["dry_run"], room.done) == (True, True, [])
+
+
+async def test_to_leave_when_in_no_meeting_is_no_change(room: FakeRoom, cli: Cli) -> None:
+    room.error = RoomError(RoomErrorKind.NOT_IN_MEETING, "the room is in no meeting")
+    result = await cli("meeting", "leave")
+    assert (result.code, result.out) == (0, "nothing to change\n")
 
 
 async def test_a_name_that_two_have_removes_neither(room: FakeRoom, cli: Cli) -> None:
@@ -160,7 +185,7 @@ async def test_one_who_is_verified_is_made_a_host_without_a_question(room: FakeR
 async def test_who_is_a_host_already_is_not_made_one(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, replace(GUEST, role="host"))))
     result = await cli("meeting", "hand-over", GUEST.name)
-    assert (result.code, room.done) == (2, [])
+    assert (result.code, result.out, room.done) == (0, "nothing to change\n", [])
 
 
 async def test_a_meeting_is_ended_for_all_when_it_is_meant(room: FakeRoom, cli: Cli) -> None:

@@ -1,5 +1,6 @@
 """What a verb changed, or would change: the same words, diff and `--json` for all of them."""
 
+import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,18 @@ class Report:
     def effects(self) -> str:
         """When the changes are felt, in words."""
         return " and ".join(dict.fromkeys(change.effect for change in self.changes)) or "at once"
+
+
+def one_change(key: str, before: str, after: str, *, dry_run: bool) -> Report:
+    """The report of a verb whose one change only the command knows how to say; felt at once."""
+    words = (json.dumps(before), json.dumps(after))
+    return Report(before != after, (Change(key, *words, "at once"),) if before != after else (), dry_run)
+
+
+def tell(output: Output, report: Report, words: str, **data: Any) -> None:
+    """Print a report: as JSON with `data` beside it, or `words` if something changed."""
+    output.data(**report.json(), **data)
+    report.say(output, words)
 
 
 def dry_run_option(command: Decorated) -> Decorated:

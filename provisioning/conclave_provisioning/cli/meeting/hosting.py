@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import click
 
+from conclave_provisioning.cli.changes import dry_run_option, one_change, tell
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
-from conclave_provisioning.cli.invocation import done, refuse, run, shared_options
+from conclave_provisioning.cli.invocation import refuse, run, shared_options
 from conclave_provisioning.cli.meeting.people import find_participant, present, require_host
 from conclave_provisioning.cli.model import Meeting, Participant, Removed, as_json
 from conclave_provisioning.cli.output import Output, assurance_words, safe
@@ -48,8 +49,9 @@ def _is_forgiven(found: Meeting, key_id: str) -> bool:
 
 @click.command(short_help="Remove somebody from the meeting.")
 @click.argument("who", metavar="NAME|LEAF")
+@dry_run_option
 @shared_options
-def kick(who: str) -> None:
+def kick(who: str, dry_run: bool) -> None:
     """Remove somebody from the meeting, as a host, and keep them out.
 
     From then on everybody uses new keys, which the removed one does not have. A return is refused until a
@@ -60,7 +62,7 @@ def kick(who: str) -> None:
       conclavectl meeting kick guest.partner.example
       conclavectl meeting kick 3         (its leaf in `meeting roster`, where two have the same name)
 
-    JSON: ok, leaf, name, assurance, epoch (the first one without them).
+    JSON: ok, changed, dry_run, changes, leaf, name, assurance, epoch (the first one without them).
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -68,10 +70,13 @@ def kick(who: str) -> None:
         found = await present(client)
         require_host(found)
         person = find_participant(found, who)
-        await client.act("Meeting", "Kick", "xs", person.leaf, person.key_id)
-        after = await _until(client, lambda now: _is_gone(now, person), "removed")
-        done(
+        after = found
+        if not dry_run:
+            await client.act("Meeting", "Kick", "xs", person.leaf, person.key_id)
+            after = await _until(client, lambda now: _is_gone(now, person), "removed")
+        tell(
             output,
+            one_change(f"meeting.participants.{person.name}", "in", "removed", dry_run=dry_run),
             f"removed: {person.name} ({assurance_words(person.assurance)}); new keys in epoch {after.epoch}",
             leaf=person.leaf,
             name=person.name,
@@ -110,8 +115,9 @@ def removed() -> None:
 
 @click.command("allow-back", short_help="Let a removed one ask to join again.")
 @click.argument("who", metavar="NAME|ID")
+@dry_run_option
 @shared_options
-def allow_back(who: str) -> None:
+def allow_back(who: str, dry_run: bool) -> None:
     """Let somebody who was removed ask to join again.
 
     It does not bring them back by itself: when they ask, whoever is invited and verified comes in at once,
@@ -122,7 +128,7 @@ def allow_back(who: str) -> None:
       conclavectl meeting allow-back guest.partner.example
       conclavectl meeting allow-back 00112233445566aa    (its id in `meeting removed`)
 
-    JSON: ok, key_id, name.
+    JSON: ok, changed, dry_run, changes, key_id, name.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -130,9 +136,12 @@ def allow_back(who: str) -> None:
         found = await present(client)
         require_host(found)
         one = _find_removed(found, who)
-        await client.act("Meeting", "AllowBack", "s", one.key_id)
-        await _until(client, lambda now: _is_forgiven(now, one.key_id), "allowed back")
-        done(output, f"may ask to join again: {one.name or one.key_id}", key_id=one.key_id, name=one.name)
+        if not dry_run:
+            await client.act("Meeting", "AllowBack", "s", one.key_id)
+            await _until(client, lambda now: _is_forgiven(now, one.key_id), "allowed back")
+        known = one.name or one.key_id
+        report = one_change(f"meeting.removed.{known}", "kept out", "may ask to join", dry_run=dry_run)
+        tell(output, report, f"may ask to join again: {known}", key_id=one.key_id, name=one.name)
 
     run(action)
 
@@ -156,8 +165,9 @@ def _find_removed(found: Meeting, who: str) -> Removed:
 @click.command("hand-over", short_help="Make somebody in the meeting a host too.")
 @click.argument("who", metavar="NAME|LEAF")
 @click.option("--yes", is_flag=True, help="Do not ask, even where they are not verified.")
+@dry_run_option
 @shared_options
-def hand_over(who: str, yes: bool) -> None:
+def hand_over(who: str, yes: bool, dry_run: bool) -> None:
     """Make somebody in the meeting a host too. This room stays a host until it leaves.
 
     Of somebody who is not verified it asks first on a terminal; elsewhere it wants --yes.
@@ -167,7 +177,7 @@ def hand_over(who: str, yes: bool) -> None:
       conclavectl meeting hand-over ana.example.com && conclavectl meeting leave
       conclavectl meeting hand-over guest.partner.example --yes
 
-    JSON: ok, leaf, name, assurance.
+    JSON: ok, changed, dry_run, changes, leaf, name, assurance.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -175,9 +185,8 @@ def hand_over(who: str, yes: bool) -> None:
         found = await present(client)
         require_host(found)
         person = find_participant(found, who)
-        if person.role == "host":
-            raise refuse(f"{person.name} is a host already", hint="to leave: conclavectl meeting leave")
-        if person.assurance != "verified" and not yes:
+        is_host = person.role == "host"
+        if person.assurance != "verified" and not (yes or dry_run or is_host):
             doubt = f'"{person.name}" is {assurance_words(person.assurance)}'
             _ask(
                 f"{doubt}: make it a host all the same?",
@@ -185,10 +194,12 @@ def hand_over(who: str, yes: bool) -> None:
                 refused="not confirmed, so nobody was made a host",
                 instead="see who is verified: conclavectl meeting roster",
             )
-        await client.act("Meeting", "HandOver", "xs", person.leaf, person.key_id)
-        await _until(client, lambda now: _is_host(now, person), f"made a host: {person.name}")
-        done(
+        if not dry_run and not is_host:
+            await client.act("Meeting", "HandOver", "xs", person.leaf, person.key_id)
+            await _until(client, lambda now: _is_host(now, person), f"made a host: {person.name}")
+        tell(
             output,
+            one_change(f"meeting.participants.{person.name}.role", person.role, "host", dry_run=dry_run),
             f"a host now: {person.name} ({assurance_words(person.assurance)})",
             leaf=person.leaf,
             name=person.name,
@@ -204,8 +215,9 @@ def _is_host(found: Meeting, person: Participant) -> bool:
 
 @click.command(short_help="End the meeting for everybody.")
 @click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@dry_run_option
 @shared_options
-def end(yes: bool) -> None:
+def end(yes: bool, dry_run: bool) -> None:
     """End the meeting for everybody, as a host. To leave it alone: conclavectl meeting leave.
 
     On a terminal it asks first; elsewhere it wants --yes.
@@ -215,7 +227,7 @@ def end(yes: bool) -> None:
       conclavectl meeting end
       conclavectl meeting end --yes --json
 
-    JSON: ok, title.
+    JSON: ok, changed, dry_run, changes, title.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -223,16 +235,18 @@ def end(yes: bool) -> None:
         found = await present(client)
         require_host(found)
         others = len(found.participants) - 1
-        if not yes:
+        if not yes and not dry_run:
             _ask(
                 f"End {meeting_name(found)} for all, this room and {others} more?",
                 lacking="it would end for all, and nobody is here to confirm",
                 refused="not confirmed, so nothing was ended",
                 instead="to leave alone: conclavectl meeting leave",
             )
-        await client.act("Meeting", "EndForAll")
-        await _until(client, lambda now: now.state != "in_meeting", "ended")
-        done(output, f"ended for all: {meeting_name(found)}", title=found.title)
+        if not dry_run:
+            await client.act("Meeting", "EndForAll")
+            await _until(client, lambda now: now.state != "in_meeting", "ended")
+        report = one_change("meeting.state", "in_meeting", "ended for all", dry_run=dry_run)
+        tell(output, report, f"ended for all: {meeting_name(found)}", title=found.title)
 
     run(action)
 

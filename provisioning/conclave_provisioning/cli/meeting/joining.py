@@ -4,10 +4,11 @@ import asyncio
 
 import click
 
+from conclave_provisioning.cli.changes import dry_run_option, one_change, tell
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invitation_source import read_source
-from conclave_provisioning.cli.invocation import done, run, shared_options
+from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Meeting, as_json
 from conclave_provisioning.cli.named_file import MayNameFile
 from conclave_provisioning.cli.output import Output
@@ -105,17 +106,31 @@ def _state_words(found: Meeting) -> str:
 
 
 @click.command(short_help="Leave the meeting.")
+@dry_run_option
 @shared_options
-def leave() -> None:
-    """Leave the meeting, or give up joining it.
+def leave(dry_run: bool) -> None:
+    """Leave the meeting, or give up joining it. A room that is in none is left as it is.
 
     \b
     Example:
       conclavectl meeting leave
+
+    JSON: ok, changed, dry_run, changes [{key, before, after, effect}].
     """
 
     async def action(client: RoomClient, output: Output) -> None:
-        await client.act("Meeting", "Leave")
-        done(output, "left the meeting")
+        before = (await client.read(Meeting)).state
+        is_in = before in ("joining", "lobby", "in_meeting")
+        if not dry_run:
+            try:
+                await client.act("Meeting", "Leave")
+            except CommandError as error:
+                if error.kind is not ErrorKind.NOT_IN_MEETING:
+                    raise
+                is_in = False
+            else:
+                is_in, before = True, before if is_in else "joining"
+        report = one_change("meeting.state", before if is_in else "left", "left", dry_run=dry_run)
+        tell(output, report, "left the meeting")
 
     run(action)

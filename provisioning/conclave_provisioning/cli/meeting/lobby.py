@@ -2,9 +2,10 @@
 
 import click
 
+from conclave_provisioning.cli.changes import dry_run_option, one_change, tell
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
-from conclave_provisioning.cli.invocation import done, refuse, run, shared_options
+from conclave_provisioning.cli.invocation import refuse, run, shared_options
 from conclave_provisioning.cli.meeting.people import present, require_host
 from conclave_provisioning.cli.model import Meeting, Request, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
@@ -45,8 +46,9 @@ def lobby() -> None:
 
 @click.command(short_help="Let somebody in from the lobby.")
 @click.argument("who", metavar="ID|NAME")
+@dry_run_option
 @shared_options
-def admit(who: str) -> None:
+def admit(who: str, dry_run: bool) -> None:
     """Let somebody in from the lobby. The security code changes on every panel.
 
     \b
@@ -54,34 +56,37 @@ def admit(who: str) -> None:
       conclavectl meeting admit guest.partner.example
       conclavectl meeting admit ID        (as in `meeting lobby`, where two have the same name)
 
-    JSON: ok, request_id, name, assurance.
+    JSON: ok, changed, dry_run, changes, request_id, name, assurance.
     """
-    _decide("Admit", who, "admitted")
+    _decide("Admit", who, "admitted", dry_run)
 
 
 @click.command(short_help="Turn somebody in the lobby away.")
 @click.argument("who", metavar="ID|NAME")
+@dry_run_option
 @shared_options
-def deny(who: str) -> None:
+def deny(who: str, dry_run: bool) -> None:
     """Turn somebody in the lobby away.
 
     \b
     Example:
       conclavectl meeting deny stranger.example
 
-    JSON: ok, request_id, name, assurance.
+    JSON: ok, changed, dry_run, changes, request_id, name, assurance.
     """
-    _decide("Deny", who, "denied")
+    _decide("Deny", who, "denied", dry_run)
 
 
-def _decide(verb: str, who: str, words: str) -> None:
+def _decide(verb: str, who: str, words: str, dry_run: bool) -> None:
     async def action(client: RoomClient, output: Output) -> None:
         found = await present(client)
         require_host(found)
         request = _find(found, who)
-        await client.act("Meeting", verb, "s", request.request_id)
-        done(
+        if not dry_run:
+            await client.act("Meeting", verb, "s", request.request_id)
+        tell(
             output,
+            one_change(f"meeting.lobby.{request.name}", "waiting", words, dry_run=dry_run),
             f"{words}: {request.name} ({assurance_words(request.assurance)})",
             request_id=request.request_id,
             name=request.name,

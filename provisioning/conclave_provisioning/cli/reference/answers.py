@@ -74,7 +74,7 @@ INVITED: dict[str, Shape] = {
     "invitation": str,
     "meeting": {"title": str, "level": str, "not_before": int, "not_after": int, "service": str},
 }
-LET_IN: dict[str, Shape] = {**DONE, "request_id": str, "name": str, "assurance": str}
+LET_IN: dict[str, Shape] = {**CHANGES, "request_id": str, "name": str, "assurance": str}
 DISTRUSTED: dict[str, Shape] = {**CHANGES, "no_longer_verified": [str]}
 
 ERROR: dict[str, Shape] = {"error": {"kind": str, "message": str, "hint": str}}
@@ -138,7 +138,7 @@ ANSWERS: dict[str, Shape] = {
     "meeting create": INVITED,
     "meeting personal-room": INVITED,
     "meeting join": {"meeting": model.Meeting},
-    "meeting leave": DONE,
+    "meeting leave": CHANGES,
     "meeting roster": {"epoch": int, "participants": [model.Participant], "missing": [str]},
     "meeting code": {
         "code": str,
@@ -151,11 +151,11 @@ ANSWERS: dict[str, Shape] = {
     "meeting lobby": {"lobby": [model.Request]},
     "meeting admit": LET_IN,
     "meeting deny": LET_IN,
-    "meeting kick": {**DONE, "leaf": int, "name": str, "assurance": str, "epoch": int},
+    "meeting kick": {**CHANGES, "leaf": int, "name": str, "assurance": str, "epoch": int},
     "meeting removed": {"removed": [model.Removed]},
-    "meeting allow-back": {**DONE, "key_id": str, "name": str},
-    "meeting hand-over": {**DONE, "leaf": int, "name": str, "assurance": str},
-    "meeting end": {**DONE, "title": str},
+    "meeting allow-back": {**CHANGES, "key_id": str, "name": str},
+    "meeting hand-over": {**CHANGES, "leaf": int, "name": str, "assurance": str},
+    "meeting end": {**CHANGES, "title": str},
     "meeting audit": Either(
         (
             {"record": ANY, "signer": str, "token": str},
