@@ -1,5 +1,6 @@
 """The provider, against the HPKE of `cryptography` and against bad keys."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -158,3 +159,15 @@ def test_a_simulation_can_put_its_own_provider_in_place_and_take_it_away_again()
     finally:
         assert use_provider(former) is own
     assert crypto_for(suite) is former
+
+
+@pytest.mark.parametrize("suite", [CipherSuite(2), CipherSuite(5), CipherSuite(7)])
+@pytest.mark.parametrize("change", [lambda key: key[9:], lambda key: b"\x00" + key, lambda key: b"xx"])
+def test_a_private_key_that_was_cut_short_is_none(
+    suite: CipherSuite, change: Callable[[bytes], bytes]
+) -> None:
+    length = {2: 32, 5: 66, 7: 48}[suite]
+    whole = bytes(length - 1) + b"\x01"
+    SoftwareSigner.from_private_bytes(suite, whole)
+    with pytest.raises(LocalError):
+        SoftwareSigner.from_private_bytes(suite, change(whole))

@@ -84,6 +84,9 @@ def _labeled_derive(suite_id: bytes, ikm: Secret, label: bytes, length: int) -> 
 # --- Curves --------------------------------------------------------------------------------------
 
 
+_LEADING_ZEROS = 8
+
+
 class NistCurve:
     """ECDH on a NIST curve, points uncompressed (RFC 9180 §7.1.1)."""
 
@@ -96,7 +99,13 @@ class NistCurve:
         return ec.generate_private_key(self.curve)
 
     def from_private(self, data: bytes) -> Any:
-        """A private key from a big-endian scalar; ValueError if it is none."""
+        """A private key from a big-endian scalar; ValueError if it is none.
+
+        Leading zeros may be left out, eight of them at most, which no random scalar has: a key that was cut
+        short would be a weak one, and nobody would notice.
+        """
+        if not self.size - _LEADING_ZEROS <= len(data) <= self.size:
+            raise ValueError(f"a private key of this curve has {self.size} bytes")
         return ec.derive_private_key(int.from_bytes(data, "big"), self.curve)
 
     def candidate(self, data: bytes) -> Any | None:
