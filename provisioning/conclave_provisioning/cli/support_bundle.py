@@ -67,27 +67,21 @@ def support_bundle(out: Path, lines: int) -> None:
 
     JSON (with --out FILE): ok, file, bytes, parts [name], missing {name: why}.
     """
-    is_stream = str(out) == STREAM
 
     async def action(client: RoomClient, output: Output) -> None:
-        if is_stream and (output.is_json or sys.stdout.isatty()):
+        private_file.check_places(out)
+        if out == Path(STREAM) and sys.stdout.isatty():
             raise CommandError(
                 ErrorKind.USAGE,
-                "the bundle is no text for a terminal, and no JSON",
-                hint="name a file: conclavectl support-bundle --out room.tar.gz",
+                "the bundle is no text for a terminal",
+                hint="give it to a file: conclavectl support-bundle --out room.tar.gz",
             )
-        if not is_stream:
-            private_file.check_place(out)
         with output.progress("collecting") as say:
             parts, missing = await collect(client, lines, say)
         content = bundle(parts, int(time.time()))
-        if is_stream:
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
-            return
         private_file.write(out, content)
         output.data(ok=True, file=str(out), bytes=len(content), parts=sorted(parts), missing=missing)
-        output.line(f"written: {out}, {len(content) // 1024} KiB; read it before you send it")
+        output.line(f"{len(content) // 1024} KiB; read it before you send it")
         for name, why in missing.items():
             output.line(("! ", "yellow"), f"without {name}: {why}")
 
