@@ -85,8 +85,11 @@ async def _run(config: Config) -> None:
         log.warning("a factory reset was cut short: the rest is erased now")
         try:
             keys.reset()
+        except IdentityError as error:
+            log.warning("a key stays in its token: %s", error)
+        try:
             reset.finish()
-        except (OSError, IdentityError) as error:
+        except OSError as error:
             raise ConfigError(f"a factory reset cannot be ended: {error}") from error
         for directory in (config.runtime_directory, config.token_directory):
             directory.mkdir(exist_ok=True, mode=0o755)
@@ -131,6 +134,9 @@ async def _run(config: Config) -> None:
                 task.cancel()
     finally:
         await devices.close()
+        if room.was_reset.is_set():
+            # Whatever was written while all of it ended.
+            reset.finish()
         # A TPM without a resource manager would keep what is loaded into it.
         await asyncio.to_thread(keys.close)
 

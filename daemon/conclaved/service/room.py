@@ -328,7 +328,7 @@ class ConclaveRoom:
 
     async def add_crl(self, crl: bytes, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""
-        return self._trusting.add_crl(crl, dry_run=dry_run)
+        return await self._trusting.add_crl(crl, dry_run=dry_run)
 
     async def remove_crl(self, anchor: str, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""

@@ -1,5 +1,6 @@
 """Whom the room believes: anchors and blocks, which are settings, and lists of revoked certificates."""
 
+import asyncio
 from collections.abc import Callable
 
 from conclaved.bus.room import (
@@ -37,14 +38,21 @@ class Trusting:
         self._configuring = configuring
         self._files = crls
         self._changed = changed
+        self._read: dict[str, Crl] = {}
         self.store = TrustStore()
         """Whom the room believes now."""
         self.reload()
 
     def reload(self) -> None:
-        """Take up the anchors and blocks of the settings, and the lists of those anchors."""
+        """Take up the anchors and blocks of the settings, and the lists of those anchors.
+
+        A list is read from the disk once: a large one takes seconds, and a meeting may be going on.
+        """
         trust = self._configuring.settings.trust
-        self.store = trust.with_crls(self._files.load(trust.anchors))
+        new = tuple(anchor for anchor in trust.anchors if anchor.fingerprint not in self._read)
+        self._read |= {crl.issuer_fingerprint: crl for crl in self._files.load(new)}
+        present = {anchor.fingerprint for anchor in trust.anchors}
+        self.store = trust.with_crls(crl for key, crl in sorted(self._read.items()) if key in present)
 
     def status(self) -> TrustStatus:
         """For D-Bus."""
@@ -129,12 +137,18 @@ class Trusting:
 
     # -- lists of revoked certificates ----------------------------------------------------------
 
-    def add_crl(self, data: bytes, *, dry_run: bool) -> ChangeReport:
+    async def add_crl(self, data: bytes, *, dry_run: bool) -> ChangeReport:
         """Take an authority's list in place of the one before."""
         try:
-            crl = parse_crl(data, self.store.anchors)
+            crl = await asyncio.to_thread(parse_crl, data, self.store.anchors)
         except CrlError as error:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
+        if all(anchor.fingerprint != crl.issuer_fingerprint for anchor in self.store.anchors):
+            raise RoomError(
+                RoomErrorKind.BUSY,
+                "the list's anchor was removed meanwhile",
+                hint="see: conclavectl trust list",
+            )
         before = self._of(crl.issuer_fingerprint)
         if before == crl:
             return ChangeReport(False)
@@ -180,8 +194,10 @@ class Trusting:
                 f"the list cannot be stored: {error.strerror}",
                 hint="nothing has changed; see: conclavectl doctor",
             ) from error
-        kept = [crl for crl in self.store.crls if crl.issuer_fingerprint != fingerprint]
-        self.store = self.store.with_crls((*kept, after) if after is not None else tuple(kept))
+        self._read.pop(fingerprint, None)
+        if after is not None:
+            self._read[fingerprint] = after
+        self.reload()
         self._changed()
         return ChangeReport(True, (change,))
 

@@ -1,5 +1,6 @@
 """The settings on the disk: 0600, the present ones and those before, and never half."""
 
+import contextlib
 import stat
 from pathlib import Path
 
@@ -96,3 +97,27 @@ def test_a_file_that_was_lost_is_laid_out_again(tmp_path: Path) -> None:
         path.unlink()
     Configuring(Config(state_directory=tmp_path), SettingsFile(tmp_path), lambda before, after: None)
     assert contents(tmp_path) == [MAC]
+
+
+@pytest.mark.parametrize("cut_at", range(6))
+def test_a_power_cut_at_any_write_leaves_the_old_settings_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
+) -> None:
+    file = SettingsFile(tmp_path)
+    before = parse(f'join_countdown_s = 1\nacme.eab_mac_key = "{MAC}"')
+    after = parse('join_countdown_s = 2\nacme.eab_mac_key = "b25l"\nacme.dns_update.key = "dHdv"')
+    file.save(before, 1, Settings())
+    real, writes = Path.replace, iter(range(100))
+
+    def cut(path: Path, target: Path) -> Path:
+        if next(writes) == cut_at:
+            raise OSError(5, "Input/output error")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", cut)
+    with contextlib.suppress(OSError):
+        file.save(after, 2, before)
+    found, _ = SettingsFile(tmp_path).load()
+    assert found in (before, after)
+    # What the settings in force name as a file is there, and whole.
+    assert all(path.read_text() == content for path, content in found.files(tmp_path).items())
