@@ -15,6 +15,7 @@ from conclave_provisioning.enrollment import (
     ChallengeKind,
     ChallengeUnreachableError,
     Enrollment,
+    RefusedError,
     ValidationFailedError,
     http01,
     tls_alpn01,
@@ -76,3 +77,15 @@ async def test_a_ca_that_keeps_looking_says_by_the_deadline_what_it_does_not_fin
         await Enrollment(configured, tmp_path / "state").enroll("dark.example.com", KeyInMemory())
     assert isinstance(caught.value, ChallengeUnreachableError), caught.value
     assert caught.value.hint
+
+
+async def test_a_ca_that_cannot_change_an_accounts_key_says_so_and_the_old_one_stands(
+    caddy: Caddy, tmp_path: Path
+) -> None:
+    configured = settings(caddy, tmp_path, ChallengeKind.HTTP_01)
+    account = AcmeAccount(configured, tmp_path / "state")
+    before = await account.show()
+    with pytest.raises(RefusedError, match="notImplemented") as caught:
+        await account.roll_key()
+    assert caught.value.hint == "the CA does not offer this: do without it"
+    assert await account.show() == before

@@ -1,5 +1,6 @@
 """A CA's problem documents as this room's errors (RFC 7807, RFC 8555 §6.7). Heavy: imports `acme`."""
 
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from acme import messages
@@ -43,9 +44,15 @@ def error_of(doing: str, answer: Answer) -> EnrollmentError:
         problem = messages.Error.from_json(document) if document is not None else None
     except (JoseError, ValueError, TypeError, AttributeError, KeyError):
         problem = None
-    if answer.status == 429 or (problem is not None and problem.code == "rateLimited"):
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
+        problem is not None and problem.code == "rateLimited"
+    ):
         detail = (problem.detail if problem is not None else None) or "too many requests"
         return RateLimitedError(doing, detail, answer.retry_after_s)
+    if answer.status == HTTPStatus.NOT_IMPLEMENTED:
+        # The problem's type, where there is one, is whatever came to hand.
+        detail = (problem.detail if problem is not None else None) or "not implemented"
+        return RefusedError(doing, "notImplemented", detail, hint="the CA does not offer this: do without it")
     if problem is None and answer.status < 500:
         return BadResponseError(
             f"the answer of {answer.url} is not ACME (HTTP {answer.status})",
