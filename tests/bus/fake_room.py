@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from conclaved.bus.room import (
+    AccountStatus,
     AnchorStatus,
     Change,
     ChangeReport,
@@ -26,6 +27,8 @@ from conclaved.bus.room import (
     ParticipantStatus,
     PolicyChange,
     PolicyStatus,
+    RecordStatus,
+    RehearsalStatus,
     RemovedStatus,
     RequestStatus,
     SettingStatus,
@@ -233,6 +236,7 @@ class FakeRoom:
         self.report = REPORT
         self.checks = CHECKS
         self.done: list[tuple[Any, ...]] = []
+        self.rehearsal = RehearsalStatus(True, ("ordering", "done"))
         self.audit_token = AUDIT
         self.error: Exception | None = None
         # What a verb changes, by its name: a script for waiting commands.
@@ -282,6 +286,30 @@ class FakeRoom:
 
     async def enroll(self, request: EnrollmentRequest) -> None:
         self._do("enroll", request)
+
+    @property
+    def acme(self) -> "FakeRoom":
+        return self
+
+    async def rehearse(self, directory_url: str) -> RehearsalStatus:
+        self._do("rehearse", directory_url)
+        return self.rehearsal
+
+    async def account(self) -> AccountStatus:
+        self._do("account")
+        return AccountStatus(
+            "https://ca.example/account/1", "valid", ("mailto:it@example.com",), "https://ca.example"
+        )
+
+    async def roll_account_key(self) -> ChangeReport:
+        return self._change(False, "roll_account_key")
+
+    async def deactivate_account(self) -> ChangeReport:
+        return self._change(False, "deactivate_account")
+
+    async def persistent_record(self, domain: str) -> RecordStatus:
+        self._do("persistent_record", domain)
+        return RecordStatus("_validation-persist.room.example.com", "ca.example", "line", False)
 
     async def renew(self, *, is_forced: bool = False) -> bool:
         self._do("renew", is_forced)

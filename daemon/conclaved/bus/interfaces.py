@@ -106,6 +106,29 @@ async def _revoke(room: Room, given: dict[str, Any]) -> list[Any]:
     return _reported(await room.revoke(reason))
 
 
+async def _test(room: Room, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    directory_url = options.take("directory_url", str, "")
+    options.finish()
+    return [await room.acme.rehearse(directory_url)]
+
+
+async def _account(room: Room) -> list[Any]:
+    return [await room.acme.account()]
+
+
+async def _roll_account_key(room: Room) -> list[Any]:
+    return _reported(await room.acme.roll_account_key())
+
+
+async def _deactivate_account(room: Room) -> list[Any]:
+    return _reported(await room.acme.deactivate_account())
+
+
+async def _persistent_record(room: Room, domain: str) -> list[Any]:
+    return [await room.acme.persistent_record(domain)]
+
+
 async def _csr(room: Room, domain: str, given: dict[str, Any]) -> list[Any]:
     options = Options(given)
     is_new_key = options.take("new_key", bool, False)
@@ -270,6 +293,11 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Identity", "Enroll"): _enroll,
     (ROOM + "Identity", "Renew"): _renew,
     (ROOM + "Identity", "Revoke"): _revoke,
+    (ROOM + "Identity", "Test"): _test,
+    (ROOM + "Identity", "Account"): _account,
+    (ROOM + "Identity", "RollAccountKey"): _roll_account_key,
+    (ROOM + "Identity", "DeactivateAccount"): _deactivate_account,
+    (ROOM + "Identity", "PersistentRecord"): _persistent_record,
     (ROOM + "Identity", "Csr"): _csr,
     (ROOM + "Identity", "ImportChain"): _import_chain,
     (ROOM + "Identity", "ImportKey"): _import_key,

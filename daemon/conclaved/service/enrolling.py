@@ -59,7 +59,7 @@ class Enrolling:
         """`changed` is called when `status()` is new, `renewed` when a new certificate is in force."""
         self._config = config
         self._keys = keys
-        self._account_keys = StoredAccountKeys(keys, config.state_directory / "acme")
+        self.account_keys = StoredAccountKeys(keys, config.state_directory / "acme")
         self._origin = OriginFile(config.state_directory / "certificate-origin.json")
         self._changed = changed
         self._renewed = renewed
@@ -122,11 +122,11 @@ class Enrolling:
 
     def start(self, request: EnrollmentRequest) -> None:
         """Begin. Raises RoomError when it cannot even begin."""
-        self._check_idle()
+        self.check_idle()
         try:
             domain = check_domain(request.domain)
-            settings = self._settings(request)
-            enrollment = Enrollment(settings, self._acme_directory, keys=self._account_keys)
+            settings = self.settings(request)
+            enrollment = Enrollment(settings, self.acme_directory, keys=self.account_keys)
         except (BadDomainError, SettingsError) as error:
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
         except ValueError as error:
@@ -163,18 +163,18 @@ class Enrolling:
         acme = self._config.provider.acme if request.is_provider else self._config.acme
         if not (request.directory_url or acme.directory_url):
             return None, None
-        return self._settings(request), request
+        return self.settings(request), request
 
     def _provider_default(self) -> tuple[AcmeSettings | None, EnrollmentRequest | None]:
         config, domain = self._config, provider_domain(self._config.provider.domain)
         if not domain or config.identity_domain or config.identity_method not in ("acme", "provider"):
             return None, None
         request = EnrollmentRequest(domain, is_provider=True)
-        return self._settings(request), request
+        return self.settings(request), request
 
     def watch(self, settings: AcmeSettings) -> RenewalWatch:
         """When to renew at the CA of these settings."""
-        return RenewalWatch(settings, self._acme_directory, keys=self._account_keys)
+        return RenewalWatch(settings, self.acme_directory, keys=self.account_keys)
 
     async def revoke(self, reason: str, *, is_in_use: bool) -> ChangeReport:
         """Have the CA revoke the certificate in force, and give it up with its key. Raises RoomError."""
@@ -190,7 +190,7 @@ class Enrolling:
                 "the room is in a meeting under this certificate",
                 hint="leave it first: conclavectl meeting leave",
             )
-        self._check_idle()
+        self.check_idle()
         if not self.chain:
             raise RoomError(RoomErrorKind.NOT_ENROLLED, "there is no certificate to revoke")
         settings, _ = self.renewal()
@@ -201,7 +201,7 @@ class Enrolling:
                 hint="ask who issued it to revoke it",
             )
         words = f'"{self.domain}, sha256 {_fingerprint(self.chain[0])}"'
-        account = AcmeAccount(settings, self._acme_directory, keys=self._account_keys)
+        account = AcmeAccount(settings, self.acme_directory, keys=self.account_keys)
         try:
             await account.revoke(self.chain[0], reason=REVOCATION_REASONS.get(reason))
             await asyncio.to_thread(self._keys.forget_device_keys)
@@ -221,7 +221,7 @@ class Enrolling:
 
     async def bring_in(self, put: Callable[[], None], method: str) -> None:
         """Run what puts a certificate into force that came by `csr` or `import`; raises what that raises."""
-        self._check_idle()
+        self.check_idle()
 
         async def bring() -> None:
             await asyncio.to_thread(put)
@@ -237,7 +237,8 @@ class Enrolling:
         finally:
             self._changed()
 
-    def _check_idle(self) -> None:
+    def check_idle(self) -> None:
+        """Raises RoomError(BUSY) while an enrollment is under way."""
         if self._task is not None and not self._task.done():
             raise RoomError(
                 RoomErrorKind.BUSY, "an enrollment is under way", hint="see: conclavectl identity show"
@@ -265,8 +266,8 @@ class Enrolling:
 
         present = self.chain[0] if self.chain else None
         try:
-            await asyncio.to_thread(erase_key_files, self._acme_directory)
-            await move_account_key(settings, self._acme_directory, self._account_keys)
+            await asyncio.to_thread(erase_key_files, self.acme_directory)
+            await move_account_key(settings, self.acme_directory, self.account_keys)
             signer = await asyncio.to_thread(self._keys.signer_to_enroll, is_new_key=request.is_new_key)
             certificate = await enrollment.enroll(domain, signer, present=present, progress=tell)
             await asyncio.to_thread(self._keys.install_chain, certificate.chain)
@@ -309,12 +310,14 @@ class Enrolling:
         except EnrollmentError as failure:
             log.warning("the failure cannot be remembered: %s", failure)
 
-    def _settings(self, request: EnrollmentRequest) -> AcmeSettings:
+    def settings(self, request: EnrollmentRequest) -> AcmeSettings:
+        """The CA and the challenge. Raises EnrollmentError or ValueError for what cannot work."""
         acme = self._config.provider.acme if request.is_provider else self._config.acme
         return acme.settings(self._config.token_directory, request.directory_url, request.challenge)
 
     @property
-    def _acme_directory(self) -> Path:
+    def acme_directory(self) -> Path:
+        """Where account and order lie."""
         return self._config.state_directory / "acme"
 
     def _known_origin(self) -> Origin:

@@ -45,6 +45,7 @@ from conclaved.service import invitations
 from conclaved.service.about import versions
 from conclaved.service.access import AccessFiles
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
+from conclaved.service.acme_desk import AcmeDesk
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.audits import Audits
@@ -121,6 +122,7 @@ class ConclaveRoom:
         self._renewing = Renewing(
             self._enrolling, clock, wall=time.time, changed=lambda: self._changed(Topic.IDENTITY)
         )
+        self.acme = AcmeDesk(self._enrolling, lambda: self._config.identity_domain)
         self._importing = Importing(
             keys,
             config.state_directory / "requested-domain",

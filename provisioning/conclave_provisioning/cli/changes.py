@@ -98,12 +98,14 @@ async def change(
     *arguments: Any,
     dry_run: bool,
     options: dict[str, Any] | None = None,
+    has_options: bool = True,
 ) -> Report:
-    """Use a verb that answers with what it changed. Raises CommandError."""
+    """Use a verb that answers with what it changed. Some take no options. Raises CommandError."""
     given = dict(options or {})
     if dry_run:
         given["dry_run"] = True
-    changed, changes = await client.act(interface, member, signature, *arguments, options=given)
+    options = given if has_options else None
+    changed, changes = await client.act(interface, member, signature, *arguments, options=options)
     known = (
         Change(*(str(one.get(name, "")) for name in ("key", "before", "after", "effect"))) for one in changes
     )

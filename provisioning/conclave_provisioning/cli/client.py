@@ -156,6 +156,7 @@ class RoomClient:
         signature: str = "",
         *arguments: Any,
         options: Mapping[str, Any] | None = None,
+        within_s: float = ACT_WITHIN_S,
     ) -> list[Any]:
         """Use a verb. `options` become the trailing a{sv}. Raises CommandError."""
         from dbus_next.signature import Variant
@@ -166,7 +167,7 @@ class RoomClient:
             signature += "a{sv}"
             values.append({k: Variant(_signature(v), _listed(v)) for k, v in options.items()})
         return await self._call(
-            NAME, PATH, f"{NAME}.{interface}", member, signature, values, within_s=ACT_WITHIN_S
+            NAME, PATH, f"{NAME}.{interface}", member, signature, values, within_s=within_s
         )
 
     async def _introduce(self) -> None:

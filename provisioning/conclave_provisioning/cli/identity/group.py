@@ -2,6 +2,7 @@
 
 import click
 
+from conclave_provisioning.cli.identity.account import account, record, rehearse
 from conclave_provisioning.cli.identity.enrolling import enroll, renew, revoke, set_domain
 from conclave_provisioning.cli.identity.importing import csr, import_chain, import_key
 from conclave_provisioning.cli.identity.showing import show
@@ -22,5 +23,8 @@ def identity() -> None:
     """
 
 
-for _command in (set_domain, enroll, show, renew, revoke, csr, import_chain, import_key):
+for _command in (
+    *(set_domain, rehearse, enroll, show, renew, revoke),
+    *(csr, import_chain, import_key, account, record),
+):
     identity.add_command(_command)

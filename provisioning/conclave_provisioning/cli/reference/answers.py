@@ -47,6 +47,7 @@ CHANGES: dict[str, Shape] = {
 }
 DONE: dict[str, Shape] = {"ok": bool}
 IDENTITY: dict[str, Shape] = {"identity": (model.Identity, {"days_left": Maybe(int)})}
+ACCOUNT: dict[str, Shape] = {"account": {"url": str, "status": str, "contact": [str], "directory_url": str}}
 STATUS: dict[str, Shape] = {
     "device": model.Device,
     **IDENTITY,
@@ -87,6 +88,9 @@ ANSWERS: dict[str, Shape] = {
     "identity renew": {"ok": bool, "changed": bool, **IDENTITY},
     "identity revoke": CHANGES,
     "identity show": IDENTITY,
+    "identity test": {"ok": bool, "steps": [str]},
+    "identity account": Either((ACCOUNT, CHANGES)),
+    "identity record": {"record": {"name": str, "value": str, "zone_line": str, "is_seen": bool}},
     "identity csr": {"csr": str},
     "identity import-chain": CHANGES,
     "identity import-key": CHANGES,
