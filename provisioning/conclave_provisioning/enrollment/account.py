@@ -121,7 +121,8 @@ class AcmeAccount:
         checked = check_domain(domain)
         async with self._registered() as session:
             directory = session.client.directory
-            if not directory.issuers:
+            issuers = directory.issuers or directory.caa_identities
+            if not issuers:
                 raise SettingsError(
                     "the CA does not say which name it has in a dns-persist-01 record",
                     hint="enroll: the challenge names it; or look into the CA's documentation",
@@ -129,7 +130,7 @@ class AcmeAccount:
             key = await asyncio.to_thread(self._keys.current)
             return persistent_record(
                 checked,
-                issuers=directory.issuers,
+                issuers=issuers,
                 account_url=await session.account(),
                 hash_prefix=directory.account_hash_prefix,
                 key_thumbprint=thumbprint(key.public_jwk),

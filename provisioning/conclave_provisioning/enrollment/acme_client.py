@@ -251,6 +251,9 @@ class AcmeClient:
         kind = self._settings.challenge
         key = thumbprint(self._signer.public_jwk)
         if kind is ChallengeKind.DNS_PERSIST_01:
+            # A record that was written by the directory's word has to do for every challenge.
+            if not set(self.directory.issuers) <= set(offered.chall.issuers):
+                raise BadResponseError("the CA's challenge does not know the names in the CA's own directory")
             record = persistent_record(
                 domain,
                 issuers=offered.chall.issuers,

@@ -16,7 +16,9 @@ class Directory:
     profiles: Mapping[str, str]
     """Its profiles, each with a description (draft-aaron-acme-profiles); empty: it has none."""
     issuers: tuple[object, ...]
-    """Its names in DNS records (draft-ietf-acme-dns-persist), or else in CAA records; unchecked."""
+    """Its names in standing DNS records (draft-ietf-acme-dns-persist-02 §3.2); unchecked."""
+    caa_identities: tuple[object, ...]
+    """Its names in CAA records; unchecked."""
     account_hash_prefix: str | None
     """dns-persist-01: what the hash of an account follows; None: records name the account itself."""
     terms_url: str | None
@@ -41,12 +43,16 @@ def read_directory(document: Any) -> Directory:
             )
     meta = document.get("meta") or {}
     profiles = {str(name): str(text) for name, text in (meta.get("profiles") or {}).items()}
-    issuers = meta.get("issuerDomainNames") or meta.get("caaIdentities") or ()
     prefix, terms = meta.get("accountHashPrefix"), meta.get("termsOfService")
     return Directory(
         urls=urls,
         profiles=profiles,
-        issuers=tuple(issuers) if isinstance(issuers, list | tuple) else (),
+        issuers=_listed(meta.get("issuerDomainNames")),
+        caa_identities=_listed(meta.get("caaIdentities")),
         account_hash_prefix=prefix if isinstance(prefix, str) else None,
         terms_url=terms if isinstance(terms, str) else None,
     )
+
+
+def _listed(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list) else ()
