@@ -356,4 +356,63 @@ _MEETING = (
     ),
 )
 
-MUTANTS: tuple[Mutant, ...] = (*_MLS, *_IDENTITY, *_MEETING)
+_KEYS = (
+    Mutant(
+        "a refused PIN is tried again",
+        Kind.MISSING_CHECK,
+        "identity/key_backends/pkcs11_connection.py",
+        "        self._pin.check_not_refused(pin, token.serial)\n",
+        "",
+        ("tests/identity/test_pkcs11.py",),
+    ),
+    Mutant(
+        "a token's key may be taken out of it",
+        Kind.TOO_TRUSTING,
+        "identity/key_backends/pkcs11.py",
+        "            attribute.EXTRACTABLE: False,\n        },\n    )",
+        "            attribute.EXTRACTABLE: True,\n        },\n    )",
+        ("tests/identity/test_pkcs11.py",),
+    ),
+    Mutant(
+        "a TPM's wrong signature is given out",
+        Kind.MISSING_CHECK,
+        "identity/key_backends/tpm2.py",
+        "            self._key.public_key.verify(signature, data, ec.ECDSA(hashes.SHA256()))\n",
+        "            pass\n",
+        ("tests/identity/test_tpm2.py",),
+    ),
+    Mutant(
+        "a missing wrapping key moves a sealed key to a plain file",
+        Kind.TOO_TRUSTING,
+        "identity/key_store.py",
+        " and protection.rank <= self._backend.protection.rank",
+        "",
+        ("tests/identity/test_key_backends.py", "tests/service/test_key_places.py"),
+    ),
+    Mutant(
+        "the account's key is erased with the old ones",
+        Kind.WRONG_PARTY,
+        "identity/key_store.py",
+        "for name in (_CURRENT, _ACCOUNT)}",
+        "for name in (_CURRENT,)}",
+        ("tests/identity/test_account_signer.py",),
+    ),
+    Mutant(
+        "a commit that lacks a later proposal is published",
+        Kind.STALE_INPUT,
+        "meeting/committing.py",
+        " or self._agenda.proposals != proposals:",
+        ":",
+        ("tests/meeting/test_session.py",),
+    ),
+    Mutant(
+        "entries wait for an own commit's signatures",
+        Kind.STALE_INPUT,
+        "meeting/committing.py",
+        "        self._out.job(run, done, failed, Lane.COMMIT)\n",
+        "        self._out.exclusive_job(run, done, failed)\n",
+        ("tests/meeting/test_session.py",),
+    ),
+)
+
+MUTANTS: tuple[Mutant, ...] = (*_MLS, *_IDENTITY, *_KEYS, *_MEETING)
