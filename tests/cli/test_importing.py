@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from conclaved.bus.room import RoomError, RoomErrorKind
-from tests.bus.fake_room import FakeRoom
+import pytest
+
+from conclaved.bus.room import RoomError, RoomErrorKind, Topic
+from tests.bus.fake_room import ENROLLED, FakeRoom
 from tests.cli.conftest import Cli
 
 
@@ -64,3 +66,28 @@ async def test_set_domain_takes_no_wildcard(room: FakeRoom, cli: Cli) -> None:
     result = await cli("identity", "set-domain", "*.example.com")
     assert result.code == 2
     assert not room.done
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("enroll", "new.example.com", "--new-key"),
+        ("renew", "--force"),
+        ("revoke",),
+        ("account", "--roll-key"),
+        ("account", "--deactivate"),
+    ],
+)
+async def test_a_dry_run_of_what_the_ca_would_be_asked_asks_nobody(
+    room: FakeRoom, cli: Cli, words: tuple[str, ...]
+) -> None:
+    room.set(Topic.IDENTITY, ENROLLED)
+    answer = (await cli("identity", *words, "--dry-run", "--json")).json
+    assert (answer["changed"], answer["dry_run"]) == (True, True)
+    assert answer["changes"]
+    assert not room.done
+
+
+async def test_a_renewal_that_is_not_due_would_change_nothing(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.IDENTITY, ENROLLED)
+    assert (await cli("identity", "renew", "--dry-run", "--json")).json["changed"] is False

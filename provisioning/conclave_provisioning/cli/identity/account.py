@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from conclave_provisioning.cli.certificates import check_domains
-from conclave_provisioning.cli.changes import Report, change
+from conclave_provisioning.cli.changes import Report, change, dry_run_option, one_change, tell
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError
 from conclave_provisioning.cli.identity.failures import kind_of
@@ -58,8 +58,9 @@ def rehearse(directory: str) -> None:
 @click.option("--roll-key", is_flag=True, help="Put it under a new key.")
 @click.option("--deactivate", is_flag=True, help="End it for good; certificates stay valid.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @shared_options
-def account(roll_key: bool, deactivate: bool, yes: bool) -> None:
+def account(roll_key: bool, deactivate: bool, yes: bool, dry_run: bool) -> None:
     """Show the ACME account of the room, put it under a new key, or end it.
 
     The account is what CAA and dns-persist-01 records name.
@@ -75,6 +76,10 @@ def account(roll_key: bool, deactivate: bool, yes: bool) -> None:
         raise click.UsageError("give one of --roll-key and --deactivate")
 
     async def action(client: RoomClient, output: Output) -> None:
+        if dry_run and (roll_key or deactivate):
+            key, after = ("acme.account.key", "a new key") if roll_key else ("acme.account", "")
+            tell(output, one_change(key, "the present one", after, dry_run=True), "")
+            return
         if deactivate and not yes and not click.confirm("end the account at the CA for good?", err=True):
             raise click.Abort
         if roll_key or deactivate:

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import click
 
 from conclave_provisioning.cli.certificates import check_domains
-from conclave_provisioning.cli.changes import change, dry_run_option, plain
+from conclave_provisioning.cli.changes import Report, change, dry_run_option, one_change, plain, tell
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.identity.failures import kind_of
@@ -15,6 +16,8 @@ from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Config, Identity
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.status import identity_json
+
+CERTIFICATE = "identity.certificate"
 
 
 @click.command("set-domain", short_help="Say which domain the room is to have.")
@@ -79,9 +82,16 @@ def set_domain(domain: str, method: str | None, challenge: str | None, dry_run: 
     show_default=True,
     help="Seconds to wait.",
 )
+@dry_run_option
 @shared_options
 def enroll(
-    domain: str, directory: str, challenge: str | None, new_key: bool, no_wait: bool, timeout_s: float
+    domain: str,
+    directory: str,
+    challenge: str | None,
+    new_key: bool,
+    no_wait: bool,
+    timeout_s: float,
+    dry_run: bool,
 ) -> None:
     """Get a certificate for DOMAIN from an ACME CA. Without DOMAIN: for the one that is set.
 
@@ -92,8 +102,9 @@ def enroll(
     Examples:
       conclavectl identity enroll room.example.com
       conclavectl identity enroll room.example.com --challenge dns-01
+      conclavectl identity test    (a rehearsal at the CA, where --dry-run asks nobody)
 
-    JSON: identity, as in `identity show`.
+    JSON: ok, changed, identity as in `identity show`; with --dry-run ok, changed, dry_run, changes.
     """
     texts = {"directory_url": directory, "challenge": challenge or ""}
     chosen: dict[str, str | bool | int | tuple[str, ...]] = {k: v for k, v in texts.items() if v}
@@ -103,9 +114,13 @@ def enroll(
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
         name = domain or await _domain_set(client)
+        if dry_run:
+            check_domains((name,), option="")
+            tell(output, await _foreseen(client, name, chosen), "")
+            return
         await client.act("Identity", "Enroll", "s", name, options=chosen)
         if no_wait:
-            done(output, f"enrolling {name}; follow it: conclavectl identity show")
+            done(output, f"enrolling {name}; follow it: conclavectl identity show", changed=True)
             return
         try:
             async with asyncio.timeout(timeout_s):
@@ -116,7 +131,7 @@ def enroll(
                 f"enrolling {name} takes longer than {timeout_s:g} seconds; it goes on",
                 hint="follow it: conclavectl identity show",
             ) from error
-        output.data(identity=identity_json(found, time.time()))
+        output.data(ok=True, changed=True, identity=identity_json(found, time.time()))
         output.line(
             ("enrolled", "green"),
             f" {found.domain}, until {day_and_time(found.not_after)}, by {found.issuer}",
@@ -127,8 +142,9 @@ def enroll(
 
 @click.command(short_help="Renew the certificate, if it is time.")
 @click.option("--force", is_flag=True, help="Now, whatever the time: each one counts at the CA.")
+@dry_run_option
 @shared_options
-def renew(force: bool) -> None:
+def renew(force: bool, dry_run: bool) -> None:
     """Renew the certificate at the CA that issued it, if it is time; the room does so by itself.
 
     A meeting that the room is in goes on with the new one.
@@ -138,11 +154,17 @@ def renew(force: bool) -> None:
       conclavectl identity renew
       conclavectl identity renew --force
 
-    JSON: ok, changed, identity as in `identity show`.
+    JSON: ok, changed, identity as in `identity show`; with --dry-run ok, changed, dry_run, changes.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
+        if dry_run:
+            found = await client.read(Identity)
+            is_due = bool(found.name) and (force or 0 < found.renew_at <= time.time())
+            now = _words(found)
+            tell(output, one_change(CERTIFICATE, now, "a new one" if is_due else now, dry_run=True), "")
+            return
         (started,) = await client.act("Identity", "Renew", options={"force": True} if force else {})
         found = await client.read(Identity)
         if not started:
@@ -164,8 +186,9 @@ def renew(force: bool) -> None:
     help="What the CA is told (RFC 5280 §5.3.1).",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @shared_options
-def revoke(reason: str | None, yes: bool) -> None:
+def revoke(reason: str | None, yes: bool, dry_run: bool) -> None:
     """Have the CA revoke the certificate, and give it up with its key. The room has no identity then.
 
     \b
@@ -177,6 +200,9 @@ def revoke(reason: str | None, yes: bool) -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         found = await client.read(Identity)
+        if dry_run:
+            tell(output, one_change(CERTIFICATE, _words(found), "", dry_run=True), "")
+            return
         if found.name and not yes and not click.confirm(f"revoke the certificate of {found.name}?", err=True):
             raise click.Abort
         options = {"reason": reason} if reason else {}
@@ -185,6 +211,24 @@ def revoke(reason: str | None, yes: bool) -> None:
         report.say(output, "revoked; the room has no identity now: conclavectl identity enroll DOMAIN")
 
     run(action)
+
+
+async def _foreseen(client: RoomClient, domain: str, chosen: Mapping[str, object]) -> Report:
+    """What an enrollment would change. Nobody is asked, the CA least of all."""
+    settings = {one.key: plain(one.value) for one in (await client.read(Config)).settings}
+    directory = chosen.get("directory_url") or settings.get("acme.directory_url") or "no CA yet"
+    challenge = chosen.get("challenge") or settings.get("acme.challenge")
+    key = "a new key" if "new_key" in chosen else "the present key"
+    after = f"{domain}, from {directory} by {challenge}, for {key}"
+    found = await client.read(Identity)
+    named = one_change("identity.domain", str(settings.get("identity.domain") or ""), domain, dry_run=True)
+    certified = one_change(CERTIFICATE, _words(found), after, dry_run=True)
+    return Report(True, (*named.changes, *certified.changes), is_dry_run=True)
+
+
+def _words(identity: Identity) -> str:
+    """The certificate in force, as a change tells it."""
+    return f"{identity.name}, until {day_and_time(identity.not_after)}" if identity.name else ""
 
 
 async def _domain_set(client: RoomClient) -> str:

@@ -47,6 +47,7 @@ CHANGES: dict[str, Shape] = {
 }
 DONE: dict[str, Shape] = {"ok": bool}
 IDENTITY: dict[str, Shape] = {"identity": (model.Identity, {"days_left": Maybe(int)})}
+ENROLLED: dict[str, Shape] = {"ok": bool, "changed": bool, **IDENTITY}
 ACCOUNT: dict[str, Shape] = {"account": {"url": str, "status": str, "contact": [str], "directory_url": str}}
 STATUS: dict[str, Shape] = {
     "device": model.Device,
@@ -84,8 +85,10 @@ ERROR: dict[str, Shape] = {"error": {"kind": str, "message": str, "hint": str}}
 ANSWERS: dict[str, Shape] = {
     "status": STATUS,
     "identity set-domain": CHANGES,
-    "identity enroll": Either((IDENTITY, DONE)),
-    "identity renew": {"ok": bool, "changed": bool, **IDENTITY},
+    "identity enroll": Either(
+        ({"ok": bool, "changed": bool, **IDENTITY}, {"ok": bool, "changed": bool}, CHANGES)
+    ),
+    "identity renew": Either(({"ok": bool, "changed": bool, **IDENTITY}, CHANGES)),
     "identity revoke": CHANGES,
     "identity show": IDENTITY,
     "identity test": {"ok": bool, "steps": [str]},
