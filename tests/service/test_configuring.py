@@ -182,3 +182,10 @@ async def test_a_service_that_is_set_is_used_at_once(tmp_path: Path) -> None:
     async with running_room(tmp_path) as here:
         await here.room.set_config({"conference.service": "wss://set.example"})
         assert here.room._default_service() == "wss://set.example"
+
+
+def test_a_secret_is_in_no_report_of_its_change(settings: Configuring) -> None:
+    first, second, third = (settings.set({"acme.eab_mac_key": key}) for key in ("b25l", "dHdv", "dGhy"))
+    assert changes(first) == [("acme.eab_mac_key", '""', '"(set)"')]
+    assert changes(second) == [("acme.eab_mac_key", '"(set)"', '"(another)"')]
+    assert "dGhy" not in repr((third, settings.status()))

@@ -4,12 +4,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclaved.identity import fingerprint_of
 from conclaved.meeting import Level, OwnRules
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.settings import BY_KEY, TABLE, Kind, Settings, SettingsError, parse
 from conclaved.service.settings.document import LONGEST_DOCUMENT, parse_words, shown
+from conclaved.service.settings.toml_text import value_text
 from tests.pki import TestAuthority
 
 CA = TestAuthority("Office CA")
@@ -278,3 +281,45 @@ def test_set_where_nothing_is_set_is_refused(secret_mail: None) -> None:
 
 def test_only_kinds_that_documents_have_are_in_the_table() -> None:
     assert {s.kind for s in TABLE} == set(Kind)
+
+
+def test_the_document_in_the_manual_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs/cli.md").read_text()
+    block = page[page.index("    join_countdown_s = 15") :].partition("\n\n`config apply")[0]
+    text = "\n".join(line.removeprefix("    ") for line in block.splitlines())
+    pem = text[text.index("-----BEGIN") : text.rindex('"""')]
+    settings = parse(text.replace(pem, CA.root_pem))
+    assert [anchor.label for anchor in settings.trust.anchors] == ["office"]
+    assert len(settings.values) == 8
+
+
+ANYTHING = st.recursive(
+    st.one_of(st.booleans(), st.integers(-5, 500), st.floats(), st.text(max_size=8), st.just("(set)")),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["pem", "label", "x"]), inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*BY_KEY, "acme", "trust", "x.y"]), ANYTHING, max_size=4))
+def test_whatever_stands_in_a_document_is_taken_or_refused_in_one_line(values: dict[str, object]) -> None:
+    try:
+        text = "\n".join(f"{key} = {value_text(value)}" for key, value in values.items())  # type: ignore[arg-type]
+    except ValueError:
+        return
+    try:
+        settings = parse(text)
+    except SettingsError as error:
+        assert "\n" not in str(error)
+    else:
+        assert parse(settings.document(with_secrets=True)) == settings
+
+
+@given(st.text())
+def test_no_text_breaks_the_parser(text: str) -> None:
+    try:
+        parse(text)
+    except SettingsError as error:
+        assert str(error)
