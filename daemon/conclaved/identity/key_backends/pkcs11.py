@@ -208,5 +208,5 @@ def _decode(content: bytes) -> _TokenKey:
             values["serial"],
             ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point),
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise damaged() from error
