@@ -39,11 +39,14 @@ class Terminal:
         """What appears up to a pattern; by default, up to a new prompt."""
         pattern = re.compile(until) if isinstance(until, str) else until
         seen = ""
-        async with asyncio.timeout(DEADLINE_S):
-            while not pattern.search(seen):
-                new = await self._process.stdout.read(4096)
-                assert new, f"the session ended after {seen!r}"
-                seen = _CONTROLS.sub("", seen + new)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not pattern.search(seen):
+                    new = await self._process.stdout.read(4096)
+                    assert new, f"the session ended after {seen!r}"
+                    seen = _CONTROLS.sub("", seen + new)
+        except TimeoutError:
+            raise AssertionError(f"{pattern.pattern} did not come; what came is {seen!r}") from None
         return seen
 
     async def say(self, line: str) -> str:

@@ -140,6 +140,13 @@ async def test_as_a_login_shell_it_runs_commands_without_forcecommand(sshd: Sshd
     assert json.loads(out)["schema"] == 1
 
 
+async def test_a_hint_says_what_can_be_done_here(sshd: Sshd) -> None:
+    code, _, err = await run_program(str(sshd.shell), "--bus", "unix:path=/nowhere", "-c", "status")
+    assert code == 7
+    assert "switch the device off and on" in err
+    assert "systemctl" not in err
+
+
 async def test_as_a_login_shell_it_runs_no_program(sshd: Sshd) -> None:
     code, out, err = await run_program(str(sshd.shell), "-c", "id")
     assert (code, out) == (2, "")

@@ -1,11 +1,15 @@
 """Who came, from where and with which key, as OpenSSH itself would name it."""
 
+import base64
+import struct
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclave_provisioning.shell.environment import clean
-from conclave_provisioning.shell.origin import origin
+from conclave_provisioning.shell.origin import key_words, origin
 from tests.shell.sshd import make_key, run_program
 
 CONNECTION = {"SSH_CONNECTION": "192.0.2.7 50000 192.0.2.1 22"}
@@ -53,6 +57,15 @@ async def test_a_certificate_is_named_by_id_serial_authority_and_key(tmp_path: P
 )
 def test_what_cannot_be_told_is_left_out(tmp_path: Path, line: str) -> None:
     assert origin(with_auth(tmp_path, line), "admin") == "ssh admin from 192.0.2.7"
+
+
+@given(
+    st.sampled_from(["ssh-ed25519-cert-v01@openssh.com", "ssh-rsa-cert-v01@openssh.com", "ssh-ed25519"]),
+    st.lists(st.binary(max_size=40) | st.just(b"ssh-rsa-cert-v01@openssh.com")),
+)
+def test_no_certificate_whatever_raises(kind: str, parts: list[bytes]) -> None:
+    blob = b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    assert key_words(kind, base64.b64encode(blob).decode()).isprintable()
 
 
 def test_a_missing_file_is_left_out() -> None:

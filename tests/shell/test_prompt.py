@@ -73,7 +73,9 @@ async def test_ctrl_c_ends_the_command_and_not_the_session(terminal: Terminal) -
 
 
 async def test_ctrl_c_drops_the_line(terminal: Terminal, room: FakeRoom) -> None:
-    terminal.type("trust remove office\x03")
+    terminal.type("trust remove office")
+    await terminal.read("office$")
+    terminal.type("\x03")
     await terminal.read(NEXT_PROMPT)
     await terminal.say("policy show")
     assert room.done == []

@@ -1,6 +1,10 @@
 """A client's line as words."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclave_provisioning.shell.request import RequestError, split
 
@@ -33,6 +37,12 @@ def test_a_line_that_is_none_is_refused_with_a_hint(line: str) -> None:
     with pytest.raises(RequestError) as caught:
         split(line)
     assert caught.value.hint
+
+
+@given(st.text())
+def test_no_line_whatever_raises_anything_else(line: str) -> None:
+    with suppress(RequestError):
+        split(line)
 
 
 def test_a_refusal_says_nothing_of_the_line_itself() -> None:

@@ -3,6 +3,7 @@
 Exit code 8 is for the room that is busy: a script may leave, or wait, and say it again.
 """
 
+import os
 from enum import Enum
 
 
@@ -74,6 +75,16 @@ OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
 The codes are in `conclavectl --help`.
 """
 
+_LATER = "it starts by itself within a minute; else switch the device off and on"
+IN_ADMINS_SHELL = {
+    "see: journalctl -u conclaved": "see: conclavectl logs",
+    "start it: systemctl start conclaved": _LATER,
+    "set CONCLAVE_BUS or use --bus": _LATER,
+    "use root, or a user in the group conclave-admin": "put this account into the group conclave-admin",
+    "see all of it with CONCLAVE_DEBUG=1": "tell the maker, with: conclavectl support-bundle",
+}
+"""What to do instead of what nobody can do in the restricted shell (CONCLAVE_SHELL is set)."""
+
 CHECK_FAILED = 1
 """The exit code of `doctor` where something does not work."""
 INTERRUPTED = 130
@@ -95,7 +106,8 @@ class CommandError(Exception):
     @property
     def hint(self) -> str:
         """What to do next."""
-        return self._hint.replace("{command}", self.command)
+        hint = IN_ADMINS_SHELL.get(self._hint, self._hint) if os.environ.get("CONCLAVE_SHELL") else self._hint
+        return hint.replace("{command}", self.command)
 
     @property
     def exit_code(self) -> int:

@@ -5,9 +5,11 @@ no file to complete, to read or to write: the history is this session's, in memo
 that holds a link.
 """
 
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -20,6 +22,7 @@ LONGEST_HISTORY = 500
 # Wide enough for the longest option, and help beside it.
 COLUMN = 24
 MOST_SHOWN = 100
+TICK_S = 0.2
 _BINDINGS = (
     "tab: complete",
     "set bell-style none",
@@ -37,8 +40,42 @@ class _IdleTooLongError(Exception):
     """Nobody typed."""
 
 
-def _on_alarm(number: int, frame: FrameType | None) -> None:
-    raise _IdleTooLongError
+class _Watch:
+    """Ends the wait for a line by Ctrl-C, or after a long silence.
+
+    Where Ctrl-C comes while the line editor itself waits for the rest of a key, Python hears of it only by
+    the next signal: so an alarm ticks. It alone raises, because the editor can hand on one exception.
+    """
+
+    def __init__(self, idle_s: int) -> None:
+        self._idle_s = idle_s
+        self._ends = math.inf
+        self._is_interrupted = False
+        signal.signal(signal.SIGALRM, self._on_tick)
+
+    def start(self) -> None:
+        """A line is awaited."""
+        self._ends = time.monotonic() + self._idle_s
+        self._is_interrupted = False
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        signal.setitimer(signal.ITIMER_REAL, TICK_S, TICK_S)
+
+    def stop(self) -> None:
+        """It is there: from here on Ctrl-C is for the command."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        # A tick may be under way still.
+        self._ends = math.inf
+        self._is_interrupted = False
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._is_interrupted = True
+
+    def _on_tick(self, number: int, frame: FrameType | None) -> None:
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+        if time.monotonic() >= self._ends:
+            raise _IdleTooLongError
 
 
 def converse(
@@ -57,11 +94,11 @@ def converse(
     if is_terminal:
         _prepare_editor(complete, f"{name}> ")
         print(f"Conclave room {name}: Tab completes, help explains, Ctrl-D leaves.")
-    signal.signal(signal.SIGALRM, _on_alarm)
+    watch = _Watch(idle_s)
     code = 0
     while True:
         try:
-            words = _read(f"{name}> " if is_terminal else "", idle_s)
+            words = _read(f"{name}> " if is_terminal else "", watch)
             if words is None or (words and words[0] in LEAVE):
                 return code
             if words:
@@ -75,9 +112,9 @@ def converse(
             return code
 
 
-def _read(prompt: str, idle_s: int) -> list[str] | None:
+def _read(prompt: str, watch: _Watch) -> list[str] | None:
     """The next line's words; None at the end. Raises RequestError, KeyboardInterrupt, _IdleTooLongError."""
-    signal.alarm(idle_s)
+    watch.start()
     try:
         line = input(prompt)
     except EOFError:
@@ -85,7 +122,7 @@ def _read(prompt: str, idle_s: int) -> list[str] | None:
             print()
         return None
     finally:
-        signal.alarm(0)
+        watch.stop()
     words = split(line)
     if prompt:
         _remember(line)

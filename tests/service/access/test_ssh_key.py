@@ -3,14 +3,18 @@
 import base64
 import struct
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclaved.service.access import AccessFiles, SshKeyError, parse_key, parse_keys
 from conclaved.service.access.access_config import AccessConfig, principal_names
+from conclaved.service.access.ssh_key import KINDS as KNOWN_KINDS
 
 KINDS = [("ed25519", ""), ("ecdsa", "256"), ("ecdsa", "384"), ("ecdsa", "521"), ("rsa", "3072")]
 
@@ -85,6 +89,8 @@ REFUSED = {
     "dsa": line("ssh-dss", b"\x01", b"\x01", b"\x01", b"\x01"),
     "rsa of small exponent": line("ssh-rsa", b"\x03", b"\x00" + b"\xff" * 384),
     "rsa below zero": line("ssh-rsa", b"\x01\x00\x01", b"\xff" * 384),
+    "nothing but its kind": line("ssh-ed25519"),
+    "a token's, nothing but its kind": line("sk-ssh-ed25519@openssh.com"),
     "certificate": "ssh-ed25519-cert-v01@openssh.com AAAA ana",
     "private": "-----BEGIN OPENSSH PRIVATE KEY-----",
     "too long": GOOD + "x" * 10_000,
@@ -95,6 +101,21 @@ REFUSED = {
 def test_what_is_no_plain_strong_key_is_refused(what: str) -> None:
     with pytest.raises(SshKeyError):
         parse_key(REFUSED[what])
+
+
+@given(st.text() | st.binary().map(lambda blob: f"ssh-ed25519 {base64.b64encode(blob).decode()}"))
+def test_no_line_whatever_raises_anything_else(text: str) -> None:
+    with suppress(SshKeyError):
+        parse_key(text)
+
+
+@given(
+    st.sampled_from(sorted(KNOWN_KINDS)),
+    st.lists(st.binary(max_size=70) | st.sampled_from([b"nistp256", b"ssh:", P256, ED25519])),
+)
+def test_no_key_of_any_parts_raises_anything_else(kind: str, parts: list[bytes]) -> None:
+    with suppress(SshKeyError):
+        parse_key(line(kind, *parts))
 
 
 def test_a_short_rsa_key_is_refused_with_advice(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A room at its first boot: a stick, or a pinned server; and what does nothing to a room in use."""
 
 import asyncio
+import os
 import ssl
 import threading
 import time
@@ -120,6 +121,34 @@ async def test_a_file_that_was_refused_is_not_tried_again_until_it_is_another(tm
         await reached(lambda: len(pauses.seen) >= 3)
         assert len(records) == 1
         (tmp_path / "stick/a.jws").write_text(for_this_device())
+        await reached(lambda: level(here) == "locked")
+
+
+async def test_a_file_that_is_too_early_is_tried_until_it_is_not(tmp_path: Path) -> None:
+    records: list[Record] = []
+    pauses = Pauses()
+    clock = [float(int(time.time()))]
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick/a.jws").write_text(for_this_device(not_before=int(clock[0]) + 1000))
+    async with running_room(
+        tmp_path,
+        provisioning=stick(tmp_path / "stick"),
+        pause=pauses,
+        record=records.append,
+        read_clock=lambda: clock[0],
+    ) as here:
+        await reached(lambda: len(pauses.seen) >= 3)
+        assert [record.reason for record in records] == ["the file is not yet good"]
+        clock[0] += 2000
+        await reached(lambda: level(here) == "locked")
+
+
+async def test_a_pipe_on_a_stick_does_not_keep_the_room_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "stick").mkdir()
+    os.mkfifo(tmp_path / "stick/a.jws")
+    (tmp_path / "stick/b.jws").symlink_to("nowhere")
+    (tmp_path / "stick/c.jws").write_text(for_this_device())
+    async with running_room(tmp_path, provisioning=stick(tmp_path / "stick")) as here:
         await reached(lambda: level(here) == "locked")
 
 

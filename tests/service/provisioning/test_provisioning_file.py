@@ -1,10 +1,13 @@
 """Which files a device obeys: the laptop's tool makes them, the daemon judges them."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclaved.service.provisioning import ProvisioningError, ProvisioningErrorKind
 from conclaved.service.provisioning.provisioning_file import ProvisioningFile, read
@@ -115,6 +118,12 @@ def test_what_is_signed_but_says_something_else_is_refused(content: dict[str, An
 @pytest.mark.parametrize("token", ["", "x", "a.b", "a.b.c", "é.é.é", "." * 5])
 def test_what_is_no_token_is_not_genuine(token: str) -> None:
     assert why(token) is ProvisioningErrorKind.NOT_GENUINE
+
+
+@given(st.binary(max_size=300) | st.recursive(st.none() | st.integers() | st.text(), st.lists))
+def test_nothing_that_is_signed_raises_anything_else(content: Any) -> None:
+    with suppress(ProvisioningError):
+        read(signed(content if isinstance(content, bytes) else payload(settings=content)), OBEYED)
 
 
 def test_a_file_is_good_for_the_devices_it_names() -> None:

@@ -80,14 +80,14 @@ def parse_key(line: str) -> SshKey:
     try:
         blob = base64.b64decode(encoded, validate=True)
         _check(kind, blob)
-    except (binascii.Error, struct.error, ValueError) as error:
+    except (binascii.Error, struct.error, ValueError, IndexError) as error:
         words = str(error) if isinstance(error, SshKeyError) else "the key is damaged: copy the line whole"
         raise SshKeyError(words) from error
     return SshKey(kind, blob, comment.strip()[:LONGEST_COMMENT])
 
 
 def _check(kind: str, blob: bytes) -> None:
-    """Raise SshKeyError, ValueError or struct.error unless a key is whole and fit for use."""
+    """Raise SshKeyError, ValueError, IndexError or struct.error unless a key is whole and fit for use."""
     parts = _strings(blob)
     if parts.pop(0) != kind.encode():
         raise SshKeyError("the key is of another kind than its line says")

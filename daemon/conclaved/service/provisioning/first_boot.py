@@ -7,6 +7,7 @@ does nothing to a room that is in use.
 
 import asyncio
 import logging
+import stat
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from conclaved.bus.record import DONE, Record, Recorder
-from conclaved.bus.room import ChangeReport, EnrollmentRequest, RoomError
+from conclaved.bus.room import ChangeReport, EnrollmentRequest, RoomError, RoomErrorKind
 from conclaved.service.provisioning import pinned_server
-from conclaved.service.provisioning.errors import ProvisioningError
+from conclaved.service.provisioning.errors import ProvisioningError, ProvisioningErrorKind
 from conclaved.service.provisioning.provisioning import Provisioning
 from conclaved.service.provisioning.provisioning_file import MAX_BYTES
 
@@ -27,6 +28,18 @@ MOST_FILES = 32
 LOOK_EVERY_S = 5.0
 ASK_FIRST_AFTER_S = 15.0
 ASK_LAST_EVERY_S = 3600.0
+
+
+Mark = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file was not applied."""
+
+    words: str
+    is_final: bool
+    """Whether it will never be good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +77,24 @@ class FirstBoot:
         return self.provisioning.configuring.status().generation == 0
 
     async def _watch(self, folder: Path) -> None:
-        seen: set[tuple[str, int, int]] = set()
+        refused: dict[Mark, Refusal] = {}
         while self._is_new:
             for path, mark in await asyncio.to_thread(lambda: list(_files(folder))):
-                if mark in seen:
+                known = refused.get(mark)
+                if known is not None and known.is_final:
                     continue
-                seen.add(mark)
                 token = await asyncio.to_thread(_text, path)
-                if await self._try(token, f"file {path}"):
+                refusal = await self._try(token, f"file {path}", known)
+                if refusal is None:
                     return
+                refused[mark] = refusal
             await self.pause(LOOK_EVERY_S)
 
     async def _ask(self, url: str, server_key: str) -> None:
         address = url.replace("{serial}", quote(self.provisioning.serial_number, safe=""))
         delay_s = ASK_FIRST_AFTER_S
         said = ""
+        refusal: Refusal | None = None
         while self._is_new:
             try:
                 token = await asyncio.to_thread(pinned_server.fetch, address, server_key)
@@ -87,24 +103,30 @@ class FirstBoot:
                     log.warning("no provisioning file yet: %s", error)
                     said = str(error)
             else:
-                if await self._try(token, f"address {address}"):
+                refusal = await self._try(token, f"address {address}", refusal)
+                if refusal is None:
                     return
             await self.pause(delay_s)
             delay_s = min(2 * delay_s, ASK_LAST_EVERY_S)
 
-    async def _try(self, token: str, origin: str) -> bool:
-        """Apply a file, if it is good and nobody was faster; either way it is on record."""
+    async def _try(self, token: str, origin: str, before: "Refusal | None") -> "Refusal | None":
+        """Apply a file, if it is good and nobody was faster: None. Else why it is refused.
+
+        Either way it is on record, a refusal only if it is another than `before`.
+        """
         if not self._is_new:
-            return True
+            return None
         try:
             report = self.provisioning.apply(token)
         except RoomError as error:
-            log.warning("the provisioning file (%s) is refused: %s", origin, error)
-            self._record(origin, error.kind.value, str(error), ChangeReport(False))
-            return False
+            refusal = Refusal(str(error), is_final=not _may_pass(error))
+            if refusal != before:
+                log.warning("the provisioning file (%s) is refused: %s", origin, error)
+                self._record(origin, error.kind.value, str(error), ChangeReport(False))
+            return refusal
         self._record(origin, DONE, "", report)
         await self._enroll()
-        return True
+        return None
 
     async def _enroll(self) -> None:
         config = self.provisioning.configuring.config
@@ -120,12 +142,25 @@ class FirstBoot:
         )
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, tuple[str, int, int]]]:
+def _may_pass(error: RoomError) -> bool:
+    """Whether the same file may be good later: the clock is set, the disk takes it."""
+    cause = error.__cause__
+    is_early = isinstance(cause, ProvisioningError) and cause.kind is ProvisioningErrorKind.NOT_YET
+    return is_early or error.kind is RoomErrorKind.FAILED
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, Mark]]:
     """The files that may be meant, each with a mark that another content does not have."""
-    with suppress(OSError):
-        for path in sorted(folder.glob(f"*{SUFFIX}"))[:MOST_FILES]:
+    try:
+        paths = sorted(folder.glob(f"*{SUFFIX}"))[:MOST_FILES]
+    except OSError:
+        return
+    for path in paths:
+        with suppress(OSError):
             found = path.stat()
-            yield path, (path.name, found.st_mtime_ns, found.st_size)
+            # To open a pipe would be to wait for ever.
+            if stat.S_ISREG(found.st_mode):
+                yield path, (path.name, found.st_mtime_ns, found.st_size)
 
 
 def _text(path: Path) -> str:
