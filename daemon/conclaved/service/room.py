@@ -18,7 +18,6 @@ from conclaved.bus.record import Recorder
 from conclaved.bus.room import (
     ChangeReport,
     CheckStatus,
-    ClockStatus,
     ConfigStatus,
     CreatedMeeting,
     DeviceStatus,
@@ -49,6 +48,7 @@ from conclaved.service.acme_desk import AcmeDesk
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.audits import Audits
+from conclaved.service.clock_status import clock_status
 from conclaved.service.config import Config
 from conclaved.service.configuring import Configuring
 from conclaved.service.crl_files import CRL_DIRECTORY, CrlFiles
@@ -149,14 +149,9 @@ class ConclaveRoom:
             problems.append("no certificate yet: conclavectl identity enroll DOMAIN")
         if self._clock.now() is None:
             problems.append(f"{self._clock.why_not()}: nobody is shown as verified")
-        if not self._trusting.store.anchors:
-            problems.append("no trust anchor: conclavectl trust add FILE --kind verified")
+        problems += self._trusting.problems(self._clock.now() or 0)
         problems += self._enrolling.own.problems
         problems += [self._access.problem] if self._access.problem else []
-        problems += [
-            f"the list of revoked certificates of {label} is out of date: conclavectl trust crl add FILE"
-            for label in self._trusting.stale(self._clock.now() or 0)
-        ]
         states = self._hardware.states()
         problems += [f"{slot}: {reason or health}" for slot, health, reason in states if health == "failed"]
         return DeviceStatus(
@@ -164,13 +159,7 @@ class ConclaveRoom:
             "degraded" if problems else "ready",
             tuple(problems),
             serial=self._serial,
-            clock=ClockStatus(
-                time=self._clock.reading,
-                is_believed=self._clock.now() is not None,
-                doubt=self._clock.why_not(),
-                is_synchronised=self._clock.is_synchronised,
-                floor=self._clock.floor,
-            ),
+            clock=clock_status(self._clock),
         )
 
     def identity(self) -> IdentityStatus:
@@ -480,6 +469,7 @@ class ConclaveRoom:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hardware.run(self.panel, self._panel_wake, self.act))
                 tasks.create_task(self._follow_switches())
+                tasks.create_task(self._trusting.fetching.run())
                 tasks.create_task(self._renewing.run())
                 tasks.create_task(self._first_boot.run())
         finally:
@@ -560,8 +550,7 @@ class ConclaveRoom:
         self._attending.configure(self._config)
         self._access.write(self._config.access)
         runner = self._attending.runner
-        if after.trust != before.trust:
-            self._trusting.reload()
+        if self._trusting.settings_changed(before, after):
             self._trust_changed()
         if after.rules() != before.rules():
             topics.add(Topic.POLICY)

@@ -23,8 +23,9 @@ from conclaved.identity import (
     parse_crl,
 )
 from conclaved.service.configuring import Configuring
+from conclaved.service.crl_fetching import CrlFetching
 from conclaved.service.crl_files import CrlFiles
-from conclaved.service.settings import Effect
+from conclaved.service.settings import Effect, Settings
 from conclaved.service.settings.toml_text import value_text
 
 FINGERPRINT_DIGITS = 64
@@ -38,6 +39,8 @@ class Trusting:
         self._configuring = configuring
         self._files = crls
         self._changed = changed
+        self.fetching = CrlFetching(lambda: configuring.settings.crl_urls, self._take, changed)
+        """Brings the lists; it has to be run."""
         self._read: dict[str, Crl] = {}
         self.store = TrustStore()
         """Whom the room believes now."""
@@ -53,6 +56,24 @@ class Trusting:
         self._read |= {crl.issuer_fingerprint: crl for crl in self._files.load(new)}
         present = {anchor.fingerprint for anchor in trust.anchors}
         self.store = trust.with_crls(crl for key, crl in sorted(self._read.items()) if key in present)
+
+    def settings_changed(self, before: Settings, after: Settings) -> bool:
+        """Follow other settings. Whether the room believes others now."""
+        if after.trust != before.trust or after.crl_urls != before.crl_urls:
+            self.fetching.wake()
+        if after.trust == before.trust:
+            return False
+        self.reload()
+        return True
+
+    def problems(self, now: int) -> list[str]:
+        """What is wrong at `now`, a line each, with what mends it."""
+        none = [] if self.store.anchors else ["no trust anchor: conclavectl trust add FILE --kind verified"]
+        stale = [
+            f"the list of revoked certificates of {label} is out of date: conclavectl trust crl add FILE"
+            for label in self.stale(now)
+        ]
+        return [*none, *stale, *self.fetching.problems()]
 
     def status(self) -> TrustStatus:
         """For D-Bus."""
@@ -167,6 +188,9 @@ class Trusting:
         if not found:
             return ChangeReport(False)
         return self._replace(found[0], None, dry_run=dry_run)
+
+    async def _take(self, data: bytes) -> ChangeReport:
+        return await self.add_crl(data, dry_run=False)
 
     def _of(self, fingerprint: str) -> Crl | None:
         return next((crl for crl in self.store.crls if crl.issuer_fingerprint == fingerprint), None)

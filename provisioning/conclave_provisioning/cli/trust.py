@@ -208,7 +208,8 @@ def crl() -> None:
     """Lists of revoked certificates (CRLs) of the CAs that this room trusts.
 
     Who is on one is not verified, and nobody behind a revoked authority is. A list must be signed by a trust
-    anchor, and is never replaced by an older one. After its time it revokes still, and `status` asks for the
+    anchor, and is never replaced by an older one. The room fetches lists itself from the addresses in the
+    setting trust.crl_urls. After its time it revokes still, and `status` asks for the
     next.
     """
 

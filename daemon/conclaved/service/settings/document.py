@@ -33,6 +33,7 @@ LONGEST_DOCUMENT = 4 * 1024 * 1024
 """In characters."""
 LONGEST_SHOWN = 80
 ANCHORS, BLOCKED_KEYS, BLOCKED_NAMES = "trust.anchors", "trust.blocked_keys", "trust.blocked_names"
+CRL_URLS = "trust.crl_urls"
 _ANCHOR_KEYS = ("label", "kind", "domains", "pem")
 
 
@@ -94,6 +95,12 @@ class Settings:
         """These, without some keys. Raises SettingsError for a key that is none."""
         gone = {_known(key).key for key in keys}
         return Settings({key: value for key, value in self.values.items() if key not in gone})
+
+    @property
+    def crl_urls(self) -> tuple[str, ...]:
+        """Where lists of revoked certificates are fetched."""
+        found = self.values.get(CRL_URLS, ())
+        return tuple(text for text in found if isinstance(text, str)) if isinstance(found, tuple) else ()
 
     # -- what is in force -----------------------------------------------------------------------
 

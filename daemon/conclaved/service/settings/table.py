@@ -151,8 +151,8 @@ def _rule(key: str, field: str, meaning: str, **more: Any) -> Setting:
     return Setting(f"policy.{key}", (), _kind_of(default), default, Effect.AT_ONCE, meaning, **more)
 
 
-def _trust(key: str, kind: Kind, meaning: str, form: str) -> Setting:
-    return Setting(f"trust.{key}", (), kind, (), Effect.AT_ONCE, meaning, form=form)
+def _trust(key: str, kind: Kind, meaning: str, form: str, **more: Any) -> Setting:
+    return Setting(f"trust.{key}", (), kind, (), Effect.AT_ONCE, meaning, form=form, **more)
 
 
 def _https(text: str) -> str:
@@ -160,6 +160,16 @@ def _https(text: str) -> str:
     if text and (url.scheme != "https" or not url.hostname or not text.isprintable()):
         raise ValueError("no https address")
     return text
+
+
+def _web_addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        url = urlsplit(text)
+        is_known = url.scheme in ("http", "https") and url.hostname and not url.username
+        # Raises ValueError for a port that is none.
+        if not is_known or url.port == 0 or not text.isprintable() or " " in text:
+            raise ValueError("no address of the web")
+    return texts
 
 
 def _service(text: str) -> str:
@@ -443,6 +453,13 @@ TABLE: tuple[Setting, ...] = (
         Kind.TEXTS,
         "Names that are refused, whoever vouches for them.",
         "a list of domains and mail addresses",
+    ),
+    _trust(
+        "crl_urls",
+        Kind.TEXTS,
+        "Where CAs publish their lists of revoked certificates; fetched every six hours.",
+        "a list of http or https addresses",
+        check=_web_addresses,
     ),
     *_limits(
         "meeting", "meeting_limits", _MEETING, "What members and strangers may ask of this device at most."
