@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from conclaved.mls import DecryptionFailed, RemoteError, validation
-from conclaved.mls.crypto import Crypto, use_provider
+from conclaved.mls.crypto import Crypto, Signer, use_provider
 from conclaved.mls.kem import HpkePrivateKey, HpkePublicKey, Secret
 from conclaved.mls.ratchet_tree import RatchetTree
 from tests.simulation.fast_crypto import FastCrypto
@@ -29,6 +29,9 @@ class TransparentCrypto(FastCrypto):
 
     def generate_signature_key(self) -> tuple[Any, bytes]:
         return None, b"\x04" + self.random(64)
+
+    def check_signer(self, signer: Signer) -> None:
+        """The keys here are on no curve."""
 
     def sign(self, key: Any, data: bytes) -> bytes:
         return bytes(32)
