@@ -16,11 +16,11 @@ import pytest_asyncio
 from conclaved.bus import Permissions, serve
 from conclaved.bus.connection import encode
 from conclaved.bus.introspection import load
-from conclaved.bus.record import HIDDEN, Record
+from conclaved.bus.record import HIDDEN, SHOWN, Record
 from conclaved.bus.room import Change, RoomError, RoomErrorKind, Topic
 from conclaved.service.changes import MESSAGE_ID, ChangeRecord, fields_of
 from tests.bus.bus import PrivateBus
-from tests.bus.fake_room import CHANGE, LINK, FakeRoom, muted
+from tests.bus.fake_room import CHANGE, LINK, UNCHANGED, FakeRoom, muted
 from tests.bus.peer import Peer, PeerError
 from tests.cli.conftest import Cli
 
@@ -152,11 +152,19 @@ async def test_a_verb_that_reports_no_changes_is_compared_before_and_after(
     ]
 
 
-async def test_a_verb_that_changed_nothing_says_so(peer: Peer, journal: Journal) -> None:
-    await peer.call(ROOM + "Hardware", "Mute", "bb", True, False)
+async def test_a_verb_that_changed_nothing_says_so(peer: Peer, room: FakeRoom, journal: Journal) -> None:
+    room.report = UNCHANGED
+    await peer.call(ROOM + "Trust", "RemoveAnchor", "sa{sv}", "office", {})
     record = journal.record()
     assert record["CONCLAVE_CHANGED"] == "false"
     assert record["MESSAGE"].endswith("done, nothing changed")
+
+
+async def test_a_verb_that_only_begins_something_claims_nothing(peer: Peer, journal: Journal) -> None:
+    await peer.call(ROOM + "Meeting", "Leave")
+    record = journal.record()
+    assert record["CONCLAVE_CHANGED"] == "unknown"
+    assert record["MESSAGE"].endswith("Meeting.Leave: done")
 
 
 async def test_what_was_refused_is_on_record_too(peer: Peer, room: FakeRoom, journal: Journal) -> None:
@@ -207,6 +215,10 @@ async def test_no_secret_is_on_record(peer: Peer, journal: Journal) -> None:
         assert secret not in text
     assert HIDDEN in text
     assert "acme.hmac" in text
+
+
+def test_what_may_hold_a_secret_is_not_shown() -> None:
+    assert not SHOWN & {"content", "secret", "invitation", "document", "file", "values", "confirmation"}
 
 
 async def test_the_caller_says_once_where_it_comes_from(peer: Peer, journal: Journal) -> None:

@@ -21,6 +21,9 @@ HOSTILE = {
     "CONCLAVE_ORIGIN": "somebody-else",
     "_CONCLAVECTL_COMPLETE": "bash_source",
     "INPUTRC": "/nowhere/inputrc",
+    "PAGER": "id",
+    "LESSOPEN": "|id",
+    "EDITOR": "id",
     "LC_ALL": "C",
     "TERMINFO": "/nowhere",
 }

@@ -411,10 +411,13 @@ class RoomObject:
             outcome, reason = error.kind.value, str(error)
             raise
         finally:
+            changed: bool | None
             told = reported(result)
-            if told is None:
+            if told is not None:
+                changed, changes = told
+            else:
                 changes = compared(name, before, take_snapshot(self._room))
-                told = bool(changes), changes
+                changed = True if changes else None if outcome == DONE else False
             self._record(
                 Record(
                     uid=uid,
@@ -423,8 +426,8 @@ class RoomObject:
                     arguments=shown_arguments(method.arguments, call.arguments),
                     outcome=outcome,
                     reason=reason,
-                    changed=told[0],
-                    changes=told[1],
+                    changed=changed,
+                    changes=changes,
                 )
             )
         return result

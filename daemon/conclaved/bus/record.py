@@ -17,12 +17,16 @@ MOST_CHANGES = 100
 
 SHOWN = frozenset(
     {
+        "allows_service_ends",
+        "anchor",
         "camera",
         "challenge",
         "directory_url",
         "domain",
         "domains",
         "fingerprint",
+        "force",
+        "generation",
         "hosts",
         "invited",
         "key_id",
@@ -40,13 +44,14 @@ SHOWN = frozenset(
         "not_before",
         "open",
         "principals",
+        "reason",
         "replace",
         "request_id",
         "requires_verified",
-        "allows_service_ends",
         "service",
         "service_ends",
         "title",
+        "what",
     }
 )
 """Names of arguments and options whose values are no secrets. A new one is not shown until it is here."""
@@ -78,7 +83,8 @@ class Record:
     """`done`, or the name of the error."""
     reason: str = ""
     """The error's words."""
-    changed: bool = False
+    changed: bool | None = False
+    """None where the verb does not say, and nothing has changed at once: it may have begun something."""
     changes: tuple[Change, ...] = ()
     """What became another; of what goes on afterwards (an enrollment, a join), its beginning."""
 

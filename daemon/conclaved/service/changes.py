@@ -55,7 +55,7 @@ def fields_of(record: Record) -> dict[str, str]:
         "CONCLAVE_ORIGIN": record.origin,
         "CONCLAVE_VERB": record.verb,
         "CONCLAVE_ARGUMENTS": json.dumps(dict(record.arguments)),
-        "CONCLAVE_CHANGED": "true" if record.changed else "false",
+        "CONCLAVE_CHANGED": {True: "true", False: "false", None: "unknown"}[record.changed],
         "CONCLAVE_CHANGES": json.dumps(changes),
         "CONCLAVE_OUTCOME": record.outcome,
         "CONCLAVE_REASON": record.reason,
@@ -70,10 +70,10 @@ def encode(fields: dict[str, str]) -> bytes:
 
 def _message(record: Record, user: str) -> str:
     who = f"{user} ({record.origin})" if record.origin else user
-    what = " ".join([record.verb, *(f"{name}={value}" for name, value in record.arguments)])
+    what = " ".join([record.verb, *(f"{name}={value}" for name, value in record.arguments if value)])
     if record.outcome != DONE:
         return f"{who}: {what}: {record.outcome}: {record.reason}"
-    if not record.changed:
+    if record.changed is False:
         return f"{who}: {what}: done, nothing changed"
     changes = "; ".join(f"{c.key}: {c.before or 'nothing'} -> {c.after or 'nothing'}" for c in record.changes)
     return f"{who}: {what}: done{f': {changes}' if changes else ''}"
