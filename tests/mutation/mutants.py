@@ -415,4 +415,100 @@ _KEYS = (
     ),
 )
 
-MUTANTS: tuple[Mutant, ...] = (*_MLS, *_IDENTITY, *_KEYS, *_MEETING)
+_SETTINGS = ("tests/service/settings/test_document.py", "tests/service/test_configuring.py")
+_SETTINGS_FILE = ("tests/service/settings/test_settings_file.py",)
+_TRUST = ("tests/service/test_trusting.py",)
+_CRL = ("tests/identity/test_crl.py",)
+
+_ADMIN = (
+    Mutant(
+        "a dry run changes the settings",
+        Kind.MISSING_CHECK,
+        "service/configuring.py",
+        "        if dry_run or not report.changed:\n",
+        "        if not report.changed:\n",
+        _SETTINGS,
+    ),
+    Mutant(
+        "a document is told with its secrets",
+        Kind.MISSING_CHECK,
+        "service/settings/document.py",
+        "    if setting.is_secret and not with_secrets:\n",
+        "    if False:\n",
+        _SETTINGS,
+    ),
+    Mutant(
+        "a wrong value is quoted though it is a secret",
+        Kind.MISSING_CHECK,
+        "service/settings/document.py",
+        "if setting.is_secret else _short(value)",
+        "if False else _short(value)",
+        _SETTINGS,
+    ),
+    Mutant(
+        "a value that is none of the choices is taken",
+        Kind.MISSING_CHECK,
+        "service/settings/document.py",
+        "    if setting.choices and typed not in setting.choices:\n",
+        "    if False:\n",
+        _SETTINGS,
+    ),
+    Mutant(
+        "everybody may read the settings",
+        Kind.TOO_TRUSTING,
+        "service/settings/settings_file.py",
+        "text.encode(), mode=0o600)",
+        "text.encode(), mode=0o644)",
+        _SETTINGS_FILE,
+    ),
+    Mutant(
+        "damaged settings count as none",
+        Kind.TOO_TRUSTING,
+        "service/settings/settings_file.py",
+        "tomllib.TOMLDecodeError) as error:\n            raise _damaged",
+        "tomllib.TOMLDecodeError) as error:\n            return None\n            raise _damaged",
+        _SETTINGS_FILE,
+    ),
+    Mutant(
+        "the files of the previous settings are removed",
+        Kind.STALE_INPUT,
+        "service/settings/settings_file.py",
+        "kept = {*settings.files(self.folder), *before.files(self.folder)}",
+        "kept = {*settings.files(self.folder)}",
+        _SETTINGS_FILE,
+    ),
+    Mutant(
+        "an older list lifts a revocation",
+        Kind.STALE_INPUT,
+        "service/trusting.py",
+        "        if before is not None and crl.is_older_than(before):\n",
+        "        if False:\n",
+        _TRUST,
+    ),
+    Mutant(
+        "a list that nobody signed is taken",
+        Kind.MISSING_CHECK,
+        "identity/crl.py",
+        "    return may_sign and found.is_signature_valid(",
+        "    return may_sign or found.is_signature_valid(",
+        _CRL,
+    ),
+    Mutant(
+        "a delta is taken for the whole list",
+        Kind.TOO_TRUSTING,
+        "identity/crl.py",
+        "        if isinstance(value, x509.DeltaCRLIndicator):\n",
+        "        if False:\n",
+        _CRL,
+    ),
+    Mutant(
+        "anybody's word resets the room",
+        Kind.MISSING_CHECK,
+        "service/factory_reset.py",
+        "        if confirmation not in words:\n",
+        "        if False:\n",
+        ("tests/service/test_factory_reset.py",),
+    ),
+)
+
+MUTANTS: tuple[Mutant, ...] = (*_MLS, *_IDENTITY, *_KEYS, *_MEETING, *_ADMIN)
