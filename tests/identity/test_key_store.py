@@ -1,6 +1,7 @@
 """The device's key and certificate at rest."""
 
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from conclaved.identity import (
     WrongWrappingKeyError,
     read_wrapping_key,
 )
+from conclaved.identity.key_files import KeyFiles
 from tests.pki import TestAuthority
 
 WRAPPING_KEY = bytes(range(32))
@@ -233,6 +235,27 @@ def test_a_damaged_pointer_is_an_error_and_no_new_key(tmp_path: Path) -> None:
     with pytest.raises(DamagedKeyError):
         keys.signer()
     assert key_file(tmp_path)
+
+
+def test_a_key_that_is_being_made_is_no_old_key_that_another_thread_may_forget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = store(tmp_path)
+    keys.signer()
+    forgetting = threading.Thread(target=keys.forget_old_keys)
+    point = KeyFiles.point
+
+    def slow_point(files: KeyFiles, name: str, stem: str) -> None:
+        # Its file is there; nothing points to it yet. The other thread may have all the time it wants.
+        forgetting.start()
+        forgetting.join(0.2)
+        point(files, name, stem)
+
+    monkeypatch.setattr(KeyFiles, "point", slow_point)
+    made = keys.next_signer()
+    forgetting.join()
+    monkeypatch.undo()
+    assert keys.next_signer().public_key == made.public_key
 
 
 def test_a_damaged_next_pointer_costs_the_next_key_alone(tmp_path: Path) -> None:

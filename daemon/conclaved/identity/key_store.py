@@ -13,9 +13,12 @@ safe or safer; to where it is less safe it goes only when a new key is asked for
 """
 
 import contextlib
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -44,6 +47,9 @@ from conclaved.identity.key_files import STEM, KeyFiles
 from conclaved.identity.leaf import MAX_CERTIFICATE_BYTES, READ_ERRORS
 from conclaved.identity.signer import Signer
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 MAX_CHAIN_CERTIFICATES = 8
 _CURRENT, _NEXT = "current", "next"
 _ACCOUNT, _NEXT_ACCOUNT = "account", "next-account"
@@ -66,11 +72,24 @@ class KeyInfo:
     """Whether the next enrollment makes a key in another place, since that is what is configured."""
 
 
+def _alone(
+    method: Callable[Concatenate["KeyStore", P], T],
+) -> Callable[Concatenate["KeyStore", P], T]:
+    """One thread at a time: between a key's file and the pointer to it, it looks like an old key."""
+
+    @wraps(method)
+    def run(store: "KeyStore", /, *arguments: P.args, **options: P.kwargs) -> T:
+        with store._lock:
+            return method(store, *arguments, **options)
+
+    return run
+
+
 class KeyStore:
     """The device's key store in a directory of its own. Single owner: one process, one object.
 
-    Its methods may take as long as a TPM does: call them from a worker thread. `chain`, `info` and
-    `install_chain` touch files only.
+    Its methods may take as long as a TPM does, and wait for each other: call them from a worker thread.
+    `chain` and `info` read files only, and wait for nobody.
     """
 
     def __init__(self, directory: Path, backend: KeyBackend, *others: KeyBackend) -> None:
@@ -78,6 +97,7 @@ class KeyStore:
 
         Nothing is read or written yet.
         """
+        self._lock = threading.RLock()
         self._files = KeyFiles(directory)
         self._directory = directory
         self._backend = backend
@@ -88,6 +108,7 @@ class KeyStore:
 
     # -- the device's key -----------------------------------------------------------------------
 
+    @_alone
     def signer(self) -> Signer:
         """The signer of the device's key, which is generated if there is none.
 
@@ -99,6 +120,7 @@ class KeyStore:
             self._files.point(_CURRENT, stem)
         return self._open(stem)
 
+    @_alone
     def next_signer(self) -> Signer:
         """The signer of the key that the next certificate is for, generated if there is none to go on with.
 
@@ -106,6 +128,7 @@ class KeyStore:
         """
         return self._signer_to_come(_NEXT, in_force=_CURRENT)
 
+    @_alone
     def signer_to_enroll(self, *, is_new_key: bool = False) -> Signer:
         """The signer of the key that a new certificate is to be for. Raises `KeyStoreError`.
 
@@ -135,6 +158,7 @@ class KeyStore:
             raise KeyStoreError("the device's certificate file is damaged", hint=ENROLL_AGAIN) from error
         return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
 
+    @_alone
     def install_chain(self, chain: Sequence[bytes]) -> None:
         """Puts a chain (DER, leaf first) for the device's key, or for the next key, into force.
 
@@ -158,6 +182,7 @@ class KeyStore:
         stems = {self._pointer_or_none(name) for name in (_CURRENT, _NEXT)}
         return frozenset(stem for stem in stems if stem is not None)
 
+    @_alone
     def import_key(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes]) -> None:
         """Puts a key that was made elsewhere into force, with its chain (DER, leaf first).
 
@@ -195,6 +220,7 @@ class KeyStore:
 
     # -- the ACME account's key -----------------------------------------------------------------
 
+    @_alone
     def account_signer(self) -> AccountSigner:
         """The signer of the ACME account's key, which is generated if there is none.
 
@@ -206,6 +232,7 @@ class KeyStore:
             self._files.point(_ACCOUNT, stem)
         return AccountSigner(self._open(stem))
 
+    @_alone
     def next_account_signer(self) -> AccountSigner | None:
         """The signer of the key that a rollover leads to (RFC 8555 §7.3.5); None if none is under way.
 
@@ -214,10 +241,12 @@ class KeyStore:
         stem = self._pointer_or_none(_NEXT_ACCOUNT)
         return None if stem is None else AccountSigner(self._open(stem))
 
+    @_alone
     def make_next_account_signer(self) -> AccountSigner:
         """The signer of the key that a rollover leads to, made if need be. Raises `KeyStoreError`."""
         return AccountSigner(self._signer_to_come(_NEXT_ACCOUNT, in_force=_ACCOUNT))
 
+    @_alone
     def take_next_account_key(self) -> None:
         """The CA knows the account by its next key now. Raises `KeyStoreError`."""
         following = self._pointer_or_none(_NEXT_ACCOUNT)
@@ -225,10 +254,12 @@ class KeyStore:
             self._files.point(_ACCOUNT, following)
             self._files.remove(_NEXT_ACCOUNT)
 
+    @_alone
     def forget_next_account_key(self) -> None:
         """Gives a rollover up; `forget_old_keys` erases its key. Raises `KeyStoreError`."""
         self._files.remove(_NEXT_ACCOUNT)
 
+    @_alone
     def forget_account_keys(self) -> None:
         """Gives the account's keys up: with the next one another account begins. Raises `KeyStoreError`."""
         stems = {self._pointer_or_none(name) for name in (_ACCOUNT, _NEXT_ACCOUNT)} - {None}
@@ -239,6 +270,7 @@ class KeyStore:
             for stem in stems:
                 self._forget(str(stem))
 
+    @_alone
     def forget_device_keys(self) -> None:
         """Gives the device's keys and its certificate up; the account's stay. Raises `KeyStoreError`."""
         for name in (_CURRENT, _NEXT):
@@ -252,6 +284,7 @@ class KeyStore:
 
     # -- erasing --------------------------------------------------------------------------------
 
+    @_alone
     def forget_old_keys(self) -> None:
         """Removes every key but those in force and those to come. Raises `KeyStoreError`.
 
@@ -263,6 +296,7 @@ class KeyStore:
         if failures:
             raise failures[0]
 
+    @_alone
     def reset(self) -> None:
         """Removes every key and certificate: the device is nobody then. Raises `KeyStoreError`.
 
