@@ -28,12 +28,6 @@ from conclave_provisioning.enrollment.session import Session, opened
 from conclave_provisioning.enrollment.settings import AcmeSettings
 from conclave_provisioning.enrollment.state import StateDirectory
 
-UNKNOWN_REASON = None
-KEY_COMPROMISE = 1
-SUPERSEDED = 4
-CESSATION = 5
-"""Reasons for a revocation (RFC 5280 §5.3.1)."""
-
 
 class AcmeAccount:
     """The account at the settings' CA, with its state in ``state_dir`` and its keys there or in ``keys``."""
