@@ -16,7 +16,7 @@ from conclaved.identity import BelievedClock, KeyStore, SealedBackend
 from conclaved.service.config import AcmeConfig, Config, ProviderConfig
 from conclaved.service.enrolling import Enrolling, provider_domain
 from conclaved.service.origin_file import Origin, OriginFile
-from conclaved.service.renewing import Renewing
+from conclaved.service.renewing import Renewing, warning_of
 from tests.pebble import Pebble, free_ports
 from tests.service.rooms import DEADLINE_S, PUBLIC_CA
 
@@ -253,3 +253,32 @@ async def test_no_account_key_lies_readable_beside_the_orders(tmp_path: Path, ca
 def test_a_damaged_word_about_the_origin_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "origin").write_bytes(content)
     assert OriginFile(tmp_path / "origin").load() == Origin()
+
+
+@pytest.mark.parametrize(
+    ("days", "left_days", "is_in_time", "words"),
+    [
+        (47, 20, False, ""),
+        (47, 6.5, True, ""),
+        (47, 6.5, False, "in 6 days"),
+        (47, 1.5, False, "within two days"),
+        (47, 0.5, False, "today"),
+        (47, -0.1, True, "has expired"),
+        (6, 1.3, False, ""),
+        (6, 1.1, False, "within two days"),
+    ],
+)
+def test_people_in_the_room_are_told_of_a_certificate_that_is_not_renewed(
+    days: float, left_days: float, is_in_time: bool, words: str
+) -> None:
+    end = 1_800_000_000
+    begin, now = end - int(days * DAY_S), end - int(left_days * DAY_S)
+    warning = warning_of(begin, end, now, is_in_time=is_in_time)
+    assert words in warning
+    assert bool(words) == bool(warning)
+
+
+async def test_a_failed_renewal_near_the_end_is_a_warning(tmp_path: Path) -> None:
+    device = Device(tmp_path, None)
+    await device.grow_old()
+    assert "and was not renewed" in device.renewing.warning

@@ -9,8 +9,10 @@ MOST_MISSING = 40
 SFRAME_SUITE = "AES_128_GCM_SHA256_128"
 
 
-def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: HardwareStatus) -> PanelView:
-    """The complete view."""
+def panel_view(
+    serial: int, room: str, meeting: MeetingStatus, hardware: HardwareStatus, more: tuple[str, ...] = ()
+) -> PanelView:
+    """The complete view; `more` are notices beside the meeting's."""
     return PanelView(
         serial=serial,
         room=room,
@@ -53,7 +55,7 @@ def panel_view(serial: int, room: str, meeting: MeetingStatus, hardware: Hardwar
         removed=tuple(PanelRemoved(r.key_id, r.name) for r in meeting.removed),
         minds=meeting.minds,
         leaving_in_s=meeting.leaving_in_s,
-        notices=_notices(meeting),
+        notices=(*_notices(meeting), *more),
         news=meeting.news,
         is_invited=meeting.is_invited,
         service=meeting.service,

@@ -23,6 +23,8 @@ LONGEST_SLEEP_S = 600.0
 CLOCK_S = 10.0
 """Between two looks at a clock that is not believed yet."""
 SHORTEST_SLEEP_S = 0.2
+DAY_S = 86400
+WARN_BEFORE_S = 7 * DAY_S
 
 
 class Renewing:
@@ -43,6 +45,7 @@ class Renewing:
         self._changed = changed
         self._wake = asyncio.Event()
         self._plan: Plan | None = None
+        self._warned = ""
 
     @property
     def renew_at(self) -> int:
@@ -53,6 +56,15 @@ class Renewing:
     def reason(self) -> str:
         """Why then, for people."""
         return "" if self._plan is None else self._plan.reason
+
+    @property
+    def warning(self) -> str:
+        """What people in the room should know of the certificate's end, days before; empty if all is well."""
+        now, status = self._clock.now(), self._enrolling.status()
+        if now is None or not status.not_after:
+            return ""
+        is_in_time = self.renew_at > now and status.state != "failed"
+        return warning_of(status.not_before, status.not_after, now, is_in_time=is_in_time)
 
     def ask(self, *, is_forced: bool) -> bool:
         """Renew now if it is time, or if `is_forced`: whether that began. Raises RoomError."""
@@ -92,6 +104,7 @@ class Renewing:
                 log.warning("the certificate cannot be renewed now: %s", error)
             except Exception:  # the task's root: a fault in one round must not end all renewals
                 log.exception("a fault in renewing the certificate")
+            self._warn()
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(max(sleep_s, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)):
                     await self._wake.wait()
@@ -129,7 +142,29 @@ class Renewing:
         self._enrolling.start(request)
         await self._enrolling.idle()
 
+    def _warn(self) -> None:
+        """Days go by without an event: tell when the warning has become another."""
+        warning = self.warning
+        if warning != self._warned:
+            self._warned = warning
+            self._changed()
+
     def _set(self, plan: Plan | None) -> None:
         if plan != self._plan:
             self._plan = plan
             self._changed()
+
+
+def warning_of(not_before: int, not_after: int, now: int, *, is_in_time: bool) -> str:
+    """The warning for a certificate of that life, Unix seconds; `is_in_time`: it is still to be renewed.
+
+    A week before the end, or in the last fifth of a shorter life.
+    """
+    if now >= not_after:
+        return "this room's certificate has expired: others see it as not verified"
+    left_s = not_after - now
+    if is_in_time or left_s > min(WARN_BEFORE_S, (not_after - not_before) / 5):
+        return ""
+    days = left_s // DAY_S
+    ends = f"in {days} days" if days > 1 else "within two days" if left_s > DAY_S else "today"
+    return f"this room's certificate ends {ends} and was not renewed: tell its admin"

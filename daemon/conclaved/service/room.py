@@ -150,7 +150,7 @@ class ConclaveRoom:
         if self._clock.now() is None:
             problems.append(f"{self._clock.why_not()}: nobody is shown as verified")
         problems += self._trusting.problems(self._clock.now() or 0)
-        problems += self._enrolling.own.problems
+        problems += [*self._enrolling.own.problems, *filter(None, [self._renewing.warning])]
         problems += [self._access.problem] if self._access.problem else []
         states = self._hardware.states()
         problems += [f"{slot}: {reason or health}" for slot, health, reason in states if health == "failed"]
@@ -212,9 +212,8 @@ class ConclaveRoom:
     def panel(self, serial: int) -> PanelView:
         """What the panel shows now."""
         meeting = self.meeting()
-        if self._presses.not_done:
-            meeting = replace(meeting, notices=(*meeting.notices, self._presses.not_done))
-        return panel_view(serial, self._enrolling.domain, meeting, self.hardware())
+        more = tuple(notice for notice in (self._presses.not_done, self._renewing.warning) if notice)
+        return panel_view(serial, self._enrolling.domain, meeting, self.hardware(), more)
 
     async def changes(self) -> AsyncIterator[frozenset[Topic]]:
         """See `Room`."""
