@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from conclave_hal.panel import ActionKind, PanelAction
 from conclaved.bus import Permissions, serve
 from conclaved.bus.connection import encode
 from conclaved.bus.introspection import load
@@ -23,6 +24,7 @@ from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import CHANGE, LINK, UNCHANGED, FakeRoom, muted
 from tests.bus.peer import Peer, PeerError
 from tests.cli.conftest import Cli
+from tests.service.rooms import running_room
 
 ROOM = "org.conclave.Room1."
 METHODS = [
@@ -243,6 +245,17 @@ async def test_conclavectl_hands_over_what_the_shell_told_it(
     monkeypatch.setenv("CONCLAVE_ORIGIN", "ssh admin from 192.0.2.7")
     assert (await Cli(bus.address)("trust", "remove", "office")).code == 0
     assert [record["CONCLAVE_ORIGIN"] for record in journal.records()] == ["ssh admin from 192.0.2.7"]
+
+
+async def test_what_people_press_on_the_panel_is_on_record(tmp_path: Path) -> None:
+    records: list[Record] = []
+    async with running_room(tmp_path, record=records.append) as here:
+        here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
+        here.room.act(PanelAction(ActionKind.ADMIT, request_id="r-1", name="late.example.com"))
+    assert [fields_of(record)["MESSAGE"] for record in records] == [
+        "people in the room (the panel): Panel.unmute_camera: done",
+        "people in the room (the panel): Panel.admit request_id=r-1 name=late.example.com: done",
+    ]
 
 
 def test_without_a_journal_a_log_line_says_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -113,6 +113,13 @@ async def test_a_long_silence_ends_the_session(bus: PrivateBus, room: FakeRoom, 
     assert "nothing was typed for 1 s" in last
 
 
+async def test_openssh_reaches_the_prompt_too(sshd: Sshd, room: FakeRoom) -> None:
+    code, out, _ = await sshd.ssh(options=("-tt",), stdin=b"trust remove office\rexit\r")
+    assert code == 0
+    assert "no longer trusted: office" in out
+    assert room.done == [("remove_anchor", "office")]
+
+
 async def test_commands_may_come_on_stdin(sshd: Sshd, room: FakeRoom) -> None:
     code, out, err = await sshd.ssh(stdin=b"trust remove office\npolicy show\n")
     assert (code, err) == (0, "")

@@ -87,6 +87,8 @@ class Record:
     """None where the verb does not say, and nothing has changed at once: it may have begun something."""
     changes: tuple[Change, ...] = ()
     """What became another; of what goes on afterwards (an enrollment, a join), its beginning."""
+    who: str = ""
+    """Who it was, where no user of the system asked."""
 
 
 Recorder = Callable[[Record], None]

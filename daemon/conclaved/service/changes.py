@@ -14,6 +14,7 @@ import pwd
 import socket
 from pathlib import Path
 
+from conclave_hal.panel import PanelAction
 from conclaved.bus.record import DONE, Record
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class ChangeRecord:
 
 def fields_of(record: Record) -> dict[str, str]:
     """Return the journal's fields of a record. Every one is a single line of printable characters."""
-    user = _user(record.uid)
+    user = record.who or _user(record.uid)
     changes = [{"key": c.key, "before": c.before, "after": c.after} for c in record.changes]
     fields = {
         "MESSAGE": _message(record, user),
@@ -61,6 +62,20 @@ def fields_of(record: Record) -> dict[str, str]:
         "CONCLAVE_REASON": record.reason,
     }
     return {name: _line(value) for name, value in fields.items()}
+
+
+def press_record(action: PanelAction) -> Record:
+    """Return the record of a press on the panel, which anybody in the room may have made."""
+    about = {"request_id": action.request_id, "name": action.name}
+    return Record(
+        uid=None,
+        origin="the panel",
+        verb=f"Panel.{action.kind.value}",
+        arguments=tuple((name, value) for name, value in about.items() if value),
+        outcome=DONE,
+        changed=None,
+        who="people in the room",
+    )
 
 
 def encode(fields: dict[str, str]) -> bytes:

@@ -48,6 +48,7 @@ from conclaved.service.acme_desk import AcmeDesk
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.audits import Audits
+from conclaved.service.changes import press_record
 from conclaved.service.clock_status import clock_status
 from conclaved.service.config import Config
 from conclaved.service.configuring import Configuring
@@ -106,6 +107,7 @@ class ConclaveRoom:
         self._serial = serial_number()
         serials = SerialsFile(config.state_directory)
         self._provisioning = Provisioning(self._configuring, clock, serials, self._serial)
+        self._record = record
         self._first_boot = FirstBoot(self._provisioning, self.enroll, record, pause)
         self.was_reset = asyncio.Event()
         """Set when nothing is left of this room: the daemon has to end, and may start as a new one."""
@@ -444,6 +446,7 @@ class ConclaveRoom:
 
     def act(self, action: PanelAction) -> None:
         """A press on the panel: the people in the room may do what nobody outside may."""
+        self._record(press_record(action))
         match action.kind:
             case ActionKind.LEAVE:
                 self._attending.leave()

@@ -138,7 +138,17 @@ class FirstBoot:
 
     def _record(self, origin: str, outcome: str, reason: str, report: ChangeReport) -> None:
         self.record(
-            Record(None, origin, "Config.Provision", (), outcome, reason, report.changed, report.changes)
+            Record(
+                None,
+                origin,
+                "Config.Provision",
+                (),
+                outcome,
+                reason,
+                report.changed,
+                report.changes,
+                who="zero touch",
+            )
         )
 
 
