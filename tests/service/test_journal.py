@@ -83,3 +83,25 @@ async def test_what_is_no_place_is_refused(journal: Journal) -> None:
 async def test_a_device_without_a_journal_says_so(tmp_path: Path) -> None:
     with pytest.raises(RoomError, match="keeps no journal"):
         await Journal(tmp_path, tmp_path / "journalctl").read(LogQuery())
+
+
+async def test_a_journal_that_the_daemon_may_not_read_says_what_it_lacks(tmp_path: Path) -> None:
+    # journalctl's own words to a user who is not in the group.
+    refusing = tmp_path / "journalctl"
+    refusing.write_text(
+        "#!/bin/sh\necho No journal files were opened due to insufficient permissions. >&2\nexit 1\n"
+    )
+    refusing.chmod(0o755)
+    with pytest.raises(RoomError) as caught:
+        await Journal(tmp_path, refusing).read(LogQuery())
+    assert "group systemd-journal" in caught.value.hint
+
+
+async def test_a_journal_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = tmp_path / "journalctl"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr("conclaved.service.journal.ANSWER_WITHIN_S", 0.2)
+    with pytest.raises(RoomError) as caught:
+        await Journal(tmp_path, hanging).read(LogQuery())
+    assert caught.value.kind is RoomErrorKind.TIMED_OUT

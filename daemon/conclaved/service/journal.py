@@ -26,6 +26,7 @@ ANSWER_WITHIN_S = 20.0
 _SINCE = re.compile(r"[0-9A-Za-z@:+. -]{1,40}")
 _CURSOR = re.compile(r"[0-9a-z=;]{1,400}")
 _NOTHING = "No data available"
+_GROUP = "the daemon's user has to be in the group systemd-journal"
 _NO_PRIORITY = 6
 
 
@@ -98,7 +99,9 @@ class Journal:
             if "timestamp" in said:
                 raise _no_time(said.rpartition(": ")[2])
             raise RoomError(
-                RoomErrorKind.FAILED, f"the journal cannot be read: {said}", hint="see: conclavectl doctor"
+                RoomErrorKind.FAILED,
+                f"the journal cannot be read: {said}",
+                hint=_GROUP if "permission" in said else "see: conclavectl doctor",
             )
         if len(out) > LONGEST_ANSWER:
             raise RoomError(

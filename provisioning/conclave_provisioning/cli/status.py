@@ -35,8 +35,8 @@ def status() -> None:
     """Show how the room is: identity, trust, policy, meeting, lock, code, hardware, problems.
 
     \b
-    JSON: device, identity (with days_left), anchors, policy, meeting, hardware (with streams), code_shown,
-    problems [{text, command, is_grave}].
+    JSON: device, identity (with days_left), anchors, blocked_keys, blocked_names, crls, policy, meeting,
+    hardware (with streams), code_shown, problems [{text, command, is_grave}].
 
     \b
     Examples:
@@ -80,7 +80,7 @@ def status_json(room: RoomView, now: float) -> dict[str, object]:
     return {
         "device": as_json(room.device),
         "identity": identity_json(room.identity, now),
-        "anchors": as_json(room.trust.anchors),
+        **as_json(room.trust),
         "policy": as_json(room.policy),
         "meeting": as_json(room.meeting),
         "hardware": as_json(room.hardware),

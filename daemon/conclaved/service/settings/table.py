@@ -50,7 +50,6 @@ class Effect(Enum):
     AT_ONCE = "at once"
     ENROLLMENT = "at the next enrollment"
     MEETING = "at the next meeting"
-    RESTART = "after a restart of conclaved"
 
 
 @dataclass(frozen=True, slots=True)
