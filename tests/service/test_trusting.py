@@ -130,3 +130,25 @@ async def test_a_list_that_is_out_of_date_is_told(here: TestRoom) -> None:
     assert not any("revoked" in problem for problem in here.room.device().problems)
     await here.room.add_crl(crl_of(PUBLIC_CA, until=1_700_000_001))
     assert any("conclavectl trust crl add" in problem for problem in here.room.device().problems)
+
+
+async def test_a_list_is_read_again_when_the_authoritys_certificate_has_become_another(
+    tmp_path: Path,
+) -> None:
+    async with running_room(tmp_path) as here:
+        await here.room.add_crl(crl_of(PUBLIC_CA, [serial_of(CHAIN)]))
+        await here.room.remove_anchor("public")
+        renamed = TestAuthority("Public CA of another name", key=PUBLIC_CA.key)
+        await here.room.add_anchor(renamed.root_pem, "renamed", "verified", ())
+    async with running_room(tmp_path) as here:
+        (crl,) = here.room.trust().crls
+        assert (crl.anchor, crl.revoked) == ("renamed", 1)
+
+
+async def test_an_anchor_that_could_not_be_read_at_the_next_start_is_not_taken(tmp_path: Path) -> None:
+    async with running_room(tmp_path) as here:
+        error = await refused(here.room.add_anchor(TestAuthority("New").root_pem, " ", "verified", ()))
+        assert error.kind is RoomErrorKind.INVALID_ARGUMENT
+        assert "label" in str(error)
+    async with running_room(tmp_path) as here:
+        assert [anchor.label for anchor in here.room.trust().anchors] == ["public"]

@@ -53,21 +53,25 @@ class Crl:
         return bool(self.next_update) and now > self.next_update
 
 
-def parse_crl(data: bytes, anchors: Iterable[Anchor]) -> Crl:
-    """The list in `data` (PEM or DER), signed by one of `anchors`. Raises CrlError."""
+def parse_crl(data: bytes, anchors: Iterable[Anchor], *, is_kept: bool = False) -> Crl:
+    """The list in `data` (PEM or DER), signed by one of `anchors`. Raises CrlError.
+
+    One that was taken before and `is_kept` is known by the authority's key alone: its certificate may have
+    become another since, with another name, and whom it revoked stays revoked.
+    """
     if len(data) > MAX_CRL_BYTES:
         raise CrlError(f"the list is longer than {MAX_CRL_BYTES // (1024 * 1024)} MiB")
     try:
         is_pem = b"-----BEGIN" in data[:1024]
         found = x509.load_pem_x509_crl(data) if is_pem else x509.load_der_x509_crl(data)
-        return _read(found, anchors)
+        return _read(found, anchors, is_kept=is_kept)
     except _READ_ERRORS as error:
         raise CrlError(
             "the file is no list of revoked certificates (CRL)", hint="give the CA's CRL, PEM or DER"
         ) from error
 
 
-def _read(found: x509.CertificateRevocationList, anchors: Iterable[Anchor]) -> Crl:
+def _read(found: x509.CertificateRevocationList, anchors: Iterable[Anchor], *, is_kept: bool) -> Crl:
     number = 0
     for extension in found.extensions:
         value = extension.value
@@ -82,7 +86,8 @@ def _read(found: x509.CertificateRevocationList, anchors: Iterable[Anchor]) -> C
                 f"the list demands what this device does not know ({extension.oid.dotted_string})",
                 hint="give the CA's complete CRL without extensions",
             )
-    signer = next((anchor for anchor in anchors if _has_signed(anchor, found)), None)
+    has_signed = _has_keys_signature if is_kept else _has_signed
+    signer = next((anchor for anchor in anchors if has_signed(anchor, found)), None)
     if signer is None:
         raise CrlError(
             f"no anchor of this device has signed the list of {found.issuer.rfc4514_string()}",
@@ -108,7 +113,11 @@ def _has_signed(anchor: Anchor, found: x509.CertificateRevocationList) -> bool:
         may_sign = True
     else:
         may_sign = usage.crl_sign
-    return may_sign and found.is_signature_valid(anchor.certificate.public_key())  # type: ignore[arg-type]
+    return may_sign and _has_keys_signature(anchor, found)
+
+
+def _has_keys_signature(anchor: Anchor, found: x509.CertificateRevocationList) -> bool:
+    return found.is_signature_valid(anchor.certificate.public_key())  # type: ignore[arg-type]
 
 
 def revocation_of(path: Iterable[x509.Certificate], crls: Mapping[str, Crl]) -> tuple[Crl, int] | None:

@@ -118,6 +118,12 @@ class Configuring:
                 hint="if that is meant: conclavectl access remove KEY --yes",
             )
         report = ChangeReport(after != before, tuple(self._changes(before, after)))
+        if report.changed and (refusal := self._file.refusal(after)):
+            raise RoomError(
+                RoomErrorKind.INVALID_ARGUMENT,
+                f"the settings could not be kept: {refusal}",
+                hint="nothing has changed; see: conclavectl config get",
+            )
         if dry_run or not report.changed:
             return report
         try:

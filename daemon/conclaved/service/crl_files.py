@@ -24,14 +24,13 @@ class CrlFiles:
         A damaged list is never taken for an empty one. The list of an authority that is no anchor now stays
         where it is, for the day it is one again.
         """
-        by_fingerprint = {anchor.fingerprint: anchor for anchor in anchors}
         found = []
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            anchor = by_fingerprint.get(path.stem)
-            if anchor is None:
+            signers = [anchor for anchor in anchors if anchor.fingerprint == path.stem]
+            if not signers:
                 continue
             try:
-                found.append(parse_crl(path.read_bytes(), [anchor]))
+                found.append(parse_crl(path.read_bytes(), signers, is_kept=True))
             except (OSError, CrlError) as error:
                 raise ConfigError(
                     f"{path} cannot be used: {error}; remove it, and add the CA's list again"

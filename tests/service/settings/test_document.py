@@ -323,3 +323,22 @@ def test_no_text_breaks_the_parser(text: str) -> None:
         parse(text)
     except SettingsError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 200_000 + "a = 1",
+        '"a".' * 200_000 + "a = 1",
+        "[" + "a . " * 200_000 + "a]",
+        "a = {b = " * 900 + "1" + "}" * 900,
+        "join_countdown_s = " + "1" * 5000,
+        "join_countdown_s = 0x" + "f" * 5000,
+        "limits.meeting.lobby_per_s = 0x" + "f" * 500,
+        "trust.blocked_names = [0x" + "f" * 5000 + "]",
+    ],
+    ids=["dotted", "quoted", "table", "nested", "digits", "hexadecimal", "whole", "in a list"],
+)
+def test_a_document_that_is_a_bomb_is_refused_in_no_time(text: str) -> None:
+    with pytest.raises(SettingsError):
+        parse(text)

@@ -1,14 +1,16 @@
 """The settings on the disk: 0600, the present ones and those before, and never half."""
 
 import contextlib
+import json
 import stat
 from pathlib import Path
 
 import pytest
 
+from conclaved.bus.room import RoomError
 from conclaved.service.config import Config
 from conclaved.service.configuring import Configuring
-from conclaved.service.settings import Settings, SettingsError, SettingsFile, parse
+from conclaved.service.settings import Settings, SettingsError, SettingsFile, document, parse
 from conclaved.service.settings.document import CONTENTS
 from conclaved.service.settings.settings_file import PRESENT, PREVIOUS
 
@@ -121,3 +123,34 @@ def test_a_power_cut_at_any_write_leaves_the_old_settings_or_the_new(
     assert found in (before, after)
     # What the settings in force name as a file is there, and whole.
     assert all(path.read_text() == content for path, content in found.files(tmp_path).items())
+
+
+def test_a_text_with_the_words_of_the_first_line_is_read_back_whole(tmp_path: Path) -> None:
+    settings = parse("acme.profile = " + json.dumps("a\ngeneration = 3\nb"))
+    SettingsFile(tmp_path).save(settings, 3, Settings())
+    assert SettingsFile(tmp_path).load() == (settings, 3)
+
+
+def test_settings_that_would_be_too_long_to_be_read_again_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document, "LONGEST_DOCUMENT", 200)
+    settings = Configuring(Config(), SettingsFile(tmp_path), lambda before, after: None)
+    settings.set({"acme.profile": "a" * 150})
+    with pytest.raises(RoomError, match="longer"):
+        settings.set({"acme.preferred_chain": "b" * 150})
+    assert SettingsFile(tmp_path).load() == (settings.settings, 1)
+
+
+def test_an_old_content_that_cannot_be_removed_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = SettingsFile(tmp_path)
+    file.save(parse(f'acme.eab_mac_key = "{MAC}"'), 1, Settings())
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    file.save(TWO, 2, ONE)
+    assert file.load() == (TWO, 2)

@@ -10,6 +10,7 @@ applied means the value that is set already.
 import difflib
 import hashlib
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,10 +32,16 @@ CONTENTS = "settings.d"
 """The folder, in the state directory, of settings that are the content of a file."""
 LONGEST_DOCUMENT = 4 * 1024 * 1024
 """In characters."""
+MOST_KEY_PARTS = 32
+"""Of a dotted key, or of a table's name."""
 LONGEST_SHOWN = 80
 ANCHORS, BLOCKED_KEYS, BLOCKED_NAMES = "trust.anchors", "trust.blocked_keys", "trust.blocked_names"
 CRL_URLS = "trust.crl_urls"
 _ANCHOR_KEYS = ("label", "kind", "domains", "pem")
+# The parser takes the square of a key's parts in steps: minutes for a hundred thousand, on the event loop.
+_KEY_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_KEY_PART}[ \t]*+\.[ \t]*+){{{MOST_KEY_PARTS}}}")
+_GREATEST_WHOLE = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +171,14 @@ def parse(text: str, before: Settings | None = None) -> Settings:
     """
     if len(text) > LONGEST_DOCUMENT:
         raise SettingsError(f"the document is longer than {LONGEST_DOCUMENT // 1024} KiB")
+    if _LONG_KEY.search(text):
+        raise SettingsError(f"the document has a key of more than {MOST_KEY_PARTS} parts")
     try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        given = _flat("", tomllib.loads(text))
+    except (ValueError, RecursionError) as error:
+        # Beside what is no TOML: a number of more digits than Python reads, tables in tables in tables.
         raise SettingsError(f"the document is not TOML: {error}", hint="see: https://toml.io") from error
-    return Settings({key: _checked(_known(key), value, before) for key, value in _flat("", content).items()})
+    return Settings({key: _checked(_known(key), value, before) for key, value in given.items()})
 
 
 def parse_words(given: Mapping[str, str], before: Settings | None = None) -> Settings:
@@ -278,9 +288,9 @@ def _typed(setting: Setting, value: Any) -> Value:
             return value
         case Kind.FLAG if isinstance(value, bool):
             return value
-        case Kind.WHOLE if is_number and isinstance(value, int):
+        case Kind.WHOLE if is_number and isinstance(value, int) and abs(value) < _GREATEST_WHOLE:
             return value
-        case Kind.NUMBER if is_number:
+        case Kind.NUMBER if is_number and (isinstance(value, float) or abs(value) < _GREATEST_WHOLE):
             return float(value)
         case Kind.TEXTS if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
@@ -345,7 +355,11 @@ def _refused(setting: Setting, value: Any) -> SettingsError:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        # A whole number in hexadecimal digits has no bounds when it is read, but has when it is written.
+        return "a number of thousands of digits"
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
 

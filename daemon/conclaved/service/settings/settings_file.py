@@ -1,5 +1,7 @@
 """The admin's settings on the disk: the present document and the one before, for rollback."""
 
+import contextlib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from conclaved.service.settings.errors import SettingsError
 PRESENT, PREVIOUS = "settings.toml", "settings.previous.toml"
 _HEAD = "# Written by conclaved; change it with conclavectl config. It may hold secrets.\n"
 _GENERATION = "generation"
+_MARK = re.compile(rf"^({_GENERATION} = .*\n?)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,22 @@ class SettingsFile:
         self._write(PREVIOUS, before, generation - 1)
         self._write(PRESENT, settings, generation)
         kept = {*settings.files(self.folder), *before.files(self.folder)}
-        for path in (self.folder / CONTENTS).glob("*"):
-            if path not in kept:
-                path.unlink()
+        # They are in force already: one that stays behind is removed after the next change.
+        with contextlib.suppress(OSError):
+            for path in (self.folder / CONTENTS).glob("*"):
+                if path not in kept:
+                    path.unlink()
+
+    def refusal(self, settings: Settings) -> str:
+        """Why `settings` could not be read again at the next start; empty if they can be.
+
+        A daemon that does not start because of what it took is one that no admin reaches any more.
+        """
+        try:
+            is_same = _parsed(_text(settings, 0))[0] == settings
+        except SettingsError as error:
+            return str(error)
+        return "" if is_same else "they are others when they are read again"
 
     def lay_out(self, settings: Settings) -> None:
         """Write the files whose content is a setting's value, where they are missing. Raises OSError."""
@@ -55,8 +71,7 @@ class SettingsFile:
                 write_atomically(path, content.encode(), mode=0o600)
 
     def _write(self, name: str, settings: Settings, generation: int) -> None:
-        text = f"{_HEAD}{_GENERATION} = {generation}\n\n{settings.document(with_secrets=True)}"
-        write_atomically(self.folder / name, text.encode(), mode=0o600)
+        write_atomically(self.folder / name, _text(settings, generation).encode(), mode=0o600)
 
     def _load(self, path: Path) -> tuple[Settings, int] | None:
         try:
@@ -65,14 +80,23 @@ class SettingsFile:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise _damaged(path, error) from error
-        lines = text.splitlines(keepends=True)
-        marks = [line for line in lines if line.startswith(f"{_GENERATION} = ")]
         try:
-            generation = tomllib.loads(marks[0]).get(_GENERATION) if marks else 0
-            settings = parse("".join(line for line in lines if line not in marks[:1]))
+            return _parsed(text)
         except (SettingsError, tomllib.TOMLDecodeError) as error:
             raise _damaged(path, error) from error
-        return settings, generation if isinstance(generation, int) else 0
+
+
+def _text(settings: Settings, generation: int) -> str:
+    return f"{_HEAD}{_GENERATION} = {generation}\n\n{settings.document(with_secrets=True)}"
+
+
+def _parsed(text: str) -> tuple[Settings, int]:
+    """What a file says. Raises SettingsError, TOMLDecodeError."""
+    text = text.removeprefix(_HEAD)
+    # The first line of this kind only: a text of the admin's may have one of the same words.
+    before, mark, after = _MARK.split(text, maxsplit=1) if _MARK.search(text) else (text, "", "")
+    generation = tomllib.loads(mark).get(_GENERATION, 0)
+    return parse(before + after), generation if isinstance(generation, int) else 0
 
 
 def _damaged(path: Path, error: Exception) -> ConfigError:
