@@ -1,5 +1,6 @@
 """Keys in a real TPM: what it promises, and what happens when it is reset, cleared, exchanged or away."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,21 @@ def backend(tpm: Swtpm) -> Iterator[Tpm2Backend]:
 
 def check(signer: Signer) -> None:
     signer.certificate_public_key.verify(signer.sign(b"data"), b"data", ec.ECDSA(hashes.SHA256()))
+
+
+def test_the_library_works_in_a_process_that_knows_mocks() -> None:
+    program = (
+        "import unittest.mock, sys; from conclaved.identity.key_backends import tpm2_library;"
+        "tss = tpm2_library.load(); print(tss.TPM2B_DIGEST(b'x'), 'unittest.mock' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["78", "True"]
 
 
 def test_the_tpm_lets_nobody_take_a_key_out_of_it(tpm: Swtpm, backend: Tpm2Backend) -> None:

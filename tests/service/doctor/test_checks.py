@@ -133,7 +133,7 @@ async def test_a_plain_key_is_warned_of(room: Surroundings, tmp_path: Path) -> N
 async def test_a_certificate_is_told_by_the_life_that_it_has_left(
     room: Surroundings, left_days: int, state: CheckState, words: str
 ) -> None:
-    identity = replace(room.identity, not_before=NOW - 70 * DAY, not_after=NOW + left_days * DAY + 60)
+    identity = replace(room.identity, not_before=NOW - 70 * DAY, not_after=NOW + left_days * DAY + DAY // 2)
     is_so(await device.check_certificate(replace(room, identity=identity)), state, words)
 
 

@@ -7,8 +7,11 @@ stand-in to inherit from.
 """
 
 import os
+import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -17,6 +20,7 @@ from conclaved.identity.errors import KeyStoreError
 
 _importing = threading.Lock()
 _WANTED = "RSAPrivateNumbers"
+_MOCK = "unittest.mock"
 
 
 def load() -> ModuleType:
@@ -24,7 +28,7 @@ def load() -> ModuleType:
     # It writes each refusal to standard error by itself; what matters of it is in our errors.
     os.environ.setdefault("TSS2_LOG", "all+none")
     try:
-        with _importing, warnings.catch_warnings():
+        with _importing, warnings.catch_warnings(), _without_mock():
             # 1.2 names a cipher from where `cryptography` does not want it to be named.
             warnings.simplefilter("ignore")
             return _import()
@@ -33,6 +37,17 @@ def load() -> ModuleType:
             "keys are to live in the TPM, and the Python package tpm2-pytss is not installed",
             hint="install it (Debian: python3-tpm2-pytss), or choose another [keys] backend",
         ) from error
+
+
+@contextmanager
+def _without_mock() -> Iterator[None]:
+    """Where `unittest.mock` is loaded as the library is imported, its objects are empty from then on."""
+    mock = sys.modules.pop(_MOCK, None)
+    try:
+        yield
+    finally:
+        if mock is not None:
+            sys.modules[_MOCK] = mock
 
 
 def _import() -> ModuleType:
