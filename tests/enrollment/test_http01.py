@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from conclave_provisioning.enrollment import BadResponseError, ChallengeSetupError, TokenFiles
-from conclave_provisioning.enrollment.http01 import PREFIX, ChallengeServer, main, parse_listen
+from conclave_provisioning.enrollment.answer_server import parse_listen
+from conclave_provisioning.enrollment.http01 import PREFIX, ChallengeServer, main
 from tests.pebble import free_ports
 
 

@@ -7,66 +7,32 @@ systemd starts it while an answer lies in the directory, as the daemon's user an
 has `DOMAIN.pem`, and hangs up after it: no byte of an application is read or sent.
 """
 
-import argparse
 import contextlib
-import os
 import re
-import socket
 import ssl
 import sys
-import threading
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import Any
+from socketserver import BaseRequestHandler
 
-from conclave_provisioning.enrollment.http01 import parse_listen
+from conclave_provisioning.enrollment.answer_server import CONNECTION_TIMEOUT_S, AnswerServer, run_helper
 
 PROTOCOL = "acme-tls/1"
-CONNECTION_TIMEOUT_S = 10
-MAX_CONNECTIONS = 32
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 """As a domain becomes a file's name, nothing else may pass."""
 
 
-class ChallengeServer(ThreadingTCPServer):
-    """Shows the certificates in ``directory``; `serve_forever` runs it, `shutdown` ends it."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = 16
+class ChallengeServer(AnswerServer):
+    """Shows the certificates in ``directory``: files `DOMAIN.pem`."""
 
     def __init__(self, address: tuple[str, int], directory: Path, *, exit_when_empty: bool = False) -> None:
-        """``address`` is an IPv4 or IPv6 address and a port, 0 for a free one. Raises OSError."""
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.directory = directory
-        self._exit_when_empty = exit_when_empty
-        self._free = threading.Semaphore(MAX_CONNECTIONS)
-        super().__init__(address, _Handler)
+        """See `AnswerServer`. Raises OSError."""
+        super().__init__(
+            address, directory, _Handler, is_answer=_is_certificate, exit_when_empty=exit_when_empty
+        )
 
-    def verify_request(self, request: object, client_address: object) -> bool:
-        """Turns connections away while too many are open."""
-        return self._free.acquire(blocking=False)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serves one connection in its thread, and makes room for the next."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A stranger that hangs up is no event: nothing is printed."""
-
-    def service_actions(self) -> None:
-        """Asks twice a second whether there is anything left to show."""
-        if self._exit_when_empty and not self._has_answers():
-            raise SystemExit(0)
-
-    def _has_answers(self) -> bool:
-        try:
-            return any(name.endswith(".pem") for name in os.listdir(self.directory))  # noqa: PTH208
-        except OSError:
-            return False
+def _is_certificate(name: str) -> bool:
+    return name.endswith(".pem")
 
 
 class _Handler(BaseRequestHandler):
@@ -101,21 +67,8 @@ class _Handler(BaseRequestHandler):
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the helper until it is stopped: the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="tls_alpn01", description="Shows tls-alpn-01 answers, and nothing else."
-    )
-    parser.add_argument("--directory", type=Path, required=True, help="where the answers lie")
-    parser.add_argument("--listen", type=parse_listen, default=("::", 443), help="ADDRESS:PORT")
-    parser.add_argument("--exit-when-empty", action="store_true", help="end when no answer is left")
-    options = parser.parse_args(arguments)
-    try:
-        server = ChallengeServer(options.listen, options.directory, exit_when_empty=options.exit_when_empty)
-    except OSError as error:
-        print(f"tls_alpn01: {options.listen[0]}:{options.listen[1]}: {error.strerror}", file=sys.stderr)
-        return 1
-    with server, contextlib.suppress(KeyboardInterrupt):
-        server.serve_forever()
-    return 0
+    description = "Shows tls-alpn-01 answers, and nothing else."
+    return run_helper(ChallengeServer, arguments, name="tls_alpn01", description=description, port=443)
 
 
 if __name__ == "__main__":
