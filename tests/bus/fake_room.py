@@ -235,6 +235,7 @@ class FakeRoom:
         self.config_status = CONFIG
         self.report = REPORT
         self.checks = CHECKS
+        self.log: tuple[LogEntry, ...] = LOGS
         self.done: list[tuple[Any, ...]] = []
         self.rehearsal = RehearsalStatus(True, ("ordering", "done"))
         self.audit_token = AUDIT
@@ -344,7 +345,7 @@ class FakeRoom:
 
     async def logs(self, query: LogQuery) -> LogView:
         self._do("logs", query)
-        return LogView(LOGS if not query.after else (), "s=1;i=2")
+        return LogView(self.log if not query.after else (), "s=1;i=2")
 
     async def versions(self) -> Mapping[str, str]:
         self._do("versions")

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import ANY
 
 from conclaved.bus import serve
-from conclaved.bus.room import LogQuery, RoomError, RoomErrorKind, Topic
+from conclaved.bus.room import LogEntry, LogQuery, RoomError, RoomErrorKind, Topic
 from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import CODE, IN_MEETING, INVITATION, LINK, FakeRoom
 from tests.cli.conftest import DEADLINE_S, Cli
@@ -52,6 +52,11 @@ async def test_the_log_is_shown_with_its_controls_made_visible(room: FakeRoom, c
         "2023-11-14 22:13:21  conclaved   a name: \\u001b[2J",
     ]
     assert room.done == [("logs", LogQuery(since="-1h", lines=5, changes_only=True))]
+
+
+async def test_the_end_of_a_long_line_of_the_log_is_shown(room: FakeRoom, cli: Cli) -> None:
+    room.log = (LogEntry(0.5, "conclaved.service", 5, f"{'x' * 900} access.keys.mallory"),)
+    assert (await cli("logs", "--changes")).out.endswith("x access.keys.mallory\n")
 
 
 async def test_the_log_is_one_object(room: FakeRoom, cli: Cli) -> None:

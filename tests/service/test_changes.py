@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from conclave_hal.panel import ActionKind, PanelAction
 from conclaved.bus import Permissions, serve
 from conclaved.bus.connection import encode
 from conclaved.bus.introspection import load
-from conclaved.bus.record import HIDDEN, SHOWN, Record
-from conclaved.bus.room import Change, RoomError, RoomErrorKind, Topic
+from conclaved.bus.record import HIDDEN, SHOWN, Record, reported
+from conclaved.bus.room import Change, ChangeReport, RoomError, RoomErrorKind, Topic
+from conclaved.service import changes
 from conclaved.service.changes import MESSAGE_ID, ChangeRecord, fields_of
+from conclaved.service.journal import LONGEST_MESSAGE
 from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import CHANGE, LINK, UNCHANGED, FakeRoom, muted
 from tests.bus.peer import Peer, PeerError
@@ -276,11 +279,45 @@ def test_a_user_without_a_name_is_a_number() -> None:
     assert fields_of(Record(None, "", "x", (), "done"))["CONCLAVE_USER"] == "unknown"
 
 
-async def test_the_largest_record_still_fits_into_the_journals_socket(
-    journal: Journal,
-) -> None:
-    change = Change("k" * 300, "b" * 300, "a" * 300, "")
-    ChangeRecord(journal.path)(
-        Record(0, "o" * 500, "x", (("a", "v" * 300),) * 20, "done", "", True, (change,) * 100)
-    )
-    assert len(json.loads(journal.record()["CONCLAVE_CHANGES"])) == 100
+def test_changes_that_no_single_entry_has_room_for_are_all_on_record(journal: Journal) -> None:
+    many = [Change(f"{number} " + "\U000e0001" * 90, "b" * 300, "\u202e" * 300, "") for number in range(9)]
+    record = Record(0, "o" * 500, "x", (("a", "v" * 300),) * 20, "done", "", True, (*many,))
+    ChangeRecord(journal.path)(record)
+    found = journal.records()
+    keys = [change["key"] for entry in found for change in json.loads(entry["CONCLAVE_CHANGES"])]
+    assert keys == [change.key for change in many]
+    assert found[1]["MESSAGE"].startswith(f"2 of {len(found)}: root (")
+    assert all(len(entry["MESSAGE"]) < LONGEST_MESSAGE for entry in found)
+
+
+def test_a_journal_that_is_full_is_waited_for(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MOST_WAIT_S", 30.0)
+    found: list[dict[str, str]] = []
+    is_over = threading.Event()
+
+    def read_on() -> None:
+        while not is_over.is_set():
+            found.extend(journal.records())
+
+    reader = threading.Thread(target=read_on)
+    reader.start()
+    many = tuple(Change(f"{number} " + "k" * 290, "b" * 300, "a" * 300, "") for number in range(600))
+    ChangeRecord(journal.path)(Record(0, "", "x", (), "done", "", True, many))
+    is_over.set()
+    reader.join()
+    found += journal.records()
+    assert sum(len(json.loads(entry["CONCLAVE_CHANGES"])) for entry in found) == len(many)
+
+
+async def test_a_change_behind_many_others_is_on_record(peer: Peer, room: FakeRoom, journal: Journal) -> None:
+    room.report = ChangeReport(True, tuple(Change(f"key {number}", "", "new", "") for number in range(250)))
+    await peer.call(ROOM + "Config", "Apply", "sa{sv}", "x", {})
+    assert "key 249: nothing -> new" in " ".join(record["MESSAGE"] for record in journal.records())
+
+
+def test_two_long_values_of_one_beginning_are_told_apart() -> None:
+    told = reported([True, [Change("access", "a" * 400, "a" * 400 + "b", "")]])
+    assert told is not None
+    ((change,),) = told[1:]
+    assert change.before != change.after
+    assert "…" in change.after

@@ -189,3 +189,25 @@ def test_a_secret_is_in_no_report_of_its_change(settings: Configuring) -> None:
     assert changes(first) == [("acme.eab_mac_key", '""', '"(set)"')]
     assert changes(second) == [("acme.eab_mac_key", '"(set)"', '"(another)"')]
     assert "dGhy" not in repr((third, settings.status()))
+
+
+def test_who_comes_into_a_long_list_is_shown_by_name(settings: Configuring) -> None:
+    names = [f"admins-of-building-{number}@example.com" for number in range(90)]
+    settings.set({"access.principals": ",".join(names)})
+    report = settings.set({"access.principals": ",".join([*names, "mallory"])})
+    assert changes(report) == [("access.principals.mallory", "", '"mallory"')]
+    report = settings.set({"access.principals": ",".join(["mallory", *names])})
+    assert [change.key for change in report.changes] == ["access.principals"]
+
+
+def test_for_which_domains_an_anchor_speaks_is_shown_one_by_one_if_they_are_many(
+    settings: Configuring,
+) -> None:
+    def document(*more: str) -> str:
+        domains = [*(f"site-{number}.example.com" for number in range(40)), *more]
+        head = f"[[trust.anchors]]\nlabel = 'a'\nkind = 'verified'\ndomains = {domains}\n"
+        return f"{head}pem = '''{CA.root_pem}'''"
+
+    settings.apply(document())
+    report = settings.apply(document("bank.example"))
+    assert ("trust.anchors.a.domains.bank.example", "", '"bank.example"') in changes(report)

@@ -5,6 +5,7 @@ Left out are the methods that the API's source marks as reading, and dry runs. N
 an argument is shown only if its name is in SHOWN, a link only up to its fragment.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,6 @@ from conclaved.bus.room import Change
 
 LONGEST_VALUE = 300
 LONGEST_ORIGIN = 500
-MOST_CHANGES = 100
 
 SHOWN = frozenset(
     {
@@ -87,6 +87,10 @@ class Record:
     """None where the verb does not say, and nothing has changed at once: it may have begun something."""
     changes: tuple[Change, ...] = ()
     """What became another; of what goes on afterwards (an enrollment, a join), its beginning."""
+    part: int = 1
+    """Of a verb that changed more than one record can say: which of them this is."""
+    parts: int = 1
+    """How many there are."""
     who: str = ""
     """Who it was, where no user of the system asked."""
 
@@ -117,7 +121,7 @@ def _shown(name: str, value: Any) -> str:
     else:
         text = str(value).lower() if isinstance(value, bool) else str(value)
     # What follows is a link's secret; no other value has the sign.
-    return text.partition("#")[0][:LONGEST_VALUE]
+    return _cut(text.partition("#")[0])
 
 
 def reported(result: object) -> tuple[bool, tuple[Change, ...]] | None:
@@ -127,7 +131,8 @@ def reported(result: object) -> tuple[bool, tuple[Change, ...]] | None:
     changes = result[1]
     if not isinstance(changes, list | tuple) or not all(isinstance(one, Change) for one in changes):
         return None
-    return result[0], tuple(_short(one) for one in changes[:MOST_CHANGES])
+    # All of them: who wants to hide one would only have to make enough others.
+    return result[0], tuple(_short(one) for one in changes)
 
 
 def compared(interface: str, before: object, after: object) -> tuple[Change, ...]:
@@ -144,8 +149,16 @@ def compared(interface: str, before: object, after: object) -> tuple[Change, ...
 
 def _short(change: Change) -> Change:
     return Change(
-        change.key[:LONGEST_VALUE],
-        change.before[:LONGEST_VALUE],
-        change.after[:LONGEST_VALUE],
+        _cut(change.key),
+        _cut(change.before),
+        _cut(change.after),
         change.effect,
     )
+
+
+def _cut(text: str) -> str:
+    """A value of bearable length; of a longer one the hash, so that two of one beginning are not one."""
+    if len(text) <= LONGEST_VALUE:
+        return text
+    mark = f"… (sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]})"
+    return text[: LONGEST_VALUE - len(mark)] + mark

@@ -12,16 +12,23 @@ import json
 import logging
 import pwd
 import socket
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from conclave_hal.panel import PanelAction
 from conclaved.bus.record import DONE, Record
+from conclaved.bus.room import Change
 
 log = logging.getLogger(__name__)
 
 MESSAGE_ID = "8f2e0d4b6f6c4c0f9a3b5d1e7c2a9048"
 """The same for every record, of this and of later versions."""
 NOTICE, WARNING = 5, 4
+MOST_CHANGES_BYTES = 6_000
+"""In one entry: all of it is shown where the journal is read (`journal.LONGEST_MESSAGE`)."""
+MOST_WAIT_S = 0.1
+"""For a journal that is slow to take a record: after that the log has it."""
 
 
 class ChangeRecord:
@@ -31,15 +38,35 @@ class ChangeRecord:
         self._journal = journal
 
     def __call__(self, record: Record) -> None:
-        """Write one record down; never waits."""
-        fields = fields_of(record)
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-                sender.setblocking(False)
-                sender.sendto(encode(fields), str(self._journal))
-        except OSError as error:
-            log.debug("the journal takes no record: %s", error)
-            log.info("%s", fields["MESSAGE"])
+        """Write one record down, in several entries if it is long; waits for `MOST_WAIT_S` in all at most."""
+        give_up_at = time.monotonic() + MOST_WAIT_S
+        for part in in_parts(record):
+            fields = fields_of(part)
+            try:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                    sender.settimeout(max(0.0, give_up_at - time.monotonic()))
+                    sender.connect(str(self._journal))
+                    sender.send(encode(fields))
+            except OSError as error:
+                log.debug("the journal takes no record: %s", error)
+                log.info("%s", fields["MESSAGE"])
+
+
+def in_parts(record: Record) -> list[Record]:
+    """Return a record as several, none with more changes than a datagram has room for."""
+    groups: list[list[Change]] = [[]]
+    room = MOST_CHANGES_BYTES
+    for change in record.changes:
+        size = len(json.dumps([change.key, change.before, change.after]))
+        if groups[-1] and size > room:
+            groups.append([])
+            room = MOST_CHANGES_BYTES
+        groups[-1].append(change)
+        room -= size
+    return [
+        replace(record, changes=tuple(group), part=number, parts=len(groups))
+        for number, group in enumerate(groups, start=1)
+    ]
 
 
 def fields_of(record: Record) -> dict[str, str]:
@@ -85,6 +112,8 @@ def encode(fields: dict[str, str]) -> bytes:
 
 def _message(record: Record, user: str) -> str:
     who = f"{user} ({record.origin})" if record.origin else user
+    if record.parts > 1:
+        who = f"{record.part} of {record.parts}: {who}"
     what = " ".join([record.verb, *(f"{name}={value}" for name, value in record.arguments if value)])
     if record.outcome != DONE:
         return f"{who}: {what}: {record.outcome}: {record.reason}"

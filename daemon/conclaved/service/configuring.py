@@ -5,7 +5,7 @@ Trust and policy are part of the settings, so every verb that changes any of the
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from conclave_provisioning.enrollment import EnrollmentError
@@ -15,11 +15,13 @@ from conclaved.service.access import parse_keys
 from conclaved.service.config import Config, ConfigError, check_acme
 from conclaved.service.settings import BY_KEY, Effect, Kind, Settings, SettingsError, SettingsFile, parse
 from conclaved.service.settings.document import ANCHORS, parse_words, shown, shown_anchor
-from conclaved.service.settings.table import Value, value_in
+from conclaved.service.settings.table import Setting, Value, value_in
 from conclaved.service.settings.toml_text import value_text
 
 log = logging.getLogger(__name__)
 
+LONGEST_LIST = 200
+"""Characters of a list up to which a change shows all of it, and not only what comes and goes."""
 KEY_LISTS = frozenset({"access.keys", "access.authorities"})
 T = TypeVar("T")
 
@@ -169,6 +171,9 @@ class Configuring:
                 yield from _key_changes(setting.key, old, new)
                 continue
             was, becomes = shown(setting, old), shown(setting, new)
+            if setting.kind is Kind.TEXTS and max(len(was), len(becomes)) > LONGEST_LIST:
+                yield from _item_changes(setting, old, new)
+                continue
             if (setting.is_secret or setting.is_content) and old and new and old != new:
                 becomes = '"(another)"'
             yield Change(setting.key, was, becomes, setting.effect.value)
@@ -199,14 +204,35 @@ def _anchor_changes(before: tuple[Anchor, ...], after: tuple[Anchor, ...]) -> It
     new = {(a.certificate, a.kind): a for a in after}
     for key in {**old, **new}:
         was, becomes = old.get(key), new.get(key)
-        if was != becomes:
-            named = becomes or was
-            yield Change(
-                f"{ANCHORS}.{'' if named is None else named.shown_name}",
-                "" if was is None else shown_anchor(was),
-                "" if becomes is None else shown_anchor(becomes),
-                Effect.AT_ONCE.value,
-            )
+        if was == becomes:
+            continue
+        named = becomes or was
+        name = f"{ANCHORS}.{'' if named is None else named.shown_name}"
+        texts = ("" if was is None else shown_anchor(was), "" if becomes is None else shown_anchor(becomes))
+        yield Change(name, *texts, Effect.AT_ONCE.value)
+        if max(map(len, texts)) > LONGEST_LIST:
+            domains = (() if was is None else was.domains, () if becomes is None else becomes.domains)
+            yield from _comings_and_goings(f"{name}.domains", *domains, Effect.AT_ONCE.value)
+
+
+def _item_changes(setting: Setting, before: Value, after: Value) -> Iterator[Change]:
+    old, new = (value if isinstance(value, tuple) else () for value in (before, after))
+    found = list(_comings_and_goings(setting.key, map(str, old), map(str, new), setting.effect.value))
+    # The same items in another order.
+    yield from found or [
+        Change(setting.key, shown(setting, before), shown(setting, after), setting.effect.value)
+    ]
+
+
+def _comings_and_goings(
+    key: str, before: Iterable[str], after: Iterable[str], effect: str
+) -> Iterator[Change]:
+    """A change for each item of a list that comes or goes: in a long list nobody would see it."""
+    old, new = dict.fromkeys(before), dict.fromkeys(after)
+    for item in {**old, **new}:
+        if (item in old) != (item in new):
+            word = value_text(item)
+            yield Change(f"{key}.{item}", word if item in old else "", word if item in new else "", effect)
 
 
 def _key_changes(key: str, before: Value, after: Value) -> Iterator[Change]:

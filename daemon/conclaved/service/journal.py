@@ -20,7 +20,7 @@ CHANGE_RECORD = "8f2e0d4b6f6c4c0f9a3b5d1e7c2a9048"
 """The MESSAGE_ID of the record of changes (`conclaved.service.changes`)."""
 FIELDS = ("MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER")
 MOST_LINES = 10_000
-LONGEST_MESSAGE = 4000
+LONGEST_MESSAGE = 16_000
 LONGEST_ANSWER = 24 * 1024 * 1024
 ANSWER_WITHIN_S = 20.0
 _SINCE = re.compile(r"[0-9A-Za-z@:+. -]{1,40}")

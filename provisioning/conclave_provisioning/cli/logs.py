@@ -10,10 +10,9 @@ import click
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import as_json, read
-from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.output import LONGEST, Output
 
 LOOK_EVERY_S = 1.0
-LONGEST = 4000
 ERROR, WARNING = 3, 4
 
 
@@ -84,4 +83,6 @@ async def ask(client: RoomClient, options: dict[str, Any]) -> tuple[tuple[Entry,
 def _print(output: Output, entry: Entry) -> None:
     colour = "red" if entry.priority <= ERROR else "yellow" if entry.priority == WARNING else ""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(entry.time))
-    output.line(when, f"  {entry.unit.removesuffix('.service'):<10}  ", (entry.message, colour))
+    # Whole, and not as long as a name may be: what an admin changed must not hide behind something long.
+    pieces = [(entry.message[at : at + LONGEST], colour) for at in range(0, len(entry.message), LONGEST)]
+    output.line(when, f"  {entry.unit.removesuffix('.service'):<10}  ", *pieces)
