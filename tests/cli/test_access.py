@@ -58,11 +58,20 @@ async def test_yes_may_lock_out(room: FakeRoom, cli: Cli) -> None:
     assert room.done == [
         (
             "apply_config",
-            "[access]\nkeys = []\nauthorities = []\n",
+            "[access]\nkeys = []\n",
             False,
             {"generation": 7, "may_lock_out": True},
         )
     ]
+
+
+async def test_a_mistyped_key_changes_nothing_and_is_told(room: FakeRoom, cli: Cli) -> None:
+    has(room, keys=(GOOD,))
+    assert (await cli("access", "remove", "anna", "--json")).json["changed"] is False
+    assert (
+        "'anna' is no key that may log in: nothing to change" in (await cli("access", "remove", "anna")).out
+    )
+    assert room.done == []
 
 
 async def test_the_list_as_json(room: FakeRoom, cli: Cli) -> None:

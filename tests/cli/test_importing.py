@@ -91,3 +91,13 @@ async def test_a_dry_run_of_what_the_ca_would_be_asked_asks_nobody(
 async def test_a_renewal_that_is_not_due_would_change_nothing(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.IDENTITY, ENROLLED)
     assert (await cli("identity", "renew", "--dry-run", "--json")).json["changed"] is False
+
+
+@pytest.mark.parametrize("words", [("revoke",), ("account", "--deactivate")])
+async def test_what_cannot_be_taken_back_is_not_done_where_nobody_can_be_asked(
+    room: FakeRoom, cli: Cli, words: tuple[str, ...]
+) -> None:
+    room.set(Topic.IDENTITY, ENROLLED)
+    result = await cli("identity", *words)
+    assert (result.code, room.done) == (2, [])
+    assert "nobody is here to confirm; add --yes" in result.err

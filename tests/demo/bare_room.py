@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.demo.stage import Part, stage
-from tests.shell.sshd import USER, Sshd
+from tests.shell.sshd import USER, Sshd, make_key
 
 ROOM = Part("room.example.com", "127.0.0.21", 440)
 FOLDER = Path("build/room")
@@ -18,9 +18,10 @@ READY = "the room waits"
 
 async def _serve(folder: Path, shown: Path) -> None:
     async with stage(folder / "stage") as it:
-        room = await it.room(ROOM, ca=it.public_ca)
         (folder / "ssh").mkdir()
-        async with Sshd(folder / "ssh", room.bus.address) as sshd:
+        admin = (await make_key(folder / "ssh/admin")).with_suffix(".pub").read_text().strip()
+        room = await it.room(ROOM, ca=it.public_ca, admins=(admin,))
+        async with Sshd(folder / "ssh", room.bus.address, access=room.folder / "state/access") as sshd:
             (folder / "root.pem").write_text(it.public_ca.root_pem)
             host_key = (sshd.folder / "host.pub").read_text().split()[:2]
             (folder / "known_hosts").write_text(f"room {' '.join(host_key)}\n")

@@ -130,10 +130,13 @@ class Stage:
         if self.hub is not None:
             await _stop(self.hub)
 
-    async def room(self, part: Part, *, ca: Pebble, is_providers: bool = False) -> RoomProcess:
+    async def room(
+        self, part: Part, *, ca: Pebble, is_providers: bool = False, admins: tuple[str, ...] = ()
+    ) -> RoomProcess:
         """Start a room: bus, http-01 helper, `conclaved`. Returns when its API answers.
 
         If it `is_providers`, `ca` is the conference provider's, where a room gets a certificate by itself.
+        `admins` are the public keys that the image brings.
         """
         folder = self.folder / part.domain
         folder.mkdir()
@@ -141,6 +144,9 @@ class Stage:
         bus = await self._stack.enter_async_context(PrivateBus())
         room = RoomProcess(part, folder, bus)
         _write_config(room, ca, self._ca_file, self.hub_url, self.overview.origin, is_providers=is_providers)
+        if admins:
+            with (folder / "conclave.toml").open("a") as config:
+                config.write(f"\n[access]\nkeys = {json.dumps(admins)}\n")
         tokens = folder / "run/acme-challenge"
         tokens.mkdir(parents=True)
         await self.start(

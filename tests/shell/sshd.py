@@ -83,7 +83,7 @@ def _make_privilege_separation_folder() -> None:
 
 
 class Sshd:
-    """An sshd that lives as long as its `async with`. `admin` is a key that may log in."""
+    """An sshd that lives as long as its `async with`. `admin` may log in; made if lacking."""
 
     def __init__(self, folder: Path, bus: str, *, options: str = "", access: Path | None = None) -> None:
         """`access` is a folder that a daemon writes; without it the tests' own admin may log in."""
@@ -111,7 +111,8 @@ class Sshd:
 
     async def __aenter__(self) -> Self:
         for path in (self.folder / "host", self.admin, self.authority):
-            await make_key(path)
+            if not path.exists():
+                await make_key(path)
         if self._is_access_own:
             self.access.mkdir()
             (self.access / "authorized_keys").write_text(self.admin.with_suffix(".pub").read_text())

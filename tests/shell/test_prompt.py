@@ -8,8 +8,9 @@ import pytest
 import pytest_asyncio
 
 from conclave_provisioning.shell.prompt import is_harmless
+from conclaved.bus.room import Topic
 from tests.bus.bus import PrivateBus
-from tests.bus.fake_room import LINK, FakeRoom
+from tests.bus.fake_room import ENROLLED, LINK, FakeRoom
 from tests.shell.sshd import Sshd
 from tests.shell.terminal import NEXT_PROMPT, Terminal
 
@@ -70,6 +71,25 @@ async def test_ctrl_c_ends_the_command_and_not_the_session(terminal: Terminal) -
     terminal.type("\x03")
     await terminal.read(NEXT_PROMPT)
     assert "office" in await terminal.say("trust list")
+
+
+async def test_the_first_ctrl_c_ends_a_question_and_nothing_was_done(
+    terminal: Terminal, room: FakeRoom
+) -> None:
+    room.set(Topic.IDENTITY, ENROLLED)
+    terminal.type("identity revoke\r")
+    await terminal.read(r"\[y/N\]: $")
+    terminal.type("\x03")
+    await terminal.read(NEXT_PROMPT)
+    assert room.done == []
+
+
+async def test_a_no_is_told_to_have_done_nothing(terminal: Terminal, room: FakeRoom) -> None:
+    room.set(Topic.IDENTITY, ENROLLED)
+    terminal.type("identity revoke\r")
+    await terminal.read(r"\[y/N\]: $")
+    assert "nothing was revoked" in await terminal.say("n")
+    assert room.done == []
 
 
 async def test_ctrl_c_drops_the_line(terminal: Terminal, room: FakeRoom) -> None:

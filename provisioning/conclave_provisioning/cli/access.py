@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import click
 
-from conclave_provisioning.cli.changes import Report, change, dry_run_option, plain
+from conclave_provisioning.cli.changes import NOTHING, Report, change, dry_run_option, plain
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
@@ -202,13 +202,17 @@ def remove_access(key: str, yes: bool, dry_run: bool) -> None:
                 "this is the key that you came in with",
                 hint=f"if that is meant: conclavectl access remove {key} --yes",
             )
+        if not meant:
+            output.data(**Report(False, (), dry_run).json())
+            output.line(f"{key!r} is no key that may log in: {NOTHING}; see: conclavectl access list")
+            return
+        # Only the list that becomes another: what is written down no longer follows the image.
+        lists = {"keys": before.keys, "authorities": before.authorities}
+        left = {name: tuple(line for line in lines if line not in meant) for name, lines in lists.items()}
         report = await _become(
             client,
             before,
-            {
-                "keys": tuple(line for line in before.keys if line not in meant),
-                "authorities": tuple(line for line in before.authorities if line not in meant),
-            },
+            {name: lines for name, lines in left.items() if lines != lists[name]},
             dry_run=dry_run,
             yes=yes,
         )

@@ -10,6 +10,7 @@ from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Device, Identity
 from conclave_provisioning.cli.output import Output, safe
+from conclave_provisioning.cli.question import ask
 
 
 @click.command("factory-reset", short_help="Erase everything, as it left the factory.")
@@ -57,7 +58,11 @@ def _ask(output: Output, word: str) -> str:
             hint=f"if you do: conclavectl factory-reset --confirm {safe(word)}",
         )
     click.echo(f"This erases everything of {safe(word)}, and there is no way back.", err=True)
-    typed: str = click.prompt(f"Type {safe(word)} to go on", err=True, default="", show_default=False)
+    typed = ask(f"Type {word} to go on").strip()
     if typed != word:
-        raise click.Abort
+        raise CommandError(
+            ErrorKind.USAGE,
+            f"that is not {safe(word)}, so nothing was erased",
+            hint="see what would be: conclavectl factory-reset --dry-run",
+        )
     return typed

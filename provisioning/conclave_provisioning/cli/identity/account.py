@@ -11,6 +11,7 @@ from conclave_provisioning.cli.errors import CommandError
 from conclave_provisioning.cli.identity.failures import kind_of
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.question import confirm
 from conclave_provisioning.cli.status import label
 
 REHEARSED_WITHIN_S = 600.0
@@ -63,7 +64,7 @@ def rehearse(directory: str) -> None:
 def account(roll_key: bool, deactivate: bool, yes: bool, dry_run: bool) -> None:
     """Show the ACME account of the room, put it under a new key, or end it.
 
-    The account is what CAA and dns-persist-01 records name.
+    The account is what CAA and dns-persist-01 records name. To show it registers it, if there is none yet.
 
     \b
     Examples:
@@ -80,8 +81,13 @@ def account(roll_key: bool, deactivate: bool, yes: bool, dry_run: bool) -> None:
             key, after = ("acme.account.key", "a new key") if roll_key else ("acme.account", "")
             tell(output, one_change(key, "the present one", after, dry_run=True), "")
             return
-        if deactivate and not yes and not click.confirm("end the account at the CA for good?", err=True):
-            raise click.Abort
+        if deactivate and not yes:
+            confirm(
+                "end the account at the CA for good?",
+                lacking="it would end the account for good, and nobody is here to confirm",
+                refused="not confirmed, so the account goes on",
+                instead="for a new key: conclavectl identity account --roll-key",
+            )
         if roll_key or deactivate:
             report = await _changed(client, "RollAccountKey" if roll_key else "DeactivateAccount")
             output.data(**report.json())

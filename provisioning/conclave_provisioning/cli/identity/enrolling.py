@@ -15,6 +15,7 @@ from conclave_provisioning.cli.identity.showing import day_and_time, renewal_wor
 from conclave_provisioning.cli.invocation import done, run, shared_options
 from conclave_provisioning.cli.model import Config, Identity
 from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.question import confirm
 from conclave_provisioning.cli.status import identity_json
 
 CERTIFICATE = "identity.certificate"
@@ -203,8 +204,13 @@ def revoke(reason: str | None, yes: bool, dry_run: bool) -> None:
         if dry_run:
             tell(output, one_change(CERTIFICATE, _words(found), "", dry_run=True), "")
             return
-        if found.name and not yes and not click.confirm(f"revoke the certificate of {found.name}?", err=True):
-            raise click.Abort
+        if found.name and not yes:
+            confirm(
+                f"revoke the certificate of {found.name}?",
+                lacking="revoking takes the room's identity away, and nobody is here to confirm",
+                refused="not confirmed, so nothing was revoked",
+                instead="for a new certificate: conclavectl identity renew --force",
+            )
         options = {"reason": reason} if reason else {}
         report = await change(client, "Identity", "Revoke", options=options, dry_run=False)
         output.data(**report.json())

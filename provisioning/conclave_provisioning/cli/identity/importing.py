@@ -11,6 +11,7 @@ from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.question import ask
 
 MAX_FILE_BYTES = 128 * 1024
 """What the room takes, too."""
@@ -140,5 +141,4 @@ def _read_secret(*, is_on_stdin: bool) -> bytes:
         raise CommandError(
             ErrorKind.USAGE, "there is no terminal to ask for the secret on", hint="use --secret-stdin"
         )
-    typed: str = click.prompt("secret", hide_input=True, err=True)
-    return typed.encode()
+    return ask("secret", hidden=True).encode()

@@ -1,7 +1,6 @@
 """What a host does beside the lobby: `kick`, `removed`, `allow-back`, `hand-over`, `end`."""
 
 import asyncio
-import sys
 from collections.abc import Callable
 
 import click
@@ -12,7 +11,8 @@ from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import refuse, run, shared_options
 from conclave_provisioning.cli.meeting.people import find_participant, present, require_host
 from conclave_provisioning.cli.model import Meeting, Participant, Removed, as_json
-from conclave_provisioning.cli.output import Output, assurance_words, safe
+from conclave_provisioning.cli.output import Output, assurance_words
+from conclave_provisioning.cli.question import confirm
 from conclave_provisioning.cli.status import meeting_name
 
 DONE_WITHIN_S = 30.0
@@ -188,7 +188,7 @@ def hand_over(who: str, yes: bool, dry_run: bool) -> None:
         is_host = person.role == "host"
         if person.assurance != "verified" and not (yes or dry_run or is_host):
             doubt = f'"{person.name}" is {assurance_words(person.assurance)}'
-            _ask(
+            confirm(
                 f"{doubt}: make it a host all the same?",
                 lacking=f"{doubt}, and nobody is here to confirm",
                 refused="not confirmed, so nobody was made a host",
@@ -236,7 +236,7 @@ def end(yes: bool, dry_run: bool) -> None:
         require_host(found)
         others = len(found.participants) - 1
         if not yes and not dry_run:
-            _ask(
+            confirm(
                 f"End {meeting_name(found)} for all, this room and {others} more?",
                 lacking="it would end for all, and nobody is here to confirm",
                 refused="not confirmed, so nothing was ended",
@@ -249,15 +249,3 @@ def end(yes: bool, dry_run: bool) -> None:
         tell(output, report, f"ended for all: {meeting_name(found)}", title=found.title)
 
     run(action)
-
-
-def _ask(question: str, *, lacking: str, refused: str, instead: str) -> None:
-    """Go on only if a person says yes. Raises click.Abort, or CommandError.
-
-    `lacking` is the error where nobody can be asked, `refused` the one after a no, `instead` its hint.
-    """
-    if not sys.stdin.isatty():
-        raise CommandError(ErrorKind.USAGE, lacking, hint="add --yes")
-    # On stderr: stdout is the answer's.
-    if not click.confirm(safe(question), err=True):
-        raise CommandError(ErrorKind.USAGE, refused, hint=instead)
