@@ -1,5 +1,6 @@
 """The helper that serves http-01 answers, and the files that it serves."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from conclave_provisioning.enrollment import BadResponseError, ChallengeSetupError, TokenFiles
-from conclave_provisioning.enrollment.answer_server import parse_listen
+from conclave_provisioning.enrollment import BadResponseError, ChallengeSetupError, TokenFiles, answer_server
+from conclave_provisioning.enrollment.answer_server import MAX_CONNECTIONS, parse_listen
 from conclave_provisioning.enrollment.http01 import PREFIX, ChallengeServer, main
 from tests.pebble import free_ports
 
@@ -91,6 +92,22 @@ def test_nothing_but_an_answer_is_served(served: Served, path: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_other_methods_are_not_known(served: Served, method: str) -> None:
     assert served.ask(PREFIX + "token", method)[0] == 501
+
+
+def test_strangers_who_hold_connections_open_keep_nobody_out(served: Served) -> None:
+    (served.directory / "token").write_text("token.thumbprint")
+    with contextlib.ExitStack() as stack:
+        for _ in range(3 * MAX_CONNECTIONS):
+            stranger = socket.create_connection(("127.0.0.1", served.port), timeout=5)
+            stack.enter_context(stranger).sendall(b"GET / HT")
+        assert served.ask(f"{PREFIX}token") == (200, b"token.thumbprint")
+
+
+def test_a_connection_that_trickles_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_server, "CONNECTION_TIMEOUT_S", 0.05)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=5) as stranger:
+        stranger.sendall(b"GET / HT")
+        assert stranger.recv(1) == b""
 
 
 def test_the_answer_says_nothing_about_what_serves_it(served: Served) -> None:

@@ -1,5 +1,6 @@
 """The helper on port 443: it shows one kind of certificate to one kind of handshake."""
 
+import contextlib
 import hashlib
 import signal
 import socket
@@ -15,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from conclave_provisioning.enrollment import Challenge, ChallengeKind, ChallengeSetupError
+from conclave_provisioning.enrollment.answer_server import MAX_CONNECTIONS
 from conclave_provisioning.enrollment.challenge import TlsAlpn01
 from conclave_provisioning.enrollment.tls_alpn01 import PROTOCOL, ChallengeServer, main
 from tests.enrollment.conftest import serving
@@ -102,6 +104,14 @@ def test_after_the_clean_up_there_is_no_handshake(served: Served) -> None:
     solver.clean_up(CHALLENGE)
     with pytest.raises(ssl.SSLError):
         served.shake_hands()
+
+
+def test_strangers_who_hold_connections_open_keep_nobody_out(presented: Served) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(3 * MAX_CONNECTIONS):
+            stranger = socket.create_connection(("127.0.0.1", presented.port), timeout=5)
+            stack.enter_context(stranger).sendall(b"\x16\x03")
+        assert presented.shake_hands()[1] == PROTOCOL
 
 
 def test_noise_does_not_end_it(presented: Served) -> None:

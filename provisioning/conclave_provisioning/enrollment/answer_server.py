@@ -9,12 +9,14 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 CONNECTION_TIMEOUT_S = 10
+"""For all that a connection does, and for each wait in it."""
 MAX_CONNECTIONS = 32
 
 
@@ -42,25 +44,45 @@ class AnswerServer(ThreadingTCPServer):
         self.directory = directory
         self._is_answer = is_answer
         self._exit_when_empty = exit_when_empty
-        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        self._lock = threading.Lock()
+        self._open: dict[Any, tuple[socket.socket, float]] = {}
+        """The oldest first, each with the time that it came."""
         super().__init__(address, handler)
 
-    def verify_request(self, request: object, client_address: object) -> bool:
-        """Turns connections away while too many are open."""
-        return self._free.acquire(blocking=False)
+    def verify_request(self, request: Any, client_address: object) -> bool:
+        """Takes every connection; while too many are open, in place of the oldest.
+
+        Turned away would be the CA, whom strangers with open connections would keep out for as long as they
+        like.
+        """
+        with self._lock:
+            if len(self._open) >= MAX_CONNECTIONS:
+                _hang_up(self._open.pop(next(iter(self._open)))[0])
+            try:
+                # TLS takes the socket itself over: this one stays to hang up by.
+                self._open[request] = request.dup(), time.monotonic()
+            except OSError:
+                return False
+        return True
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serves one connection in its thread, and makes room for the next."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            with self._lock:
+                _hang_up(self._open.pop(request, (None, 0.0))[0])
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A stranger that hangs up is no event: nothing is printed."""
 
     def service_actions(self) -> None:
-        """Asks twice a second whether there is anything left to serve."""
+        """Twice a second: who has taken too long in all? Is there anything left to serve?"""
+        with self._lock:
+            for request, (connection, since) in list(self._open.items()):
+                if time.monotonic() - since > CONNECTION_TIMEOUT_S:
+                    _hang_up(connection)
+                    del self._open[request]
         if self._exit_when_empty and not self._has_answers():
             raise SystemExit(0)
 
@@ -69,6 +91,14 @@ class AnswerServer(ThreadingTCPServer):
             return any(map(self._is_answer, os.listdir(self.directory)))  # noqa: PTH208
         except OSError:
             return False
+
+
+def _hang_up(connection: socket.socket | None) -> None:
+    """Ends a connection, in whatever its thread is waiting."""
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
 
 
 def parse_listen(text: str) -> tuple[str, int]:
