@@ -85,4 +85,4 @@ async def test_the_list_as_json(room: FakeRoom, cli: Cli) -> None:
 
 async def test_without_a_key_it_says_how_to_add_one(room: FakeRoom, cli: Cli) -> None:
     has(room, keys=())
-    assert "conclavectl access add FILE.pub" in (await cli("access", "list")).out
+    assert "conclavectl access add FILE" in (await cli("access", "list")).out

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from conclave_provisioning.cli.advice import problems
+from conclave_provisioning.cli.advice import as_said_here, problems
 from conclave_provisioning.cli.certificates import check_domains
 from conclave_provisioning.cli.errors import CommandError
 from conclave_provisioning.cli.model import (
@@ -107,11 +107,13 @@ def test_grave_problems_come_first() -> None:
 
 
 def test_a_problem_that_the_device_tells_comes_with_its_command() -> None:
-    device = Device("0.1.0", "degraded", ("no trust anchor: conclavectl trust add FILE --kind verified",))
+    device = Device(
+        "0.1.0", "degraded", ("no trust anchor: conclavectl trust add FILE --label NAME --kind verified",)
+    )
     (problem,) = problems(replace(WELL, device=device), NOW)
     assert (problem.text, problem.command) == (
         "no trust anchor",
-        "conclavectl trust add FILE --kind verified",
+        "conclavectl trust add FILE --label NAME --kind verified",
     )
 
 
@@ -119,6 +121,34 @@ def test_what_two_tell_is_told_once() -> None:
     device = Device("0.1.0", "degraded", ("no certificate yet: conclavectl identity enroll DOMAIN",))
     (problem,) = problems(replace(WELL, device=device, identity=Identity("none")), NOW)
     assert problem.text == "the room has no identity: nobody can verify it"
+
+
+def test_the_room_knows_for_which_domain_to_enroll_and_it_is_told_once() -> None:
+    for command in ("conclavectl identity enroll new.example.com", "conclavectl identity csr DOMAIN"):
+        device = Device("0.1.0", "degraded", (f"no certificate yet: {command}",))
+        for state in ("none", "failed"):
+            (problem,) = problems(replace(WELL, device=device, identity=Identity(state)), NOW)
+            assert problem.command == command
+
+
+def test_a_long_error_leaves_room_for_what_to_do() -> None:
+    identity = Identity("failed", "new.example.com", error="Get " + "x" * 400, hint="open port 80")
+    (problem,) = problems(replace(WELL, identity=identity), NOW)
+    assert problem.text.endswith("…; open port 80")
+    assert len(problem.text) < 300
+
+
+@pytest.mark.parametrize(
+    ("command", "is_remote", "said"),
+    [
+        ("conclavectl trust crl add FILE", True, "ssh DEVICE trust crl add - < FILE"),
+        ("conclavectl trust crl add FILE", False, "conclavectl trust crl add FILE"),
+        ("conclavectl status", True, "conclavectl status"),
+        ("check the FILE", True, "check the FILE"),
+    ],
+)
+def test_over_ssh_a_file_is_said_to_come_by_stdin(command: str, is_remote: bool, said: str) -> None:
+    assert as_said_here(command, is_remote=is_remote) == said
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ CA = "https://ca.example/dir"
 class Enrollee:
     """An `Enrolling` and the news it told."""
 
-    def __init__(self, folder: Path, *, is_enrolled: bool = False, directory_url: str = CA) -> None:
+    def __init__(
+        self, folder: Path, *, is_enrolled: bool = False, directory_url: str = CA, **wanted: str
+    ) -> None:
         self.folder = folder
         self.keys = KeyStore(folder / "identity", SealedBackend(bytes(32)))
         if is_enrolled:
@@ -30,6 +32,8 @@ class Enrollee:
             state_directory=folder,
             runtime_directory=folder / "run",
             acme=AcmeConfig(directory_url=directory_url, agree_terms=True),
+            identity_domain=wanted.get("domain", ""),
+            identity_method=wanted.get("method", "acme"),
         )
         config.token_directory.mkdir(parents=True)
         self.renewals = 0
@@ -44,6 +48,38 @@ class Enrollee:
             while self.it.status().state == "enrolling":
                 self.news.clear()
                 await self.news.wait()
+
+
+@pytest.mark.parametrize(
+    ("is_enrolled", "wanted", "told"),
+    [
+        (False, {}, ["no certificate yet: conclavectl identity enroll DOMAIN"]),
+        (
+            False,
+            {"domain": "new.example.com"},
+            ["no certificate yet: conclavectl identity enroll new.example.com"],
+        ),
+        (
+            False,
+            {"domain": "new.example.com", "method": "csr"},
+            ["no certificate yet: conclavectl identity csr new.example.com"],
+        ),
+        (True, {}, []),
+        (True, {"domain": "OLD.example.com"}, []),
+        (
+            True,
+            {"domain": "new.example.com"},
+            [
+                "the certificate is for old.example.com, and the room is to have new.example.com: "
+                "conclavectl identity enroll new.example.com"
+            ],
+        ),
+    ],
+)
+async def test_it_is_told_what_gets_the_room_the_certificate_that_it_lacks(
+    tmp_path: Path, is_enrolled: bool, wanted: dict[str, str], told: list[str]
+) -> None:
+    assert Enrollee(tmp_path, is_enrolled=is_enrolled, **wanted).it.problems() == told
 
 
 BAD: dict[str, EnrollmentRequest] = {

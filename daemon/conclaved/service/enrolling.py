@@ -144,6 +144,17 @@ class Enrolling:
         while self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
 
+    def problems(self) -> list[str]:
+        """That there is no certificate, or another one than an admin wants, with what gets one."""
+        wanted, has = self._config.identity_domain, self.domain if self.chain else ""
+        by_hand = self._config.identity_method in ("csr", "import")
+        command = f"conclavectl identity {'csr' if by_hand else 'enroll'} {wanted or 'DOMAIN'}"
+        if not has:
+            return [] if self.own.error else [f"no certificate yet: {command}"]
+        if wanted.lower() in ("", has.lower()):
+            return []
+        return [f"the certificate is for {has}, and the room is to have {wanted}: {command}"]
+
     def renewal(self) -> tuple[AcmeSettings | None, EnrollmentRequest | None]:
         """How the certificate in force is renewed, or the provider's is got; None where nobody can.
 

@@ -146,9 +146,7 @@ class ConclaveRoom:
 
     def device(self) -> DeviceStatus:
         """See `Room`."""
-        problems = []
-        if not self._enrolling.chain and self._enrolling.own.error is None:
-            problems.append("no certificate yet: conclavectl identity enroll DOMAIN")
+        problems = self._enrolling.problems()
         if self._clock.now() is None:
             problems.append(f"{self._clock.why_not()}: nobody is shown as verified")
         problems += self._trusting.problems(self._clock.now() or 0)

@@ -68,7 +68,11 @@ class Trusting:
 
     def problems(self, now: int) -> list[str]:
         """What is wrong at `now`, a line each, with what mends it."""
-        none = [] if self.store.anchors else ["no trust anchor: conclavectl trust add FILE --kind verified"]
+        none = (
+            []
+            if self.store.anchors
+            else ["no trust anchor: conclavectl trust add FILE --label NAME --kind verified"]
+        )
         stale = [
             f"the list of revoked certificates of {label} is out of date: conclavectl trust crl add FILE"
             for label in self.stale(now)

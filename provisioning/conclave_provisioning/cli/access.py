@@ -17,6 +17,7 @@ from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Config, as_json
 from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.status import here
 
 MAX_FILE_BYTES = 256 * 1024
 KEYS, AUTHORITIES, PRINCIPALS = "access.keys", "access.authorities", "access.principals"
@@ -119,7 +120,7 @@ def list_access() -> None:
             principals=list(found.principals),
         )
         if not known:
-            output.line("nobody may log in over SSH; add a key: conclavectl access add FILE.pub")
+            output.line(f"nobody may log in over SSH; add a key: {here('conclavectl access add FILE')}")
             return
         own = _own_fingerprint()
         rows = [

@@ -7,6 +7,9 @@ from conclave_provisioning.cli.model import Identity, RoomView
 
 SOON_DAYS = 14
 _COMMAND = ": conclavectl "
+_GETS_ONE = ("conclavectl identity enroll", "conclavectl identity csr")
+LONGEST_ERROR = 200
+"""Characters of a CA's own words, so that what to do is still told after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,10 @@ def enroll_command(identity: Identity) -> str:
 
 def failure_words(identity: Identity) -> str:
     """Why the last enrollment failed."""
-    reason = f"{identity.error}; {identity.hint}" if identity.hint else identity.error
+    error = identity.error
+    if len(error) > LONGEST_ERROR:
+        error = error[: LONGEST_ERROR - 1] + "…"
+    reason = f"{error}; {identity.hint}" if identity.hint else error
     return f"the last enrollment failed: {reason}"
 
 
@@ -40,6 +46,15 @@ def problems(room: RoomView, now: float) -> tuple[Problem, ...]:
     return tuple(sorted(found, key=lambda problem: not problem.is_grave))
 
 
+def as_said_here(command: str, *, is_remote: bool) -> str:
+    """The command as it can be typed: over SSH (`is_remote`) a file comes by stdin."""
+    words = command.split()
+    if not is_remote or words[:1] != ["conclavectl"] or "FILE" not in words:
+        return command
+    given = " ".join("-" if word == "FILE" else word for word in words[1:])
+    return f"ssh DEVICE {given} < FILE"
+
+
 def _health(room: RoomView, now: float) -> Iterator[Problem]:
     if room.device.health == "failed":
         yield Problem("the device does not work", "conclavectl logs", is_grave=True)
@@ -48,14 +63,21 @@ def _health(room: RoomView, now: float) -> Iterator[Problem]:
         yield Problem(text, f"{_COMMAND[2:]}{command}" if sign else "")
 
 
+def _told_to_get_one(room: RoomView) -> str:
+    """How the room itself says that it gets a certificate: it knows the domain and the way."""
+    told = (problem.command for problem in _health(room, 0))
+    return next((command for command in told if command.startswith(_GETS_ONE) and "--" not in command), "")
+
+
 def _identity(room: RoomView, now: float) -> Iterator[Problem]:
     identity = room.identity
-    again = enroll_command(identity)
+    told = _told_to_get_one(room)
+    again = told or enroll_command(identity)
     if identity.state == "none":
         yield Problem("the room has no identity: nobody can verify it", again)
     if identity.state == "failed":
         # It may have been for another domain than the certificate's.
-        command = "conclavectl identity enroll DOMAIN" if identity.name else again
+        command = told or "conclavectl identity enroll DOMAIN" if identity.name else again
         yield Problem(failure_words(identity), command, is_grave=not identity.name)
     days = identity.days_left(now)
     if days is not None and days < 0:

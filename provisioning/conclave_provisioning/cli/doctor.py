@@ -10,6 +10,7 @@ from conclave_provisioning.cli.errors import CHECK_FAILED
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import as_json, read
 from conclave_provisioning.cli.output import Output
+from conclave_provisioning.cli.status import here
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "yellow"}
 
@@ -52,7 +53,7 @@ def doctor() -> None:
                 (f"{check.state:<8}", STYLES.get(check.state, "red")), f" {check.name:<12} {check.text}"
             )
             if check.command and check.state != "ok":
-                output.line(" " * 22, (check.command, "cyan"))
+                output.line(" " * 22, (here(check.command), "cyan"))
         if not is_well:
             click.get_current_context().exit(CHECK_FAILED)
 

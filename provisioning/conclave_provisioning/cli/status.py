@@ -1,10 +1,11 @@
 """`conclavectl status`: one screen that says how the room is, and how to mend it."""
 
+import os
 import time
 
 import click
 
-from conclave_provisioning.cli.advice import problems
+from conclave_provisioning.cli.advice import as_said_here, problems
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import (
@@ -66,7 +67,12 @@ async def _status(client: RoomClient, output: Output) -> None:
         output.line("")
         output.line(("! ", "red" if problem.is_grave else "yellow"), problem.text)
         if problem.command:
-            output.line("    ", (problem.command, "cyan"))
+            output.line("    ", (here(problem.command), "cyan"))
+
+
+def here(command: str) -> str:
+    """A command as it can be typed where this one was."""
+    return as_said_here(command, is_remote=bool(os.environ.get("CONCLAVE_SHELL")))
 
 
 def lobby_words(meeting: Meeting) -> str:

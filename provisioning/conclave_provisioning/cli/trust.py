@@ -12,7 +12,7 @@ from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Meeting, Trust, as_json
 from conclave_provisioning.cli.output import ASSURANCE_STYLES, Output, assurance_words
-from conclave_provisioning.cli.status import meeting_name
+from conclave_provisioning.cli.status import here, meeting_name
 
 SHORT_FINGERPRINT = 16
 # What the room takes, too.
@@ -55,7 +55,8 @@ def list_anchors() -> None:
 
 def _list_anchors(found: Trust, output: Output) -> None:
     if not found.anchors:
-        output.line("no trust anchors: nobody can be verified; add one: conclavectl trust add FILE.pem ...")
+        add = here("conclavectl trust add FILE --label NAME --kind verified")
+        output.line(f"no trust anchors: nobody can be verified; add one: {add}")
         return
     rows = []
     for anchor in found.anchors:
@@ -231,7 +232,7 @@ def list_crls() -> None:
         found = (await client.read(Trust)).crls
         output.data(crls=as_json(found))
         if not found:
-            output.line("no lists; add one: conclavectl trust crl add FILE")
+            output.line(f"no lists; add one: {here('conclavectl trust crl add FILE')}")
             return
         rows = []
         for one in found:

@@ -69,7 +69,8 @@ async def check_trust(room: Surroundings) -> Outcome:
     """Whether anybody can be verified."""
     if not room.anchors:
         return warning(
-            "there is no trust anchor: nobody can be verified", "conclavectl trust add FILE --kind verified"
+            "there is no trust anchor: nobody can be verified",
+            "conclavectl trust add FILE --label NAME --kind verified",
         )
     ended = [label for label, not_after in room.anchors if not_after < room.wall()]
     if ended:
