@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conclave_provisioning.enrollment import BadResponseError, ChallengeSetupError, TokenFiles, answer_server
-from conclave_provisioning.enrollment.answer_server import MAX_CONNECTIONS, parse_listen
+from conclave_provisioning.enrollment.answer_server import parse_listen
 from conclave_provisioning.enrollment.http01 import PREFIX, ChallengeServer, main
 from tests.pebble import free_ports
 
@@ -94,10 +94,13 @@ def test_other_methods_are_not_known(served: Served, method: str) -> None:
     assert served.ask(PREFIX + "token", method)[0] == 501
 
 
-def test_strangers_who_hold_connections_open_keep_nobody_out(served: Served) -> None:
+def test_strangers_who_hold_connections_open_keep_nobody_out(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_server, "MAX_CONNECTIONS", 4)
     (served.directory / "token").write_text("token.thumbprint")
     with contextlib.ExitStack() as stack:
-        for _ in range(3 * MAX_CONNECTIONS):
+        for _ in range(8):
             stranger = socket.create_connection(("127.0.0.1", served.port), timeout=5)
             stack.enter_context(stranger).sendall(b"GET / HT")
         assert served.ask(f"{PREFIX}token") == (200, b"token.thumbprint")

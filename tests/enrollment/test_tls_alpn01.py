@@ -15,8 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from conclave_provisioning.enrollment import Challenge, ChallengeKind, ChallengeSetupError
-from conclave_provisioning.enrollment.answer_server import MAX_CONNECTIONS
+from conclave_provisioning.enrollment import Challenge, ChallengeKind, ChallengeSetupError, answer_server
 from conclave_provisioning.enrollment.challenge import TlsAlpn01
 from conclave_provisioning.enrollment.tls_alpn01 import PROTOCOL, ChallengeServer, main
 from tests.enrollment.conftest import serving
@@ -106,9 +105,12 @@ def test_after_the_clean_up_there_is_no_handshake(served: Served) -> None:
         served.shake_hands()
 
 
-def test_strangers_who_hold_connections_open_keep_nobody_out(presented: Served) -> None:
+def test_strangers_who_hold_connections_open_keep_nobody_out(
+    presented: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_server, "MAX_CONNECTIONS", 4)
     with contextlib.ExitStack() as stack:
-        for _ in range(3 * MAX_CONNECTIONS):
+        for _ in range(8):
             stranger = socket.create_connection(("127.0.0.1", presented.port), timeout=5)
             stack.enter_context(stranger).sendall(b"\x16\x03")
         assert presented.shake_hands()[1] == PROTOCOL

@@ -457,8 +457,8 @@ _ADMIN = (
         "everybody may read the settings",
         Kind.TOO_TRUSTING,
         "service/settings/settings_file.py",
-        "text.encode(), mode=0o600)",
-        "text.encode(), mode=0o644)",
+        "_text(settings, generation).encode(), mode=0o600)",
+        "_text(settings, generation).encode(), mode=0o644)",
         _SETTINGS_FILE,
     ),
     Mutant(
@@ -489,8 +489,8 @@ _ADMIN = (
         "a list that nobody signed is taken",
         Kind.MISSING_CHECK,
         "identity/crl.py",
-        "    return may_sign and found.is_signature_valid(",
-        "    return may_sign or found.is_signature_valid(",
+        "    return found.is_signature_valid(",
+        "    return True or found.is_signature_valid(",
         _CRL,
     ),
     Mutant(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conclaved.bus.room import PolicyChange, RoomError, RoomErrorKind
+from conclaved.bus.room import EnrollmentRequest, PolicyChange, RoomError, RoomErrorKind
 from conclaved.identity.atomic_file import write_atomically
 from conclaved.service.factory_reset import KEPT, MARK, FactoryReset
 from tests.crl import crl_of
@@ -32,10 +32,26 @@ async def test_everything_that_the_room_keeps_is_erased_but_the_last_time_seen(t
         assert {"state.identity", "state.settings.toml", "state.crls", "state.audit", "state.acme"} <= {
             change.key for change in report.changes
         }
-        assert contents(tmp_path / "state") == {"last-seen-time"}
+        assert contents(tmp_path / "state") == {"last-seen-time", MARK}
         assert contents(tmp_path / "run") == set()
         assert here.keys.info.fingerprint == ""
         await here.room.was_reset.wait()
+
+
+async def test_nothing_that_is_written_after_it_survives_a_power_cut(tmp_path: Path) -> None:
+    async with running_room(tmp_path) as here:
+        await here.room.factory_reset("room.example.com")
+        await here.room.set_policy(PolicyChange(minimum_level="locked"))
+        assert FactoryReset(tmp_path / "state", tmp_path / "run").is_unfinished
+
+
+async def test_no_enrollment_begins_once_it_has_begun(tmp_path: Path) -> None:
+    async with running_room(tmp_path) as here:
+        await here.room.factory_reset("room.example.com")
+        with pytest.raises(RoomError) as caught:
+            await here.room.enroll(EnrollmentRequest("new.example.com"))
+        assert caught.value.kind is RoomErrorKind.BUSY
+        assert here.keys.info.fingerprint == ""
 
 
 async def test_it_is_not_done_for_whoever_does_not_name_the_room(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ class Enrolling:
         self._renewed = renewed
         self._task: asyncio.Task[None] | None = None
         self._step = ""
+        self._is_closed = False
         self._domain = ""
         self._error: EnrollmentError | IdentityError | None = None
         self.own = OwnKey(keys)
@@ -249,7 +250,11 @@ class Enrolling:
             self._changed()
 
     def check_idle(self) -> None:
-        """Raises RoomError(BUSY) while an enrollment is under way."""
+        """Raises RoomError(BUSY) while an enrollment is under way, and after `close`."""
+        if self._is_closed:
+            raise RoomError(
+                RoomErrorKind.BUSY, "the room is ending, and gets no certificate", hint="try again later"
+            )
         if self._task is not None and not self._task.done():
             raise RoomError(
                 RoomErrorKind.BUSY, "an enrollment is under way", hint="see: conclavectl identity show"
@@ -263,7 +268,8 @@ class Enrolling:
             log.warning("an earlier key of this device is still on its disk: %s", error)
 
     async def close(self) -> None:
-        """End a running enrollment; its order stays on the disk and is taken up by the next."""
+        """End a running enrollment, and begin no other; its order stays on the disk for the next daemon."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -47,10 +47,17 @@ class FactoryReset:
         except OSError:
             return ()
 
-    def finish(self) -> None:
-        """Remove everything, and the mark last. Raises OSError for what cannot be removed."""
+    def erase(self) -> None:
+        """Remove everything but the mark. Raises OSError for what cannot be removed."""
         _remove_all(self.runtime, keep=frozenset())
         _remove_all(self.state, keep=KEPT)
+
+    def finish(self) -> None:
+        """Remove everything, and the mark last. Raises OSError for what cannot be removed.
+
+        Only where nothing writes any more: at the start, and at the very end.
+        """
+        self.erase()
         (self.state / MARK).unlink(missing_ok=True)
         fsync_directory(self.state)
 
@@ -86,7 +93,8 @@ class FactoryReset:
                 await asyncio.to_thread(keys.reset)
             except IdentityError as error:
                 log.warning("a key stays in its token: %s", error)
-            await asyncio.to_thread(self.finish)
+            # The mark stays: this daemon still runs, and may write until it has ended.
+            await asyncio.to_thread(self.erase)
         except OSError as error:
             raise RoomError(
                 RoomErrorKind.FAILED,
