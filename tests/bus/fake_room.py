@@ -235,6 +235,7 @@ class FakeRoom:
         self.config_status = CONFIG
         self.report = REPORT
         self.checks = CHECKS
+        self.ended: set[str] = set()
         self.log: tuple[LogEntry, ...] = LOGS
         self.done: list[tuple[Any, ...]] = []
         self.rehearsal = RehearsalStatus(True, ("ordering", "done"))
@@ -338,6 +339,9 @@ class FakeRoom:
 
     async def remove_anchor(self, label: str, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "remove_anchor", label)
+
+    def has_ended(self, origin: str) -> bool:
+        return origin in self.ended
 
     async def doctor(self) -> tuple[CheckStatus, ...]:
         self._do("doctor")

@@ -321,3 +321,20 @@ def test_two_long_values_of_one_beginning_are_told_apart() -> None:
     ((change,),) = told[1:]
     assert change.before != change.after
     assert "…" in change.after
+
+
+async def test_a_session_whose_key_was_taken_away_does_and_sees_nothing_more(
+    peer: Peer, room: FakeRoom, journal: Journal
+) -> None:
+    await peer.call(ROOM + "Device", "Introduce", "s", "ssh admin from 192.0.2.1 key SHA256:abc")
+    room.ended.add("ssh admin from 192.0.2.1 key SHA256:abc")
+    for interface, member, signature, arguments in (
+        (ROOM + "Config", "Unset", "asa{sv}", (["access.keys"], {})),
+        (ROOM + "Device", "Logs", "a{sv}", ({},)),
+        ("org.freedesktop.DBus.Properties", "GetAll", "s", (ROOM + "Meeting",)),
+    ):
+        with pytest.raises(PeerError) as caught:
+            await peer.call(interface, member, signature, *arguments)
+        assert caught.value.name.endswith("NotPermitted")
+    assert room.done == []
+    assert journal.record()["CONCLAVE_OUTCOME"] == "NotPermitted"

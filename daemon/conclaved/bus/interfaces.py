@@ -390,6 +390,7 @@ class RoomObject:
         if (interface, member) == INTRODUCE:
             self._introduce(call)
             return None
+        self._refuse_ended(call)
         return await METHODS[interface, member](self._room, *call.arguments)
 
     async def _use_on_record(
@@ -432,6 +433,14 @@ class RoomObject:
             )
         return result
 
+    def _refuse_ended(self, call: Call) -> None:
+        if self._room.has_ended(self._origins.get(call.sender, "")):
+            raise RoomError(
+                RoomErrorKind.NOT_PERMITTED,
+                "the key by which this session came lets nobody in any more",
+                hint="log in again, with a key that does",
+            )
+
     def _introduce(self, call: Call) -> None:
         (origin,) = call.arguments
         self._origins.pop(call.sender, None)
@@ -464,6 +473,7 @@ class RoomObject:
     ) -> tuple[str, list[Any]]:
         if not self._permissions.may_read(await self._caller(connection, call)):
             raise _not_permitted("see the state of this room", "conclave")
+        self._refuse_ended(call)
         name = call.arguments[0]
         if name in STANDARD and member == "GetAll":
             return "a{sv}", [{}]

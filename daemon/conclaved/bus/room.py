@@ -511,6 +511,9 @@ class Room(Protocol):
     def hardware(self) -> HardwareStatus: ...
     def config(self) -> ConfigStatus: ...
 
+    def has_ended(self, origin: str) -> bool:
+        """Whether a caller that introduces itself so came by a key that was taken away since."""
+
     async def doctor(self) -> tuple[CheckStatus, ...]:
         """Look at everything that an enrollment or a meeting needs; takes up to a quarter of a minute."""
 

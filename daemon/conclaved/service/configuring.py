@@ -47,6 +47,11 @@ class Configuring:
         """The configuration in force."""
         self._status: ConfigStatus | None = None
 
+    @property
+    def previous(self) -> Config:
+        """The configuration before the last change."""
+        return self.config if self._previous is None else self._previous.over_config(self._device)
+
     def status(self) -> ConfigStatus:
         """For D-Bus."""
         if self._status is None:

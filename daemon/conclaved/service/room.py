@@ -42,7 +42,7 @@ from conclaved.identity import BelievedClock, IdentityError, KeyStore, Verdict
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
 from conclaved.service import invitations
 from conclaved.service.about import versions
-from conclaved.service.access import AccessFiles
+from conclaved.service.access import AccessFiles, EndedSessions
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
 from conclaved.service.acme_desk import AcmeDesk
 from conclaved.service.attending import Attending, Part
@@ -102,6 +102,8 @@ class ConclaveRoom:
         )
         self._access = AccessFiles(config.state_directory / ACCESS_FOLDER)
         self._access.write(self._configuring.config.access)
+        self._ended_sessions = EndedSessions()
+        self._ended_sessions.changed(self._configuring.previous.access, self._config.access)
         self._keys = keys
         self._reset = FactoryReset(config.state_directory, config.runtime_directory)
         self._serial = serial_number()
@@ -182,6 +184,10 @@ class ConclaveRoom:
     def config(self) -> ConfigStatus:
         """See `Room`."""
         return self._configuring.status()
+
+    def has_ended(self, origin: str) -> bool:
+        """See `Room`."""
+        return self._ended_sessions.includes(origin)
 
     def meeting(self) -> MeetingStatus:
         """See `Room`."""
@@ -549,6 +555,7 @@ class ConclaveRoom:
         self._renewing.look_again()
         self._attending.configure(self._config)
         self._access.write(self._config.access)
+        self._ended_sessions.changed(self._configuring.previous.access, self._config.access)
         runner = self._attending.runner
         if self._trusting.settings_changed(before, after):
             self._trust_changed()

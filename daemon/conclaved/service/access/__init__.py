@@ -6,6 +6,7 @@ those: `systemd/ssh` says how.
 
 from conclaved.service.access.access_config import AccessConfig
 from conclaved.service.access.files import AccessFiles
+from conclaved.service.access.sessions import EndedSessions
 from conclaved.service.access.ssh_key import SshKey, SshKeyError, parse_key, parse_keys
 
-__all__ = ["AccessConfig", "AccessFiles", "SshKey", "SshKeyError", "parse_key", "parse_keys"]
+__all__ = ["AccessConfig", "AccessFiles", "EndedSessions", "SshKey", "SshKeyError", "parse_key", "parse_keys"]
