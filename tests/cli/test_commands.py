@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from conclaved.bus.room import (
+    Change,
+    ChangeReport,
     EnrollmentRequest,
     IdentityStatus,
     MeetingStatus,
@@ -108,6 +110,19 @@ async def test_an_anchor_is_added_from_stdin_without_domains(room: FakeRoom, cli
     assert (answer["ok"], answer["changed"]) == (True, True)
     assert answer["certificates"] == [{"subject": "CN=Office CA", "not_after": end}]
     assert room.done == [("add_anchor", PEM, "p", "provider", ())]
+
+
+async def test_an_empty_file_is_told_to_be_empty(room: FakeRoom, cli: Cli) -> None:
+    result = await cli("trust", "add", "-", "--label", "p", "--kind", "verified", stdin=b"")
+    assert (result.code, room.done) == (2, [])
+    assert "<stdin> is empty; give the CA's certificate" in result.err
+
+
+async def test_the_entry_that_another_takes_the_place_of_is_told(room: FakeRoom, cli: Cli) -> None:
+    before = '{label = "former", kind = "verified", domains = ["a.example"]}'
+    room.report = ChangeReport(True, (Change("trust.anchors.p", before, '{label = "p"}', "at once"),))
+    result = await cli("trust", "add", "-", "--label", "p", "--kind", "verified", stdin=PEM.encode())
+    assert result.out.endswith("; in place of former, for a.example\n")
 
 
 async def test_a_bundle_is_answered_with_each_of_its_certificates(room: FakeRoom, cli: Cli) -> None:

@@ -194,6 +194,21 @@ def test_each_command_and_option_is_in_a_manual_page(words: tuple[str, ...]) -> 
             assert max(parameter.opts, key=len) in page
 
 
+def test_no_help_is_wider_than_a_terminal() -> None:
+    wide: list[str] = []
+
+    def look(command: click.Command, context: click.Context) -> None:
+        wide.extend(line for line in command.get_help(context).splitlines() if len(line) > 80)
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found is not None
+                look(found, click.Context(found, info_name=name, parent=context))
+
+    look(root, click.Context(root, info_name="conclavectl"))
+    assert wide == []
+
+
 def test_the_exit_codes_are_in_the_manual() -> None:
     page = PAGES["conclavectl.1"]
     assert "  8  the room is busy" in page

@@ -143,6 +143,7 @@ def test_a_long_error_leaves_room_for_what_to_do() -> None:
     [
         ("conclavectl trust crl add FILE", True, "ssh DEVICE trust crl add - < FILE"),
         ("conclavectl trust crl add FILE", False, "conclavectl trust crl add FILE"),
+        ("conclavectl config set a.key - < FILE", True, "ssh DEVICE config set a.key - < FILE"),
         ("conclavectl status", True, "conclavectl status"),
         ("check the FILE", True, "check the FILE"),
     ],

@@ -57,6 +57,12 @@ async def test_the_programs_name_may_stand_before_a_command(sshd: Sshd) -> None:
     assert json.loads(out)["policy"]["minimum_level"] == "standard"
 
 
+async def test_the_short_word_for_help_is_understood(sshd: Sshd) -> None:
+    code, out, _ = await sshd.ssh("trust", "add", "-h")
+    assert code == 0
+    assert "Usage: conclavectl trust add" in out
+
+
 async def test_a_change_is_made(sshd: Sshd, room: FakeRoom) -> None:
     code, _, err = await sshd.ssh("trust", "remove", "'the office'")
     assert (code, err) == (0, "")

@@ -8,7 +8,7 @@ from conclave_provisioning.cli.model import Identity, RoomView
 SOON_DAYS = 14
 _COMMAND = ": conclavectl "
 _GETS_ONE = ("conclavectl identity enroll", "conclavectl identity csr")
-LONGEST_ERROR = 200
+LONGEST_ERROR = 160
 """Characters of a CA's own words, so that what to do is still told after them."""
 
 
@@ -51,8 +51,8 @@ def as_said_here(command: str, *, is_remote: bool) -> str:
     words = command.split()
     if not is_remote or words[:1] != ["conclavectl"] or "FILE" not in words:
         return command
-    given = " ".join("-" if word == "FILE" else word for word in words[1:])
-    return f"ssh DEVICE {given} < FILE"
+    given = command.removesuffix(" < FILE").split()[1:]
+    return f"ssh DEVICE {' '.join('-' if word == 'FILE' else word for word in given)} < FILE"
 
 
 def _health(room: RoomView, now: float) -> Iterator[Problem]:

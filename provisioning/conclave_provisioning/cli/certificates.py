@@ -34,6 +34,12 @@ def read_pem(file: BinaryIO) -> tuple[str, tuple[Certificate, ...]]:
             f"{file.name} is longer than {MAX_PEM_BYTES // 1024} KiB",
             hint="give the CA's certificate alone",
         )
+    if not content.strip():
+        raise CommandError(
+            ErrorKind.INVALID_ARGUMENT,
+            f"{file.name} is empty",
+            hint="give the CA's certificate, PEM; over SSH: ssh DEVICE ... - < FILE",
+        )
     if b"PRIVATE KEY-----" in content:
         raise CommandError(
             ErrorKind.INVALID_ARGUMENT,

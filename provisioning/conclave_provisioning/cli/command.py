@@ -41,9 +41,9 @@ def root(context: click.Context) -> None:
 
     \b
     A new room, from nothing to a meeting:
-      conclavectl trust add office-ca.pem --label office --kind verified --domain example.com
+      conclavectl trust add office-ca.pem --label office --kind verified
       conclavectl identity enroll room.example.com
-      conclavectl meeting create --title Weekly --invite @example.com --conference wss://hub.example.com
+      conclavectl meeting create --title Weekly --invite @example.com
       conclavectl meeting join LINK --wait
       conclavectl meeting code
 
@@ -51,14 +51,14 @@ def root(context: click.Context) -> None:
     Exit codes:
       0  done
       1  another error
-      2  wrong usage or argument; also a group without a command, which prints its help
+      2  wrong usage or argument; also a group without a command
       3  not permitted
       4  not found, not in a meeting, or not enrolled
-      5  refused by the CA, the meeting or the room, which takes no invitation that its link does not name
+      5  refused by the CA, the meeting or the room
       6  unreachable or timed out
       7  conclaved (or its bus) is not running
       8  the room is busy: in a meeting already, or enrolling
-      9  an invitation or a record was changed, or nobody who is believed vouches for the record
+      9  an invitation, record or file was changed, or nobody vouches for it
       10 the CA limits the rate
       11 the CA found another answer than ours
       12 the CA could not reach the room
@@ -75,8 +75,8 @@ def root(context: click.Context) -> None:
       23 what answers is no ACME directory
 
     \b
-    With --json every answer is one object with "schema": 1 on stdout (docs/schema has a JSON Schema of
-    each); an error is
+    With --json every answer is one object with "schema": 1 on stdout (docs/schema
+    has a JSON Schema of each); an error is
       {"schema": 1, "error": {"kind": ..., "message": ..., "hint": ...}}
 
     \b

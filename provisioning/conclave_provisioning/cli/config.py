@@ -48,7 +48,6 @@ def get_config(key: str | None, document: bool) -> None:
 
     One setting's value is printed alone. A secret is shown as (set).
 
-    \b
     JSON: settings [{key, value, default, source (admin, device, default), effect, kind, allowed, choices,
     meaning, is_secret}], generation, can_roll_back, document.
 
@@ -97,7 +96,7 @@ def set_config(words: tuple[str, ...], dry_run: bool) -> None:
     \b
     Examples:
       conclavectl config set conference.service wss://hub.example.com
-      conclavectl config set acme.agree_terms true acme.directory_url https://ca.example/dir
+      conclavectl config set acme.agree_terms true acme.email it@example.com
       conclavectl config set policy.minimum_level locked --dry-run
 
     JSON: ok, changed, dry_run, changes [{key, before, after, effect}].
@@ -229,7 +228,6 @@ def roll_back_config(dry_run: bool) -> None:
 def schema() -> None:
     """Show what may be set: type, range, default, meaning, and when a change is felt.
 
-    \b
     JSON: settings as in `config get`, json_schema: a JSON Schema (2020-12) of the document.
 
     \b

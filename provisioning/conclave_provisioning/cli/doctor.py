@@ -34,7 +34,6 @@ def doctor() -> None:
     port-80 (as far as it can be seen from within), conference, hardware, ports, disk. The exit code is 1 if a
     check failed.
 
-    \b
     JSON: ok, checks [{name, state (ok, warning, failed, unknown), text, command}].
 
     \b

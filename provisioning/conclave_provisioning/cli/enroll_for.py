@@ -112,8 +112,10 @@ def enroll_for(
 
     \b
     Examples:
-      conclavectl enroll-for ssh://admin@room.example.com room.example.com --dns-hook ./dns.sh --agree-terms
-      conclavectl enroll-for ssh://admin@10.0.0.7 room.example.com --dns-update ns1.example.com \\
+      conclavectl enroll-for ssh://admin@room room.example.com \\
+          --dns-hook ./dns.sh --agree-terms
+      conclavectl enroll-for ssh://admin@10.0.0.7 room.example.com \\
+          --dns-update ns1.example.com \\
           --tsig-key acme --tsig-file acme.secret --agree-terms
 
     JSON: ok, changed, domain, not_after, changes [{key, before, after, effect}].

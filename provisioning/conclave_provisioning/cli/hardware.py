@@ -15,7 +15,6 @@ from conclave_provisioning.cli.status import HEALTH_COLOURS, label, muted_words
 def hardware() -> None:
     """Show camera, microphone, panel and the media streams.
 
-    \b
     JSON: hardware {camera_muted, microphone_muted, shutter, mute_switch, panel_serial, panel_epoch,
     devices [{slot, health, reason}], frames_refused, streams [{leaf, name, kind, is_self, frames_sent,
     frames_decrypted, frames_undecodable, frames_decoded, detail {...}}]}.

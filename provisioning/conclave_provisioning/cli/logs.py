@@ -39,7 +39,6 @@ def logs(since: str, lines: int, follow: bool, changes: bool) -> None:
 
     What strangers wrote into a name is shown with its control characters made visible.
 
-    \b
     JSON: entries [{time, unit, priority, message}]; time is seconds since 1970, priority as syslog counts (3
     error, 4 warning, 6 word). With --follow one object a line: {"entry": {...}}.
 

@@ -25,11 +25,12 @@ def provision() -> None:
     """Files that set up a room without anybody touching it: signed settings, for named devices.
 
     \b
-    Once, on your laptop; the fingerprint goes into the image ([provisioning] signers in conclave.toml):
+    Once, on your laptop; the fingerprint goes into the image's conclave.toml:
       conclavectl provision signer --out signer.pem
     \b
     For each room, onto a USB stick or the server that the image names:
-      conclavectl provision sign room.toml --signer signer.pem --device CN-4711 --out room.jws
+      conclavectl provision sign room.toml --signer signer.pem \\
+          --device CN-4711 --out room.jws
     """
 
 
@@ -106,7 +107,8 @@ def sign(
 
     \b
     Example:
-      conclavectl provision sign room.toml --signer signer.pem --device CN-4711 --out room.jws
+      conclavectl provision sign room.toml --signer signer.pem \\
+          --device CN-4711 --out room.jws
 
     JSON: ok, file, serial, devices, not_after, fingerprint (the signer's), sets [key].
     """

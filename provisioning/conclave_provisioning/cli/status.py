@@ -35,7 +35,6 @@ HEALTH_COLOURS = {"ready": "green", "starting": "yellow", "degraded": "yellow", 
 def status() -> None:
     """Show how the room is: identity, trust, policy, meeting, lock, code, hardware, problems.
 
-    \b
     JSON: device, identity (with days_left), anchors, blocked_keys, blocked_names, crls, policy, meeting,
     hardware (with streams), code_shown, problems [{text, command, is_grave}].
 

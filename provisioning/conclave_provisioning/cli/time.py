@@ -21,7 +21,6 @@ def time() -> None:
     Without a believed time nobody is shown as verified. Believed is a clock that was set from outside since
     the device started, and that shows no time before the firmware's build or the last one seen.
 
-    \b
     JSON: clock {time, is_believed, doubt, is_synchronised, floor}; times are seconds since 1970.
 
     \b

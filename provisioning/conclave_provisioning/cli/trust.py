@@ -6,7 +6,7 @@ from typing import BinaryIO
 import click
 
 from conclave_provisioning.cli.certificates import check_domains, day, domain_words, ends, read_pem
-from conclave_provisioning.cli.changes import NOTHING, change, dry_run_option
+from conclave_provisioning.cli.changes import NOTHING, Report, change, dry_run_option, plain
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
@@ -95,8 +95,10 @@ def add_anchor(
 
     \b
     Examples:
-      conclavectl trust add office-ca.pem --label office --kind verified --domain example.com
-      conclavectl trust add roots.pem --bundle --label group --kind verified --domain example.com
+      conclavectl trust add office-ca.pem --label office --kind verified \\
+          --domain example.com
+      ssh admin@room trust add - --label office --kind verified < office-ca.pem
+      conclavectl trust add roots.pem --bundle --label group --kind provider
 
     JSON: ok, changed, dry_run, changes [{key, before, after, effect}], certificates [{subject, not_after}].
     """
@@ -133,6 +135,7 @@ def add_anchor(
             words = f"trusted as {kind} {where}: {label} ({one.subject}, {ends(one.not_after)})"
         else:
             words = f"trusted as {kind} {where}: {label}, {len(certificates)} certificates"
+        words += _in_place_of(report)
         output.data(**report.json(), certificates=as_json(certificates))
         report.say(output, words)
         if len(certificates) > 1:
@@ -140,6 +143,14 @@ def add_anchor(
                 output.line(f"  {one.subject}, {ends(one.not_after)}")
 
     run(action)
+
+
+def _in_place_of(report: Report) -> str:
+    """Which entries are gone: the same authority under another label, or for other domains."""
+    former = [plain(change.before) for change in report.changes]
+    known = [one for one in former if isinstance(one, dict)]
+    was = [f"{one.get('label')}, for {domain_words(one.get('domains', ()))}" for one in known]
+    return f"; in place of {' and '.join(was)}" if was else ""
 
 
 @trust.command("remove", short_help="Trust an authority no longer.")

@@ -27,7 +27,6 @@ MUTES = {"camera_muted": "camera", "microphone_muted": "microphone"}
 def watch() -> None:
     """Print what happens in the room, a line each, until interrupted.
 
-    \b
     JSON, one object a line: first {"event": "state", ...} with all that `status --json` has, then
     {"event": "changed", "interface": "Meeting", "changed": {field: new value}}.
 

@@ -55,7 +55,7 @@ class DnsUpdateSettings:
                 hint="use " + ", ".join(TSIG_ALGORITHMS),
             )
         if not self.server or not self.key_name or not self.key_file.name:
-            raise SettingsError("DNS updates need server, key_name and key_file")
+            raise SettingsError("DNS updates need server, key_name and a key (key_file)")
 
 
 @dataclass(frozen=True, slots=True)

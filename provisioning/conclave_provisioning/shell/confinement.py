@@ -24,10 +24,11 @@ def check(root: click.Command, words: Sequence[str]) -> None:
                 f"--{parameter.name} is not for the admin's shell", hint="leave it out: this room is meant"
             )
         if names_file(parameter.type, text):
-            is_output = isinstance(parameter.type, click.Path)
+            way = ">" if isinstance(parameter.type, click.Path) else "<"
+            option = f"{_label(parameter)} " if isinstance(parameter, click.Option) else ""
             raise RequestError(
                 f"{_label(parameter)} names a file of the device, which nobody can over SSH",
-                hint=f"give - in its place: ssh DEVICE {path} ... - {'>' if is_output else '<'} FILE",
+                hint=f"give - in its place: ssh DEVICE {path} ... {option}- {way} FILE",
             )
 
 
@@ -43,7 +44,7 @@ def _given(root: click.Command, words: Sequence[str]) -> Iterator[tuple[str, cli
     context: click.Context | None = None
     name, rest = PROGRAM, list(words)
     while command is not None:
-        context = click.Context(command, info_name=name, parent=context)
+        context = click.Context(command, info_name=name, parent=context, **command.context_settings)
         try:
             values, rest, _ = command.make_parser(context).parse_args(list(rest))
             for parameter in command.params:

@@ -107,7 +107,7 @@ def _serve(start: Start) -> int:
     from conclave_provisioning.shell.confinement import check
 
     def run(words: Sequence[str]) -> int:
-        if words[:1] == ["help"]:
+        if words and words[0] in ("help", "?"):
             words = [*words[1:], "--help"]
         try:
             check(root, words)

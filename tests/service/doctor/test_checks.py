@@ -10,6 +10,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,6 +184,39 @@ async def test_a_disk_that_takes_nothing_fails(room: Surroundings) -> None:
 async def test_a_domain_without_an_address_fails(room: Surroundings) -> None:
     wrong = replace(room, identity=replace(room.identity, domain="room.invalid"))
     is_so(await network.check_dns(wrong), CheckState.FAILED, "room.invalid has no address")
+
+
+def checked_by(room: Surroundings, challenge: str, **more: Any) -> Surroundings:
+    return replace(
+        room, config=replace(room.config, acme=replace(room.config.acme, challenge=challenge, **more))
+    )
+
+
+@pytest.mark.parametrize("domain", ["room.invalid", "localhost"])
+async def test_where_the_ca_looks_into_dns_the_domain_needs_no_address(
+    room: Surroundings, domain: str
+) -> None:
+    named = replace(room, identity=replace(room.identity, domain=domain))
+    assert (await network.check_dns(checked_by(named, "dns-persist-01"))).state is CheckState.OK
+    hooked = checked_by(named, "dns-01", dns_hook=Path("/hook"))
+    assert (await network.check_dns(hooked)).state is CheckState.OK
+
+
+async def test_a_certificate_that_is_carried_in_needs_no_address(room: Surroundings) -> None:
+    named = replace(room, identity=replace(room.identity, domain="room.invalid"))
+    by_hand = replace(named, config=replace(room.config, identity_method="csr"))
+    assert (await network.check_dns(by_hand)).state is CheckState.OK
+    is_so(await network.check_port_80(by_hand), CheckState.OK, "not needed")
+
+
+async def test_dns_01_without_a_way_to_write_the_zone_fails(room: Surroundings) -> None:
+    found = await network.check_dns(checked_by(room, "dns-01"))
+    is_so(found, CheckState.FAILED, "nothing says how this room is to write the zone")
+
+
+async def test_the_domain_that_is_wanted_is_looked_up(room: Surroundings) -> None:
+    wanted = replace(room, config=replace(room.config, identity_domain="new.invalid"))
+    is_so(await network.check_dns(wanted), CheckState.FAILED, "new.invalid has no address")
 
 
 async def test_a_domain_of_a_private_network_is_warned_of(room: Surroundings) -> None:

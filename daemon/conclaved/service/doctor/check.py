@@ -52,8 +52,18 @@ class Surroundings:
 
     @property
     def domain(self) -> str:
-        """The room's domain: the certificate's, or the one that it is to have; empty if there is none."""
-        return self.identity.domain or self.config.identity_domain
+        """The domain that the room is to have, or else the certificate's; empty if there is none."""
+        return self.config.identity_domain or self.identity.domain
+
+    @property
+    def challenge(self) -> str:
+        """How the CA checks the domain; empty where an admin carries the certificate in."""
+        return "" if self.config.identity_method in ("csr", "import") else self.config.acme.challenge
+
+    @property
+    def reached_by(self) -> str:
+        """The challenge for which the CA connects to the domain's address; empty if it does not."""
+        return self.challenge if self.challenge in ("http-01", "tls-alpn-01") else ""
 
 
 Check = Callable[[Surroundings], Awaitable[Outcome]]

@@ -25,18 +25,27 @@ async def check_dns(room: Surroundings) -> Outcome:
     """The domain's addresses, as this device's name service knows them."""
     if not room.domain:
         return unknown("no domain is set yet", "conclavectl config set identity.domain DOMAIN")
+    acme = room.config.acme
+    if room.challenge == "dns-01" and acme.dns_hook is None and acme.dns_update is None:
+        return failed(
+            "the CA checks by dns-01, and nothing says how this room is to write the zone",
+            "conclavectl config set acme.dns_update.server ADDRESS acme.dns_update.key_name NAME "
+            "acme.dns_update.key - < FILE",
+        )
     try:
         found = await asyncio.get_running_loop().getaddrinfo(room.domain, None, type=socket.SOCK_STREAM)
     except OSError as error:
         why = error.strerror or str(error)
+        if not room.reached_by:
+            return ok(f"{room.domain} has no address in the DNS: {why}; no CA has to reach it there")
         return failed(
             f"{room.domain} has no address in the DNS: {why}", f"add A or AAAA records of {room.domain}"
         )
     addresses = sorted({str(info[4][0]) for info in found})
     words = f"{room.domain} is {', '.join(addresses)}"
-    if all(not ipaddress.ip_address(a.partition("%")[0]).is_global for a in addresses):
+    if room.reached_by and all(not ipaddress.ip_address(a.partition("%")[0]).is_global for a in addresses):
         return warning(
-            f"{words}: no public address, so a public CA cannot check it by http-01",
+            f"{words}: no public address, so a public CA cannot check it by {room.reached_by}",
             "conclavectl config set acme.challenge dns-01",
         )
     return ok(words)
@@ -115,8 +124,8 @@ def _get(url: str, ca_file: Path | None) -> tuple[int, str, bytes]:
 
 async def check_port_80(room: Surroundings) -> Outcome:
     """As far as the device itself can see it: whether the port is free for the helper of an order."""
-    if room.config.acme.challenge != "http-01":
-        return ok(f"port 80 is not needed: the CA checks by {room.config.acme.challenge}")
+    if room.reached_by != "http-01":
+        return ok("port 80 is not needed: no CA connects to it")
     try:
         is_taken = any(_listens(room.proc / "net" / table) for table in ("tcp", "tcp6"))
     except OSError as error:

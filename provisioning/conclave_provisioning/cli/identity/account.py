@@ -29,7 +29,7 @@ def rehearse(directory: str) -> None:
     \b
     Examples:
       conclavectl identity test
-      conclavectl identity test --directory https://acme-staging.example.com/directory
+      conclavectl identity test --directory https://staging.example.com/dir
 
     JSON: ok, steps [text].
     """

@@ -40,7 +40,7 @@ def set_domain(domain: str, method: str | None, challenge: str | None, dry_run: 
     \b
     Examples:
       conclavectl identity set-domain room.example.com
-      conclavectl identity set-domain room.example.com --challenge dns-01 --dry-run
+      conclavectl identity set-domain room.example.com --challenge dns-01
 
     JSON: ok, changed, dry_run, changes [{key, before, after, effect}].
     """
@@ -103,7 +103,7 @@ def enroll(
     Examples:
       conclavectl identity enroll room.example.com
       conclavectl identity enroll room.example.com --challenge dns-01
-      conclavectl identity test    (a rehearsal at the CA, where --dry-run asks nobody)
+      conclavectl identity test    (rehearses at the CA; --dry-run asks nobody)
 
     JSON: ok, changed, identity as in `identity show`; with --dry-run ok, changed, dry_run, changes.
     """

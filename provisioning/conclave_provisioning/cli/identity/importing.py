@@ -34,7 +34,7 @@ def csr(domain: str, new_key: bool) -> None:
     \b
     Examples:
       conclavectl identity csr room.example.com > room.csr
-      ssh admin@room identity csr room.example.com | step ca sign /dev/stdin > chain.pem
+      ssh admin@room identity csr room.example.com > room.csr
 
     JSON: csr (PEM).
     """
@@ -97,7 +97,8 @@ def import_key(file: BinaryIO, secret_stdin: bool, domain: str, dry_run: bool) -
     \b
     Examples:
       conclavectl identity import-key room.p12
-      (cat secret.txt; cat room.jwe) | ssh admin@room identity import-key - --secret-stdin
+      cat secret.txt room.jwe |
+          ssh admin@room identity import-key - --secret-stdin
 
     JSON: ok, changed, dry_run, changes [{key, before, after, effect}].
     """

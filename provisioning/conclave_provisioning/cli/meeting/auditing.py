@@ -74,9 +74,8 @@ def audit(
       conclavectl meeting audit
       conclavectl meeting audit --list
       conclavectl meeting audit --of 20310501T090000Z-4711aaaa --out review.jws
-      conclavectl meeting audit --verify review.jws --anchor office-root.pem=example.com
+      conclavectl meeting audit --verify review.jws --anchor root.pem=example.com
 
-    \b
     JSON: record (the signed object), signer (its name), token (the signed text);
     --list: records [name], summaries [{record, began, title, with, lasted_s}]; --out: ok, file;
     --verify: record, signer {name, authority, domain, fingerprint, not_before, not_after}.

@@ -138,9 +138,9 @@ def create(**given: Any) -> None:
     \b
     Examples:
       conclavectl meeting create --title Weekly --invite @example.com
-      conclavectl meeting create --title Board --level locked --host ana@example.com \\
-          --invite @example.com --invite room.partner.example \\
-          --from 2031-05-01T16:00 --until 2031-05-01T18:00 --file board.json --ics board.ics
+      conclavectl meeting create --title Board --level locked \\
+          --host ana@example.com --invite @example.com \\
+          --from 2031-05-01T16:00 --until 2031-05-01T18:00 --ics board.ics
 
     JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service}.
     """
@@ -167,7 +167,7 @@ def personal_room(*, days: int, **given: Any) -> None:
 
     \b
     Example:
-      conclavectl meeting personal-room --invite @example.com --days 90 --qr-file door.png
+      conclavectl meeting personal-room --invite @example.com --qr-file door.png
 
     JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service}.
     """

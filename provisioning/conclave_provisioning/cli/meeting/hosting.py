@@ -60,7 +60,7 @@ def kick(who: str, dry_run: bool) -> None:
     \b
     Examples:
       conclavectl meeting kick guest.partner.example
-      conclavectl meeting kick 3         (its leaf in `meeting roster`, where two have the same name)
+      conclavectl meeting kick 3         (its leaf, where two have the same name)
 
     JSON: ok, changed, dry_run, changes, leaf, name, assurance, epoch (the first one without them).
     """
@@ -126,7 +126,7 @@ def allow_back(who: str, dry_run: bool) -> None:
     \b
     Examples:
       conclavectl meeting allow-back guest.partner.example
-      conclavectl meeting allow-back 00112233445566aa    (its id in `meeting removed`)
+      conclavectl meeting allow-back 00112233445566aa    (see `meeting removed`)
 
     JSON: ok, changed, dry_run, changes, key_id, name.
     """

@@ -54,7 +54,7 @@ def admit(who: str, dry_run: bool) -> None:
     \b
     Examples:
       conclavectl meeting admit guest.partner.example
-      conclavectl meeting admit ID        (as in `meeting lobby`, where two have the same name)
+      conclavectl meeting admit ID      (of `meeting lobby`, if two share a name)
 
     JSON: ok, changed, dry_run, changes, request_id, name, assurance.
     """

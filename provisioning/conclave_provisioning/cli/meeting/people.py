@@ -76,7 +76,6 @@ def roster() -> None:
     "not expected" is said of whom the invitation does not name: an admitted guest, or somebody of an invited
     domain. "compared" is said of whom people in the room ticked off after they compared the present code.
 
-    \b
     JSON: epoch, participants [{leaf, name, assurance, role, is_self, is_heard, reason, issuer, admitted_by,
     is_expected, is_compared, key_id}], missing [name].
     Only the assurance "verified" is verified. A recorder's or transcriber's role is "service end".
