@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
 from conclaved.bus.room import ChangeReport, RoomError, RoomErrorKind
+from conclaved.identity import unwrapping
+from tests.identity.test_unwrapping import rsa_bomb
 from tests.service.rooms import PUBLIC_CA, TestRoom, running_room
 
 DOMAIN = "room.example.com"
@@ -155,3 +157,12 @@ async def test_two_chains_at_once_are_one_after_the_other_or_busy(bare: TestRoom
     assert all(isinstance(error, RoomError) and error.kind is RoomErrorKind.BUSY for error in errors)
     assert len(errors) < len(outcomes)
     assert bare.room.identity().state == "enrolled"
+
+
+async def test_a_wrapped_key_is_not_opened_in_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unwrapping, "CPU_S", 1)
+    async with running_room(tmp_path) as here:
+        with pytest.raises(RoomError, match="too much computing"):
+            await here.room.import_key(rsa_bomb(), b"ossifrage")

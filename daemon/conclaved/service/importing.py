@@ -27,9 +27,9 @@ from conclaved.identity import (
     claimed_name,
     fingerprint_of_spki,
     read_pem_chain,
-    read_wrapped_key,
 )
 from conclaved.identity.atomic_file import write_atomically
+from conclaved.identity.unwrapping import unwrap
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Importing:
         """Put a key that was made elsewhere into force, with its chain."""
 
         def check() -> tuple[Callable[[], None], tuple[bytes, ...]]:
-            wrapped = read_wrapped_key(content, secret)
+            wrapped = unwrap(content, secret)
             spki = wrapped.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             expected = domain or self._expected(otherwise=_name_in(wrapped.chain))
             chain = check_own_chain(
