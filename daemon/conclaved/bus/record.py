@@ -50,7 +50,6 @@ SHOWN = frozenset(
         "requires_verified",
         "service",
         "service_ends",
-        "title",
         "what",
     }
 )
