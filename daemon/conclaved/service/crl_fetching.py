@@ -12,12 +12,15 @@ from urllib.parse import urlsplit
 
 from conclaved.bus.room import ChangeReport, RoomError
 from conclaved.identity.crl import MAX_CRL_BYTES
+from conclaved.service.deadline import hanging_up
 
 log = logging.getLogger(__name__)
 
 FETCH_EVERY_S = 6 * 3600.0
 TRY_AGAIN_AFTER_S = 900.0
 ANSWER_WITHIN_S = 30.0
+WHOLE_WITHIN_S = 300.0
+"""For all of a list, which may be long."""
 
 
 class CrlFetching:
@@ -81,13 +84,11 @@ def fetch(url: str) -> bytes:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_WITHIN_S)
-    try:
+    with hanging_up(connection, WHOLE_WITHIN_S):
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         connection.request("GET", path, headers={"User-Agent": "conclaved"})
         answer = connection.getresponse()
         content = answer.read(MAX_CRL_BYTES + 1)
-    finally:
-        connection.close()
     if answer.status != http.client.OK:
         raise ValueError(f"the server answers with status {answer.status}")
     if len(content) > MAX_CRL_BYTES:
