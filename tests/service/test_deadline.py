@@ -11,7 +11,6 @@ import pytest
 from conclaved.service import crl_fetching
 from conclaved.service.deadline import hanging_up
 
-
 LETTERS = 250
 
 
