@@ -89,7 +89,7 @@ def test_without_a_bus_the_exit_code_is_7(address: str, capfd: pytest.CaptureFix
     assert main(["--bus", address, "status"]) == 7
     error = capfd.readouterr().err
     assert error.startswith(f"conclavectl: no D-Bus at {address}: ")
-    assert error.endswith("; set CONCLAVE_BUS or use --bus\n")
+    assert error.endswith("; on another machine: ssh admin@ROOM ...; else set CONCLAVE_BUS or use --bus\n")
     assert "Errno" not in error
     assert error.count("\n") == 1
 
@@ -154,7 +154,7 @@ def test_wrong_usage_with_json_is_an_object_too(capfd: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "holds no readable PEM certificate; convert it: openssl"),
+        (b"", "is empty; give the CA's certificate"),
         (b"nonsense", "holds no readable PEM certificate; convert it: openssl"),
         (b"\x30\x82\xff", "holds no readable PEM certificate; convert it: openssl"),
         (b"-----BEGIN CERTIFICATE-----" * 50_000, "is longer than 1024 KiB; "),
@@ -289,8 +289,8 @@ def test_the_help_says_that_the_room_refuses_a_link_with_anothers_invitation(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     main(["--help"])
-    (line,) = [line for line in capfd.readouterr().out.splitlines() if line.split()[:1] == ["5"]]
-    assert "or the room, which takes no invitation that its link does not name" in line
+    words = " ".join(capfd.readouterr().out.split())
+    assert " 5 refused by CA, meeting or room, which takes no invitation but its link's" in words
     assert OUTCOMES[ErrorKind.REFUSED][0] == 5
 
 

@@ -284,7 +284,7 @@ async def test_an_api_certificate_of_another_authority_is_not_trusted(
         await Enrollment(make_settings(ca_file=tmp_path / "other.pem"), tmp_path / "state").enroll(
             DOMAIN, KeyInMemory()
         )
-    assert "ca_file" in caught.value.hint
+    assert "acme.ca_pem" in caught.value.hint
 
 
 async def test_a_missing_ca_file_is_an_error_of_the_settings(

@@ -91,6 +91,15 @@ async def test_a_room_that_is_not_there_is_unreachable(door: Sshd, ca: Pebble, t
     assert "127.0.0.1" in err
 
 
+async def test_what_is_lacking_is_told_as_an_option_of_this_machine(tmp_path: Path) -> None:
+    home = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    words = (PROGRAM, "enroll-for", "ssh://admin@room.invalid", DOMAIN)
+    code, _, err = await run_program(*words, env=home)
+    assert (code, "then: add --agree-terms" in err) == (2, True), err
+    code, _, err = await run_program(*words, "--agree-terms", env=home)
+    assert (code, "give --dns-hook FILE, or --dns-update SERVER" in err) == (2, True), err
+
+
 async def test_in_the_admins_shell_there_is_no_such_command(door: Sshd, behind_a_firewall: TestRoom) -> None:
     code, _, err = await door.ssh(f"enroll-for ssh://other.example.com {DOMAIN} --agree-terms")
     assert code == 3

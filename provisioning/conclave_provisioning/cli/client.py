@@ -121,7 +121,7 @@ class RoomClient:
             raise CommandError(
                 ErrorKind.NOT_RUNNING,
                 f"no D-Bus at {where}: {_why(error)}",
-                hint="set CONCLAVE_BUS or use --bus",
+                hint="on another machine: ssh admin@ROOM ...; else set CONCLAVE_BUS or use --bus",
             ) from error
         client = cls(bus)
         bus.add_message_handler(client._on_message)

@@ -54,7 +54,7 @@ def root(context: click.Context) -> None:
       2  wrong usage or argument; also a group without a command
       3  not permitted
       4  not found, not in a meeting, or not enrolled
-      5  refused by the CA, the meeting or the room
+      5  refused by CA, meeting or room, which takes no invitation but its link's
       6  unreachable or timed out
       7  conclaved (or its bus) is not running
       8  the room is busy: in a meeting already, or enrolling

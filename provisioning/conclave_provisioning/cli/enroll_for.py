@@ -73,6 +73,14 @@ def read_room(text: str, options: Sequence[str] = ()) -> Room:
     return Room(user, host, port, tuple(options))
 
 
+OPTIONS = {
+    "conclavectl config set acme.agree_terms true": "add --agree-terms",
+    "conclavectl config set acme.ca_pem - < FILE": "--ca-file FILE",
+    "set acme.dns_update, or dns_hook in conclave.toml": "give --dns-hook FILE, or --dns-update SERVER",
+}
+"""What is an option here, by what is said of it in a room."""
+
+
 @click.command("enroll-for", short_help="From your machine: a certificate for a room behind a firewall.")
 @click.argument("room")
 @click.argument("domain")
@@ -187,9 +195,7 @@ async def _enroll_for(
 
             certificate = await enrollment.enroll(domain, request, progress=tell)
         except EnrollmentError as error:
-            raise CommandError(
-                kind_of(error.kind), str(error), hint=error.hint or "mend that, then say it again"
-            ) from error
+            raise CommandError(kind_of(error.kind), str(error), hint=_hint_here(error.hint)) from error
         except ValueError as error:
             raise CommandError(
                 ErrorKind.FAILED,
@@ -210,6 +216,13 @@ async def _enroll_for(
         "until": f"until {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC, by {leaf.issuer.rfc4514_string()}",
         "changes": answer.get("changes", []),
     }
+
+
+def _hint_here(hint: str) -> str:
+    """What to do on this machine, which has options where a room has settings."""
+    for setting, option in OPTIONS.items():
+        hint = hint.replace(setting, option)
+    return hint or "mend that, then say it again"
 
 
 async def _ask(room: Room, words: Sequence[str], *, stdin: bytes = b"") -> dict[str, Any]:

@@ -62,7 +62,7 @@ OUTCOMES: dict[ErrorKind, tuple[int, str]] = {
     ErrorKind.CA_TROUBLE: (16, "the CA has trouble of its own: try again later"),
     ErrorKind.BAD_NONCE: (17, "try again later: the CA rejects every nonce it hands out"),
     ErrorKind.DROPPED: (18, "see what on the way cuts connections, a proxy perhaps; then try again"),
-    ErrorKind.UNTRUSTED: (19, "set acme.ca_file to the roots of the CA's API, or correct the clock"),
+    ErrorKind.UNTRUSTED: (19, "correct the clock, or set acme.ca_pem to the roots of the CA's API"),
     ErrorKind.WRONG_NAME: (20, "tell the CA's operator: it issued for another name"),
     ErrorKind.WRONG_KEY: (21, "tell the CA's operator: it issued for another key"),
     ErrorKind.BROKEN_CHAIN: (22, "tell the CA's operator: its certificates do not belong together"),
@@ -79,7 +79,7 @@ _LATER = "it starts by itself within a minute; else switch the device off and on
 IN_ADMINS_SHELL = {
     "see: journalctl -u conclaved": "see: conclavectl logs",
     "start it: systemctl start conclaved": _LATER,
-    "set CONCLAVE_BUS or use --bus": _LATER,
+    "on another machine: ssh admin@ROOM ...; else set CONCLAVE_BUS or use --bus": _LATER,
     "use root, or a user in the group conclave-admin": "put this account into the group conclave-admin",
     "see all of it with CONCLAVE_DEBUG=1": "tell the maker, with: conclavectl support-bundle",
 }

@@ -103,12 +103,14 @@ def sign(
 ) -> None:
     """Sign SETTINGS (TOML, what `config apply` takes; - for stdin) for some devices.
 
-    A device applies a file once, and none that is older. Nothing in it is encrypted.
+    A device applies a file once, and none that is older. Nothing in it is encrypted. What the settings hold
+    is for a device to judge: try them on any with `config diff`, which changes nothing.
 
     \b
     Example:
       conclavectl provision sign room.toml --signer signer.pem \\
           --device CN-4711 --out room.jws
+      ssh admin@room config diff - < room.toml
 
     JSON: ok, file, serial, devices, not_after, fingerprint (the signer's), sets [key].
     """

@@ -117,7 +117,8 @@ class AcmeSettings:
             raise SettingsError("the ACME directory must be an https address", hint="https://ca.example/dir")
         if not self.agree_terms:
             raise SettingsError(
-                "the CA's terms are not agreed to", hint="read them at the CA, then set agree_terms"
+                "the CA's terms are not agreed to",
+                hint="read them at the CA, then: conclavectl config set acme.agree_terms true",
             )
         if self.challenge is ChallengeKind.HTTP_01 and self.token_directory is None:
             raise SettingsError("http-01 needs a folder for its answers", hint="set token_directory")

@@ -209,7 +209,8 @@ class Transport:
         why = f": {printable(reason.verify_message)}" if reason is not None else ""
         return UntrustedError(
             f"the TLS certificate of {self._host} is not trusted{why}",
-            hint="set ca_file to the roots of the CA's API, or correct the clock",
+            hint="correct the clock, or give the roots of the CA's API: "
+            "conclavectl config set acme.ca_pem - < FILE",
         )
 
     def _connection_error(self, error: Exception) -> UnreachableError:

@@ -207,6 +207,8 @@ async def test_a_certificate_that_is_carried_in_needs_no_address(room: Surroundi
     by_hand = replace(named, config=replace(room.config, identity_method="csr"))
     assert (await network.check_dns(by_hand)).state is CheckState.OK
     is_so(await network.check_port_80(by_hand), CheckState.OK, "not needed")
+    carried = replace(named, identity=replace(named.identity, method="csr"))
+    assert (await network.check_dns(carried)).state is CheckState.OK
 
 
 async def test_dns_01_without_a_way_to_write_the_zone_fails(room: Surroundings) -> None:

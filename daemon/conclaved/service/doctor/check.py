@@ -58,7 +58,10 @@ class Surroundings:
     @property
     def challenge(self) -> str:
         """How the CA checks the domain; empty where an admin carries the certificate in."""
-        return "" if self.config.identity_method in ("csr", "import") else self.config.acme.challenge
+        carried = ("csr", "import")
+        if self.config.identity_method in carried or self.identity.method in carried:
+            return ""
+        return self.config.acme.challenge
 
     @property
     def reached_by(self) -> str:

@@ -34,7 +34,7 @@ def _provider(settings: AcmeSettings) -> DnsProvider:
     if settings.dns_hook is not None:
         return HookDnsProvider(settings.dns_hook, settle_s=settings.dns_wait_s)
     raise SettingsError(
-        "dns-01 needs somebody who writes the zone", hint="set dns_hook, or the table acme.dns_update"
+        "dns-01 needs somebody who writes the zone", hint="set acme.dns_update, or dns_hook in conclave.toml"
     )
 
 
