@@ -106,6 +106,12 @@ async def test_what_cannot_begin_is_an_invalid_argument_and_changes_nothing(
     assert enrollee.it.status() == before
 
 
+async def test_where_no_ca_is_set_it_is_told_how_to_set_one(tmp_path: Path) -> None:
+    with pytest.raises(RoomError, match="no CA is set") as caught:
+        Enrollee(tmp_path, directory_url="").it.start(EnrollmentRequest("room.example.com"))
+    assert caught.value.hint == "conclavectl config set acme.directory_url URL acme.agree_terms true"
+
+
 async def test_a_ca_that_is_not_there_fails_with_a_hint_and_the_old_certificate_stays(tmp_path: Path) -> None:
     url = f"https://127.0.0.1:{free_ports(1)[0]}/dir"
     enrollee = Enrollee(tmp_path, is_enrolled=True, directory_url=url)

@@ -112,9 +112,16 @@ class AcmeSettings:
         return self.staging if self.staging is not None else host in _STAGING_HOSTS
 
     def __post_init__(self) -> None:
+        if not self.directory_url:
+            raise SettingsError(
+                "no CA is set",
+                hint="conclavectl config set acme.directory_url URL acme.agree_terms true",
+            )
         url = urlsplit(self.directory_url)
         if url.scheme != "https" or not url.hostname:
-            raise SettingsError("the ACME directory must be an https address", hint="https://ca.example/dir")
+            raise SettingsError(
+                "the ACME directory must be an https address", hint="give it like https://ca.example/dir"
+            )
         if not self.agree_terms:
             raise SettingsError(
                 "the CA's terms are not agreed to",
