@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.bus.bus import PrivateBus
 from tests.cli.conftest import Cli, Result
@@ -62,6 +67,28 @@ async def test_settings_outlive_a_killed_daemon_and_are_taken_back_after(tmp_pat
             assert [a["label"] for a in (await ok(cli, "trust", "list"))["anchors"]] == ["office"]
             assert (await ok(cli, "config", "rollback"))["changed"]
             assert (await ok(cli, "trust", "list"))["anchors"] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_daemon_that_is_stopped_in_order_erases_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with PrivateBus() as bus:
+        cli, environment = Cli(bus.address), configure(tmp_path, bus.address)
+        async with daemon(tmp_path, environment, cli) as process:
+            await ok(cli, "config", "apply", "-", stdin=DOCUMENT.encode())
+            await ok(cli, "identity", "csr", "room.example.com")
+            request = await ok(cli, "identity", "csr")
+            process.send_signal(number)
+            assert await process.wait() == 0
+        async with daemon(tmp_path, environment, cli):
+            assert not (await ok(cli, "config", "diff", "-", stdin=DOCUMENT.encode()))["changed"]
+            assert key_of(await ok(cli, "identity", "csr")) == key_of(request)
+
+
+def key_of(answer: Any) -> bytes:
+    key = x509.load_pem_x509_csr(answer["csr"].encode()).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 async def test_the_daemon_examines_itself(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ async def test_a_real_window_lies_in_the_life_and_moves_when_the_certificate_is_
     leaf, account = certificate.chain[0], AcmeAccount(configured, tmp_path)
     info = await account.renewal_info(leaf)
     assert info is not None
-    assert certificate.not_before < info.start < info.end <= certificate.not_after
+    assert certificate.not_before <= info.start < info.end <= certificate.not_after
     assert await account.revoke(leaf, reason=1)
     moved = await account.renewal_info(leaf)
     assert moved is not None

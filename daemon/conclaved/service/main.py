@@ -134,7 +134,7 @@ async def _run(config: Config) -> None:
                 task.cancel()
     finally:
         await devices.close()
-        if room.was_reset.is_set():
+        if room.was_reset.is_set() and reset.is_unfinished:
             # Whatever was written while all of it ended.
             reset.finish()
         # A TPM without a resource manager would keep what is loaded into it.
@@ -148,12 +148,15 @@ async def _feed_watchdog(notify: Callable[[str], None], interval_s: float) -> No
         await asyncio.sleep(interval_s)
 
 
-async def _wait_for_an_end(stop: asyncio.Event) -> None:
-    """Wait for a signal, or for `stop` to be set."""
-    loop = asyncio.get_running_loop()
+async def _wait_for_an_end(was_reset: asyncio.Event) -> None:
+    """Wait for a signal, which leaves everything as it is, or for a factory reset, which does not."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+        loop.add_signal_handler(number, stopped.set)
+    waits = [asyncio.create_task(event.wait()) for event in (stopped, was_reset)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def _log_for_the_journal(*, verbose: bool) -> None:
