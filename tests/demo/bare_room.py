@@ -14,6 +14,7 @@ from tests.shell.sshd import USER, Sshd, make_key
 ROOM = Part("room.example.com", "127.0.0.21", 440)
 FOLDER = Path("build/room")
 READY = "the room waits"
+RESTART_AFTER_S = 1.0
 
 
 async def _serve(folder: Path, shown: Path) -> None:
@@ -33,7 +34,11 @@ async def _serve(folder: Path, shown: Path) -> None:
             print(f"  ssh -F {config} room identity enroll {ROOM.domain}")
             print(f"  ssh -F {config} room status")
             print("Ctrl-C ends it.", flush=True)
-            await asyncio.Event().wait()
+            while room.process is not None:
+                await room.process.wait()
+                # As its unit does: a factory reset ends the daemon, and a new room begins.
+                await asyncio.sleep(RESTART_AFTER_S)
+                await it.start_daemon(room)
 
 
 def _ssh_config(folder: Path, sshd: Sshd) -> str:

@@ -1,12 +1,13 @@
 """The README's walk-through, run as it stands there: its commands, its output."""
 
 import asyncio
+import json
 import os
 import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -72,14 +73,29 @@ async def bare_room(folder: Path) -> AsyncIterator[None]:
 
 
 async def say(command: str, folder: Path) -> str:
-    """What the command says on a terminal: both streams, as they come."""
+    """What the command says: steps, then the answer. SSH may deliver the end of the two in either order."""
     process = await asyncio.create_subprocess_shell(
-        command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(DEADLINE_S):
-        out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()
-    return out.decode()
+        out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return err.decode() + out.decode()
+
+
+async def test_a_room_that_is_reset_comes_back_as_a_new_one_for_whom_the_image_knows(tmp_path: Path) -> None:
+    ssh = "ssh -F build/room/ssh_config room"
+    async with bare_room(tmp_path):
+        serial = json.loads(await say(f"{ssh} status --json", tmp_path))["device"]["serial"]
+        await say(f"{ssh} config set acme.email it@example.com", tmp_path)
+        await say(f"{ssh} factory-reset --confirm {serial}", tmp_path)
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                with suppress(AssertionError):
+                    told = await say(f"{ssh} config get acme", tmp_path)
+                    assert re.search(r"^acme.email +default$", told, re.MULTILINE)
+                    break
+                await asyncio.sleep(0.2)
 
 
 async def test_a_new_admin_who_follows_the_readme_has_a_verified_room_after_three_commands(

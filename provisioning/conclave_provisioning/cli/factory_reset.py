@@ -26,7 +26,8 @@ def factory_reset(confirm: str | None, dry_run: bool) -> None:
     """Erase keys, certificate, settings, trust, the CA account and the records of meetings.
 
     There is no way back: the room needs a new certificate afterwards, and a meeting that it is in is left.
-    Type the room's domain or the device's serial number to show that this is the room you mean.
+    Admins' SSH keys are erased, too, but for those that the image brings: without any, nobody comes in by
+    SSH. Type the room's domain or the device's serial number to show that this is the room you mean.
 
     \b
     Examples:
@@ -58,6 +59,7 @@ def _ask(output: Output, word: str) -> str:
             hint=f"if you do: conclavectl factory-reset --confirm {safe(word)}",
         )
     click.echo(f"This erases everything of {safe(word)}, and there is no way back.", err=True)
+    click.echo("Of SSH keys, those stay that the image brings.", err=True)
     typed = ask(f"Type {word} to go on").strip()
     if typed != word:
         raise CommandError(
