@@ -3,10 +3,16 @@
 import asyncio
 import json
 import os
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
+from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.identity.enrolling import _follow
+from conclave_provisioning.cli.model import Identity
+from conclave_provisioning.cli.output import Output
 from conclaved.bus import serve
 from conclaved.bus.room import IdentityStatus, MeetingStatus, Topic
 from tests.bus.bus import PrivateBus
@@ -273,3 +279,16 @@ async def test_a_reader_that_has_enough_ends_watching_without_a_word(room: FakeR
         room.set(Topic.DEVICE, replace(room.device(), health="degraded"))
         assert await process.stderr.read() == b""
         assert await process.wait() == 141
+
+
+async def test_steps_are_told_in_their_order_though_the_first_look_is_ahead_of_their_signals(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Ahead:
+        async def states(self, view: type[Identity]) -> AsyncIterator[Identity]:
+            for step in ("ordering", "talking", "ordering"):
+                yield view("enrolling", DOMAIN, step)
+            yield view("enrolled", DOMAIN)
+
+    await _follow(cast("RoomClient", Ahead()), Output(is_json=False), DOMAIN)
+    assert capfd.readouterr().err.splitlines() == [f"enrolling {DOMAIN}", "talking", "ordering"]

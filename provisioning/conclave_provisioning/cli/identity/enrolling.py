@@ -251,6 +251,7 @@ async def _domain_set(client: RoomClient) -> str:
 
 async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
     """Wait for the end of the enrollment that was just asked for. Raises CommandError with the CA's words."""
+    is_first = True
     with output.progress(f"enrolling {domain}") as say:
         async for found in client.states(Identity):
             if found.state == "enrolled":
@@ -261,8 +262,10 @@ async def _follow(client: RoomClient, output: Output, domain: str) -> Identity:
                     f"enrolling {domain} failed: {_own_words(found.error, domain)}",
                     hint=found.hint or "mend that, then say it again",
                 )
-            if found.step:
+            # What was read first may be ahead of the signals, which tell every step, from the first on.
+            if found.step and not is_first:
                 say(found.step)
+            is_first = False
     raise AssertionError("states end only by an error")
 
 
