@@ -1,6 +1,8 @@
 """A factory reset: meant by whoever asks, complete, and ended at the next start if it was cut short."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,27 @@ def test_a_reset_that_was_cut_short_is_seen_and_ended(tmp_path: Path) -> None:
     reset.finish()
     assert contents(tmp_path) == set()
     assert not reset.is_unfinished
+
+
+def test_what_is_written_into_a_folder_while_it_is_emptied_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    (state / "acme").mkdir(parents=True)
+    (state / "acme/account.json").write_text("x")
+    real, is_written = os.rmdir, False
+
+    def rmdir(path: Any, *arguments: Any, **options: Any) -> None:
+        nonlocal is_written
+        if not is_written:
+            is_written = True
+            (state / "acme/renewal.json").write_text("x")
+        real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    FactoryReset(state, tmp_path / "run").erase()
+    assert is_written
+    assert list(state.iterdir()) == []
 
 
 def test_a_link_is_removed_and_what_it_leads_to_is_not(tmp_path: Path) -> None:

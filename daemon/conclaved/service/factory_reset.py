@@ -21,6 +21,7 @@ from conclaved.identity.atomic_file import fsync_directory, write_atomically
 log = logging.getLogger(__name__)
 
 MARK = "factory-reset"
+MOST_ATTEMPTS = 10
 KEPT = frozenset({"last-seen-time", "provisioned.json", MARK})
 
 
@@ -49,8 +50,16 @@ class FactoryReset:
 
     def erase(self) -> None:
         """Remove everything but the mark. Raises OSError for what cannot be removed."""
-        _remove_all(self.runtime, keep=frozenset())
-        _remove_all(self.state, keep=KEPT)
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                _remove_all(self.runtime, keep=frozenset())
+                _remove_all(self.state, keep=KEPT)
+            except OSError:
+                # Somebody wrote into a folder that was being emptied: a renewal that was planned, say.
+                if attempt == MOST_ATTEMPTS:
+                    raise
+            else:
+                return
 
     def finish(self) -> None:
         """Remove everything, and the mark last. Raises OSError for what cannot be removed.
