@@ -227,3 +227,21 @@ def test_the_identifier_of_a_certificate_is_that_of_the_standards_example() -> N
         .sign(key, hashes.SHA256())
     )
     assert certificate_id(certificate) == "aYhba4dGQEHhs3uEe9CuLN4ByNQ.AIdlQyE"
+
+
+def test_a_clock_that_was_ahead_for_a_while_keeps_nobody_from_renewing() -> None:
+    ahead = BEGIN + 3000 * DAY_S
+    state = fresh(MONTHS)
+    for _ in range(MAX_FAILED_VALIDATIONS):
+        state = after_failure(state, MONTHS, now=ahead, chance=0.0, is_validation=True)
+    state = after_no_info(state, MONTHS, now=ahead)
+    now = BEGIN + 61 * DAY_S
+    state = for_certificate(state, "one", MONTHS, now=now, chance=0.0)
+    assert plan(state, MONTHS).renew_at <= now
+    assert plan(state, MONTHS).ask_at <= now
+    assert after_failure(state, MONTHS, now=now, chance=0.0, is_validation=True).not_before < now + DAY_S
+
+
+def test_a_wait_that_a_ca_may_ask_for_is_kept() -> None:
+    state = after_failure(fresh(MONTHS), MONTHS, now=BEGIN, chance=0.0, retry_after_s=9 * LONGEST_WISH_S)
+    assert for_certificate(state, "one", MONTHS, now=BEGIN, chance=0.0) == state

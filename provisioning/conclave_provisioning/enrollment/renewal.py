@@ -29,6 +29,8 @@ SHORTEST_ASK_S, USUAL_ASK_S, LONGEST_ASK_S = 60.0, 6 * 3600.0, DAY_S
 FIRST_RETRY_S, LONGEST_RETRY_S = 300.0, 6 * 3600.0
 LONGEST_WISH_S = 7 * DAY_S
 """How long a CA can make a device wait by Retry-After."""
+LONGEST_WAIT_S = max(LONGEST_WISH_S, (1 + JITTER) * LONGEST_RETRY_S)
+"""From a failure to the next attempt."""
 VALIDATION_PERIOD_S = 3600.0
 MAX_FAILED_VALIDATIONS = 4
 """In an hour. Public CAs bear five for a name and account: the last one is left to the admin."""
@@ -104,13 +106,27 @@ def for_certificate(
     ``chance`` is from 0 up to 1. Prevents that the failures of one certificate slow down the next.
     """
     if state.certificate == certificate:
-        return state
+        return believable(state, now)
     return RenewalState(
         certificate=certificate,
         chosen=_by_life(life, chance),
         ask_at=now,
         taken_at=now,
-        failed_validations=state.failed_validations,
+        failed_validations=believable(state, now).failed_validations,
+    )
+
+
+def believable(state: RenewalState, now: float) -> RenewalState:
+    """The state without moments that no rule here sets: the clock was ahead when they were noted.
+
+    Prevents that a clock that was wrong for a minute keeps a device from renewing for years.
+    """
+    return replace(
+        state,
+        ask_at=state.ask_at if state.ask_at <= now + LONGEST_ASK_S else now,
+        taken_at=min(state.taken_at, now),
+        not_before=state.not_before if state.not_before <= now + LONGEST_WAIT_S else now,
+        failed_validations=tuple(moment for moment in state.failed_validations if moment <= now),
     )
 
 

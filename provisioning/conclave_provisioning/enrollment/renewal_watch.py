@@ -68,7 +68,7 @@ class RenewalWatch:
         ``leaf`` is the certificate in force; None if there is none yet.
         """
         if leaf is None:
-            state, life = await asyncio.to_thread(self._file.load), None
+            state, life = renewal.believable(await asyncio.to_thread(self._file.load), self._clock()), None
         else:
             state, life = await self._state(leaf)
         state = renewal.after_failure(
@@ -84,7 +84,8 @@ class RenewalWatch:
 
     async def not_before(self) -> float:
         """When the next attempt may begin, for a device that has no certificate to look at. Unix seconds."""
-        return (await asyncio.to_thread(self._file.load)).not_before
+        kept = await asyncio.to_thread(self._file.load)
+        return renewal.believable(kept, self._clock()).not_before
 
     async def explanation_url(self) -> str:
         """Where the CA says why it wants the certificate renewed when it does; may be empty."""
