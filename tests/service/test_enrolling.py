@@ -1,6 +1,7 @@
 """Starting an enrollment: what cannot even begin, and what an unexpected fault looks like."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ class Enrollee:
             identity_domain=wanted.get("domain", ""),
             identity_method=wanted.get("method", "acme"),
         )
+        self.config = config
         config.token_directory.mkdir(parents=True)
         self.renewals = 0
         self.it = Enrolling(config, self.keys, self.news.set, self.renewed)
@@ -142,6 +144,21 @@ async def test_a_first_enrollment_that_fails_names_the_domain_and_shows_no_certi
     assert (status.state, status.domain) == ("failed", "new.example.com")
     assert (status.not_after, status.certificates) == (0, ())
     assert enrollee.it.domain == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "state"), [("old.example.com", "enrolled"), ("new.example.com", "failed")]
+)
+async def test_a_failure_is_told_no_longer_once_the_admin_wants_another_domain(
+    tmp_path: Path, wanted: str, state: str
+) -> None:
+    url = f"https://127.0.0.1:{free_ports(1)[0]}/dir"
+    enrollee = Enrollee(tmp_path, is_enrolled=True, directory_url=url)
+    enrollee.it.start(EnrollmentRequest("new.example.com"))
+    await enrollee.ended()
+    enrollee.it.configure(replace(enrollee.config, identity_domain=wanted))
+    status = enrollee.it.status()
+    assert (status.state, bool(status.error)) == (state, state == "failed")
 
 
 async def test_one_enrollment_at_a_time(tmp_path: Path) -> None:

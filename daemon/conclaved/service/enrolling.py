@@ -119,7 +119,12 @@ class Enrolling:
 
     def configure(self, config: Config) -> None:
         """The settings are others: the next enrollment is under them."""
+        before, wanted = (one.identity_domain.lower() for one in (self._config, config))
         self._config = config
+        if wanted not in (before, self._domain.lower()) and self._error is not None:
+            # It was for a domain that nobody wants any more.
+            self._error = None
+            self._changed()
 
     def start(self, request: EnrollmentRequest) -> None:
         """Begin. Raises RoomError when it cannot even begin."""

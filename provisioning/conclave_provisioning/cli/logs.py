@@ -62,6 +62,8 @@ def logs(since: str, lines: int, follow: bool, changes: bool) -> None:
             if not entries:
                 output.line("nothing in the log")
             return
+        if not (entries or output.is_json):
+            click.echo("nothing in the log yet; Ctrl-C ends it", err=True)
         while True:
             for entry in entries:
                 output.data(entry=as_json(entry))
