@@ -116,7 +116,7 @@ async def test_enrollments_that_cannot_be_say_why_and_keep_the_certificate(it: S
         # A server that is there, whose certificate this device does not trust.
         await trials.fails(
             19, *enroll, room.name, "--directory", strict.directory_url,
-            says="127.0.0.1", next_step="ca_file",
+            says="127.0.0.1", next_step="acme.ca",
         )  # fmt: skip
 
 
