@@ -20,6 +20,7 @@ from tests.bus.fake_room import (
     ENROLLED,
     HOST,
     HOST_CHAIN,
+    IN_MEETING,
     INVITATION,
     LINK,
     NOT_AFTER,
@@ -325,3 +326,32 @@ def test_a_calendar_that_names_a_time_zone_twice_is_refused_in_words() -> None:
     text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{zone}BEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
     with pytest.raises(CommandError, match="no calendar that can be read"):
         read_calendar(text.encode(), "x.ics")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (
+            "meeting",
+            "create",
+            "--title",
+            "Weekly",
+            "--invite",
+            "@example.com",
+            "--conference",
+            "wss://a.example",
+        ),
+        ("meeting", "personal-room", "--conference", "wss://a.example"),
+        ("meeting", "join", LINK),
+        ("identity", "csr", "room.example.com", "--new-key"),
+    ],
+)
+async def test_a_dry_run_asks_the_room_for_nothing(room: FakeRoom, cli: Cli, words: tuple[str, ...]) -> None:
+    answer = (await cli(*words, "--dry-run", "--json")).json
+    assert (answer["changed"], answer["dry_run"]) == (True, True)
+    assert not room.done
+
+
+async def test_a_room_that_is_in_a_meeting_would_join_no_other(room: FakeRoom, cli: Cli) -> None:
+    room.set(Topic.MEETING, IN_MEETING)
+    assert (await cli("meeting", "join", LINK, "--dry-run")).code == 8

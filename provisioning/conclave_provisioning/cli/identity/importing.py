@@ -6,7 +6,7 @@ from typing import BinaryIO
 import click
 
 from conclave_provisioning.cli.certificates import check_domains
-from conclave_provisioning.cli.changes import Report, change, dry_run_option
+from conclave_provisioning.cli.changes import Report, change, dry_run_option, one_change, tell
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
@@ -24,8 +24,9 @@ DOMAIN = click.option(
 @click.command(short_help="Print a certificate request for the room's key.")
 @click.argument("domain", default="")
 @click.option("--new-key", is_flag=True, help="For a new key; it comes into force with its certificate.")
+@dry_run_option
 @shared_options
-def csr(domain: str, new_key: bool) -> None:
+def csr(domain: str, new_key: bool, dry_run: bool) -> None:
     """Print a certificate request (PKCS#10, PEM) for DOMAIN: for any CA to sign. The key stays in the room.
 
     Without DOMAIN it is for the one that is set, or that the room has. The chain that comes back is put into
@@ -36,11 +37,16 @@ def csr(domain: str, new_key: bool) -> None:
       conclavectl identity csr room.example.com > room.csr
       ssh admin@room identity csr room.example.com > room.csr
 
-    JSON: csr (PEM).
+    JSON: csr (PEM); with --dry-run ok, changed, dry_run, changes.
     """
     check_domains((domain,) if domain else (), option="")
 
     async def action(client: RoomClient, output: Output) -> None:
+        if dry_run:
+            kept = "the key that is there, or the first"
+            after = "one more, beside it" if new_key else kept
+            tell(output, one_change("identity.key", kept, after, dry_run=True), "")
+            return
         options = {"new_key": True} if new_key else {}
         (pem,) = await client.act("Identity", "Csr", "s", domain, options=options)
         output.data(csr=pem)

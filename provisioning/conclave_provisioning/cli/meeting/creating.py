@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from conclave_provisioning.cli import private_file, qr_code
+from conclave_provisioning.cli.changes import dry_run_option, one_change, tell
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invitation import WayIn, read_facts, write_file
@@ -54,6 +55,7 @@ class Wish:
     ics: Path | None = None
     not_before: int | None = None
     not_after: int | None = None
+    dry_run: bool = False
 
 
 def _meeting_options(command: Decorated) -> Decorated:
@@ -110,7 +112,7 @@ def _meeting_options(command: Decorated) -> Decorated:
     )
     for option in reversed(options):
         command = option(command)
-    return command
+    return dry_run_option(command)
 
 
 @click.command(short_help="Sign an invitation and print its link.")
@@ -142,7 +144,8 @@ def create(**given: Any) -> None:
           --host ana@example.com --invite @example.com \\
           --from 2031-05-01T16:00 --until 2031-05-01T18:00 --ics board.ics
 
-    JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service}.
+    JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service};
+    with --dry-run ok, changed, dry_run, changes.
     """
     _create(Wish(**given))
 
@@ -169,7 +172,8 @@ def personal_room(*, days: int, **given: Any) -> None:
     Example:
       conclavectl meeting personal-room --invite @example.com --qr-file door.png
 
-    JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service}.
+    JSON: link, invitation (the signed token), meeting {title, level, not_before, not_after, service};
+    with --dry-run ok, changed, dry_run, changes.
     """
     _create(Wish(**given, not_after=int(time.time()) + days * DAY_S))
 
@@ -188,6 +192,9 @@ def _create(wish: Wish) -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         title = wish.title or f"Room of {(await client.read(Identity)).name or 'this device'}"
+        if wish.dry_run:
+            tell(output, one_change("meeting.invitation", "", _words(title, wish), dry_run=True), "")
+            return
         arguments = (title, wish.level, list(wish.invited), wish.conference)
         link, token = await client.act("Meeting", "Create", "ssass", *arguments, options=chosen)
         facts = read_facts(token)
@@ -215,6 +222,14 @@ def _create(wish: Wish) -> None:
             qr_code.print_code(link)
 
     run(action)
+
+
+def _words(title: str, wish: Wish) -> str:
+    """What would be signed."""
+    invited = ", ".join((*wish.hosts, *wish.invited, *wish.services)) or "nobody by name"
+    way = "by the link alone" if wish.is_open else "by a host or an invitation"
+    service = wish.conference or "the configured service"
+    return f"{title}, {wish.level}, for {invited}; entered {way}; at {service}"
 
 
 def _check(wish: Wish) -> None:

@@ -34,8 +34,9 @@ from conclave_provisioning.cli.status import lobby_words, meeting_name
     show_default=True,
     help="Seconds to wait.",
 )
+@dry_run_option
 @shared_options
-def join(source: str, waits: bool, timeout_s: float) -> None:
+def join(source: str, waits: bool, timeout_s: float, dry_run: bool) -> None:
     """Join a meeting by its link, by an invitation or calendar file, or by any of them on stdin (-).
 
     On stdin no process list shows the link. An invitation file needs no answer from the conference service
@@ -49,12 +50,18 @@ def join(source: str, waits: bool, timeout_s: float) -> None:
       conclavectl meeting join board.ics --wait
       pass show weekly | conclavectl meeting join - --wait --timeout 600
 
-    JSON: meeting, with the state reached.
+    JSON: meeting, with the state reached; with --dry-run ok, changed, dry_run, changes.
     """
     way = read_source(source)
 
     async def action(client: RoomClient, output: Output) -> None:
         await client.listen()
+        if dry_run:
+            before = await client.read(Meeting)
+            if before.state in ("joining", "lobby", "in_meeting"):
+                raise CommandError(ErrorKind.ALREADY_IN_MEETING, f"the room is in {meeting_name(before)}")
+            tell(output, one_change("meeting.state", before.state, "joining", dry_run=True), "")
+            return
         if way.token:
             await client.act("Meeting", "JoinWith", "ss", way.link, way.token)
         else:
