@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from conclaved.bus.acme_verbs import AccountStatus, RecordStatus, RehearsalStatus
+from conclaved.bus.change_report import Change, ChangeReport
 from conclaved.bus.room import (
-    AccountStatus,
     AnchorStatus,
-    Change,
-    ChangeReport,
     CheckStatus,
     ClockStatus,
     ConfigStatus,
@@ -27,8 +26,6 @@ from conclaved.bus.room import (
     ParticipantStatus,
     PolicyChange,
     PolicyStatus,
-    RecordStatus,
-    RehearsalStatus,
     RemovedStatus,
     RequestStatus,
     SettingStatus,

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from conclaved.bus.change_report import Change, ChangeReport
 from conclaved.bus.room import (
-    Change,
-    ChangeReport,
     EnrollmentRequest,
     IdentityStatus,
     MeetingStatus,

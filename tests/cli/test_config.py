@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conclaved.bus.room import Change, ChangeReport, PolicyChange
+from conclaved.bus.change_report import Change, ChangeReport
+from conclaved.bus.room import PolicyChange
 from tests.bus.fake_room import DOCUMENT, UNCHANGED, FakeRoom
 from tests.cli.conftest import Cli
 from tests.pki import TestAuthority

@@ -16,10 +16,11 @@ import pytest_asyncio
 
 from conclave_hal.panel import ActionKind, PanelAction
 from conclaved.bus import Permissions, serve
+from conclaved.bus.change_report import Change, ChangeReport
 from conclaved.bus.connection import encode
 from conclaved.bus.introspection import load
 from conclaved.bus.record import HIDDEN, SHOWN, Record, reported
-from conclaved.bus.room import Change, ChangeReport, RoomError, RoomErrorKind, Topic
+from conclaved.bus.room import RoomError, RoomErrorKind, Topic
 from conclaved.service import changes
 from conclaved.service.changes import MESSAGE_ID, ChangeRecord, fields_of
 from conclaved.service.journal import LONGEST_MESSAGE

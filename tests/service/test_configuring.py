@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conclaved.bus.room import ChangeReport, PolicyChange, RoomError, RoomErrorKind
+from conclaved.bus.change_report import ChangeReport
+from conclaved.bus.room import PolicyChange, RoomError, RoomErrorKind
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.configuring import Configuring
 from conclaved.service.settings import Settings, SettingsFile

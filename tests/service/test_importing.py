@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
-from conclaved.bus.room import ChangeReport, RoomError, RoomErrorKind
+from conclaved.bus.change_report import ChangeReport
+from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.identity import unwrapping
 from tests.identity.test_unwrapping import rsa_bomb
 from tests.service.rooms import PUBLIC_CA, TestRoom, running_room

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from conclaved.bus import errors
+from conclaved.bus.change_report import ChangeReport
 from conclaved.bus.connection import Call, Caller, Connection, Encoded, encode
 from conclaved.bus.errors import BusError, CallError
 from conclaved.bus.introspection import OBJECT_PATH, Description, Interface, Method, load, parent_xml
 from conclaved.bus.permissions import Permissions
 from conclaved.bus.record import DONE, LONGEST_ORIGIN, Record, Recorder, compared, reported, shown_arguments
 from conclaved.bus.room import (
-    ChangeReport,
     EnrollmentRequest,
     LogQuery,
     MeetingRequest,

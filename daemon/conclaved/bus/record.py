@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conclaved.bus.room import Change
+from conclaved.bus.change_report import Change
 
 LONGEST_VALUE = 300
 LONGEST_ORIGIN = 500

@@ -20,16 +20,9 @@ from conclave_provisioning.enrollment import (
     UnreachableError,
     check_domain,
 )
-from conclaved.bus.room import (
-    AccountStatus,
-    Change,
-    ChangeReport,
-    EnrollmentRequest,
-    RecordStatus,
-    RehearsalStatus,
-    RoomError,
-    RoomErrorKind,
-)
+from conclaved.bus.acme_verbs import AccountStatus, RecordStatus, RehearsalStatus
+from conclaved.bus.change_report import Change, ChangeReport
+from conclaved.bus.room import EnrollmentRequest, RoomError, RoomErrorKind
 from conclaved.identity import SoftwareSigner
 from conclaved.service.enrolling import Enrolling
 

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from conclave_hal.panel import PanelAction
+from conclaved.bus.change_report import Change
 from conclaved.bus.record import DONE, Record
-from conclaved.bus.room import Change
 
 log = logging.getLogger(__name__)
 

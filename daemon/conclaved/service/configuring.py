@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from conclave_provisioning.enrollment import EnrollmentError
-from conclaved.bus.room import Change, ChangeReport, ConfigStatus, RoomError, RoomErrorKind, SettingStatus
+from conclaved.bus.change_report import Change, ChangeReport
+from conclaved.bus.room import ConfigStatus, RoomError, RoomErrorKind, SettingStatus
 from conclaved.identity import Anchor
 from conclaved.service.access import parse_keys
 from conclaved.service.config import Config, ConfigError, check_acme

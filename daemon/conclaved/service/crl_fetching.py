@@ -10,7 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from conclaved.bus.room import ChangeReport, RoomError
+from conclaved.bus.change_report import ChangeReport
+from conclaved.bus.room import RoomError
 from conclaved.identity.crl import MAX_CRL_BYTES
 from conclaved.service.deadline import hanging_up
 

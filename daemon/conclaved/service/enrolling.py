@@ -23,14 +23,8 @@ from conclave_provisioning.enrollment import (
     UnreachableError,
     check_domain,
 )
-from conclaved.bus.room import (
-    Change,
-    ChangeReport,
-    EnrollmentRequest,
-    IdentityStatus,
-    RoomError,
-    RoomErrorKind,
-)
+from conclaved.bus.change_report import Change, ChangeReport
+from conclaved.bus.room import EnrollmentRequest, IdentityStatus, RoomError, RoomErrorKind
 from conclaved.identity import IdentityError, KeyStore
 from conclaved.service.account_keys import StoredAccountKeys, erase_key_files, move_account_key
 from conclaved.service.config import Config

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conclaved.bus.room import Change, ChangeReport, RoomError, RoomErrorKind
+from conclaved.bus.change_report import Change, ChangeReport
+from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.identity import IdentityError, KeyStore
 from conclaved.identity.atomic_file import fsync_directory, write_atomically
 

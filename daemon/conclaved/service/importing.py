@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from conclave_provisioning.enrollment import BadDomainError, EnrollmentError, build_csr, check_domain
-from conclaved.bus.room import Change, ChangeReport, RoomError, RoomErrorKind
+from conclaved.bus.change_report import Change, ChangeReport
+from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.identity import (
     ChainError,
     IdentityError,

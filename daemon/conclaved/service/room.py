@@ -14,9 +14,9 @@ from dataclasses import fields, replace
 from importlib.metadata import version
 
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
+from conclaved.bus.change_report import ChangeReport
 from conclaved.bus.record import Recorder
 from conclaved.bus.room import (
-    ChangeReport,
     CheckStatus,
     ConfigStatus,
     CreatedMeeting,

@@ -3,15 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from conclaved.bus.room import (
-    AnchorStatus,
-    Change,
-    ChangeReport,
-    CrlStatus,
-    RoomError,
-    RoomErrorKind,
-    TrustStatus,
-)
+from conclaved.bus.change_report import Change, ChangeReport
+from conclaved.bus.room import AnchorStatus, CrlStatus, RoomError, RoomErrorKind, TrustStatus
 from conclaved.identity import (
     AnchorError,
     Assurance,

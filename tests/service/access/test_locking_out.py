@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conclaved.bus.room import ChangeReport, RoomError, RoomErrorKind
+from conclaved.bus.change_report import ChangeReport
+from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.service.access.access_config import AccessConfig
 from conclaved.service.access.ssh_key import parse_key
 from conclaved.service.config import Config

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from conclaved.bus.change_report import ChangeReport
 from conclaved.bus.record import DONE, Record, Recorder
-from conclaved.bus.room import ChangeReport, EnrollmentRequest, RoomError, RoomErrorKind
+from conclaved.bus.room import EnrollmentRequest, RoomError, RoomErrorKind
 from conclaved.service.provisioning import pinned_server
 from conclaved.service.provisioning.errors import ProvisioningError, ProvisioningErrorKind
 from conclaved.service.provisioning.provisioning import Provisioning

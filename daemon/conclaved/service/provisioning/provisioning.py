@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from conclaved.bus.room import ChangeReport, RoomError, RoomErrorKind
+from conclaved.bus.change_report import ChangeReport
+from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.identity import BelievedClock
 from conclaved.service.config import ConfigError
 from conclaved.service.configuring import Configuring
