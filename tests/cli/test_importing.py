@@ -1,5 +1,6 @@
 """`identity csr`, `import-chain`, `import-key`, `set-domain`: what the room is asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,13 @@ async def test_what_cannot_be_taken_back_is_not_done_where_nobody_can_be_asked(
     result = await cli("identity", *words)
     assert (result.code, room.done) == (2, [])
     assert "nobody is here to confirm; add --yes" in result.err
+
+
+@pytest.mark.parametrize(("protection", "is_changed"), [("none", True), ("sealed", False)])
+async def test_the_first_request_of_a_room_would_make_its_key(
+    room: FakeRoom, cli: Cli, protection: str, is_changed: bool
+) -> None:
+    room.set(Topic.IDENTITY, replace(ENROLLED, key_protection=protection))
+    answer = (await cli("identity", "csr", "--dry-run", "--json")).json
+    assert answer["changed"] is is_changed
+    assert not room.done

@@ -10,6 +10,7 @@ from conclave_provisioning.cli.changes import Report, change, dry_run_option, on
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.invocation import run, shared_options
+from conclave_provisioning.cli.model import Identity
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.question import ask
 
@@ -43,8 +44,9 @@ def csr(domain: str, new_key: bool, dry_run: bool) -> None:
 
     async def action(client: RoomClient, output: Output) -> None:
         if dry_run:
-            kept = "the key that is there, or the first"
-            after = "one more, beside it" if new_key else kept
+            has_none = (await client.read(Identity)).key_protection == "none"
+            kept = "" if has_none else "the present one"
+            after = "the first one" if has_none else "one more, beside it" if new_key else kept
             tell(output, one_change("identity.key", kept, after, dry_run=True), "")
             return
         options = {"new_key": True} if new_key else {}
