@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from conclaved.identity import (
     ChainError,
@@ -39,6 +40,10 @@ def store(
 
 def chain_for(signer: Signer, domain: str = "room.example.com") -> tuple[bytes, ...]:
     return AUTHORITY.issue(signer.public_key, dns=[domain])
+
+
+def encoded(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 def key_file(tmp_path: Path) -> Path:
@@ -275,6 +280,24 @@ def test_a_reset_forgets_everything(tmp_path: Path) -> None:
     keys.reset()
     assert list((tmp_path / "identity").iterdir()) == []
     assert keys.info.protection is Protection.NONE
+
+
+def test_whoever_comes_late_makes_no_key_after_a_reset(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    keys.install_chain(chain_for(keys.signer()))
+    keys.reset()
+    key = ec.generate_private_key(ec.SECP256R1())
+    for late in (
+        keys.signer,
+        keys.signer_to_enroll,
+        keys.next_signer,
+        keys.account_signer,
+        keys.make_next_account_signer,
+        lambda: keys.import_key(key, AUTHORITY.issue(encoded(key), dns=["room.example.com"])),
+    ):
+        with pytest.raises(KeyStoreError, match="were erased"):
+            late()
+    assert list((tmp_path / "identity").iterdir()) == []
 
 
 def test_a_key_store_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ class KeyStore:
         Nothing is read or written yet.
         """
         self._lock = threading.RLock()
+        self._is_reset = False
         self._files = KeyFiles(directory)
         self._directory = directory
         self._backend = backend
@@ -194,6 +195,7 @@ class KeyStore:
                 f"keys of this device are made in its {self._backend.protection.value} and nowhere else",
                 hint="have a certificate issued for its own key: conclavectl identity csr DOMAIN",
             )
+        self._refuse_after_a_reset()
         leaf, *_ = _read_chain(chain)
         made = self._backend.take_in(key)
         stem = _fingerprint(made.public_key)
@@ -300,8 +302,10 @@ class KeyStore:
     def reset(self) -> None:
         """Removes every key and certificate: the device is nobody then. Raises `KeyStoreError`.
 
-        No file is left even then; a key that a token kept, because it could not be reached, is.
+        No file is left even then; a key that a token kept, because it could not be reached, is. This object
+        makes no key any more: a worker thread that comes late would leave one to the next owner.
         """
+        self._is_reset = True
         for name in _POINTERS:
             self._files.remove(name)
         failures = self._forget_all(self._stems())
@@ -318,10 +322,15 @@ class KeyStore:
     # -- one key --------------------------------------------------------------------------------
 
     def _generate(self) -> str:
+        self._refuse_after_a_reset()
         made = self._backend.generate()
         stem = _fingerprint(made.public_key)
         self._files.write(f"{stem}.key", made.content)
         return stem
+
+    def _refuse_after_a_reset(self) -> None:
+        if self._is_reset:
+            raise KeyStoreError("the device's keys were erased: it takes none until it starts again")
 
     def _open(self, stem: str) -> Signer:
         content = self._read_key(stem)
