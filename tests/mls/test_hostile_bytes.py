@@ -29,7 +29,9 @@ from conclaved.mls.psk import psk_secret
 from conclaved.mls.ratchet_tree import RatchetTree, Summary
 from tests.mls.cast import PRIVATE_USE, SUITE, Circle, Person, fingerprint, received
 
-FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="module")
