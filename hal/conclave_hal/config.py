@@ -10,45 +10,48 @@ One table for each slot names its driver and the driver's options; a slot left o
 import asyncio
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar, cast
 
-from conclave_hal.device import Device
-from conclave_hal.drivers import Slot, driver_names, find_driver
+from conclave_hal.buttons import Buttons
+from conclave_hal.camera_control import CameraControl
+from conclave_hal.codec_control import CodecControl
+from conclave_hal.device import AnyDevice
+from conclave_hal.display import Display
+from conclave_hal.drivers import DEFAULT_DRIVERS, Slot, driver_names, find_driver
 from conclave_hal.errors import ConfigurationError, HalError
+from conclave_hal.indicator import Indicator
 from conclave_hal.media import AudioSink, AudioSource, VideoSink, VideoSource
 from conclave_hal.options import TableName, read_options
 from conclave_hal.panel import Panel
-from conclave_hal.switches import MuteSwitch, PrivacySwitch
+from conclave_hal.switches import MuteSwitch, PrivacySwitch, Tamper
 
-D = TypeVar("D", bound=Device)
+D = TypeVar("D", bound=AnyDevice)
 
 
 @dataclass(frozen=True, slots=True)
 class RoomHardware:
     """Everything that a room has, each slot filled, with one lifecycle for all."""
 
+    privacy_switch: PrivacySwitch
+    mute_switch: MuteSwitch
+    tamper: Tamper
     camera: VideoSource
+    camera_control: CameraControl
     microphone: AudioSource
     screen: VideoSink
     speaker: AudioSink
+    indicator: Indicator
+    buttons: Buttons
+    display: Display
+    codec_control: CodecControl
     panel: Panel
-    privacy_switch: PrivacySwitch
-    mute_switch: MuteSwitch
 
     @property
-    def devices(self) -> tuple[Device, ...]:
+    def devices(self) -> tuple[AnyDevice, ...]:
         """All devices, those that others look at first."""
-        return (
-            self.privacy_switch,
-            self.mute_switch,
-            self.camera,
-            self.microphone,
-            self.screen,
-            self.speaker,
-            self.panel,
-        )
+        return tuple(getattr(self, field.name) for field in fields(self))
 
     async def open(self) -> None:
         """Open all devices at once. If one fails, closes all and raises its HalError."""
@@ -100,21 +103,28 @@ def load(path: Path | str) -> RoomHardware:
     for key in document:
         if key not in allowed:
             raise ConfigurationError(f"{file}: [{key}]: unknown table; tables: {', '.join(sorted(allowed))}")
-    made: dict[Slot, Device] = {}
+    made: dict[Slot, AnyDevice] = {}
     for slot in Slot:
-        made[slot] = _make(file, slot, document.get(slot.value, {"driver": "none"}), made)
+        table = document.get(slot.value, {"driver": DEFAULT_DRIVERS.get(slot, "none")})
+        made[slot] = _make(file, slot, table, made)
     return RoomHardware(
+        privacy_switch=_checked(file, made, Slot.PRIVACY_SWITCH, PrivacySwitch),
+        mute_switch=_checked(file, made, Slot.MUTE_SWITCH, MuteSwitch),
+        tamper=_checked(file, made, Slot.TAMPER, Tamper),
         camera=_checked(file, made, Slot.CAMERA, VideoSource),
+        camera_control=_checked(file, made, Slot.CAMERA_CONTROL, CameraControl),
         microphone=_checked(file, made, Slot.MICROPHONE, AudioSource),
         screen=_checked(file, made, Slot.SCREEN, VideoSink),
         speaker=_checked(file, made, Slot.SPEAKER, AudioSink),
+        indicator=_checked(file, made, Slot.INDICATOR, Indicator),
+        buttons=_checked(file, made, Slot.BUTTONS, Buttons),
+        display=_checked(file, made, Slot.DISPLAY, Display),
+        codec_control=_checked(file, made, Slot.CODEC_CONTROL, CodecControl),
         panel=_checked(file, made, Slot.PANEL, Panel),
-        privacy_switch=_checked(file, made, Slot.PRIVACY_SWITCH, PrivacySwitch),
-        mute_switch=_checked(file, made, Slot.MUTE_SWITCH, MuteSwitch),
     )
 
 
-def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, Device]) -> Device:
+def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, AnyDevice]) -> AnyDevice:
     where = TableName(file, slot.value, "")
     if not isinstance(table, dict):
         raise ConfigurationError(f"{file}: {slot.value}: must be a table, [{slot.value}]")
@@ -136,7 +146,7 @@ def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, Device]) ->
         raise ConfigurationError(f"{file}: [{slot.value}] {message}", hint=error.hint) from error
 
 
-def _checked(file: Path, made: Mapping[Slot, Device], slot: Slot, interface: Callable[..., D]) -> D:
+def _checked(file: Path, made: Mapping[Slot, AnyDevice], slot: Slot, interface: Callable[..., D]) -> D:
     device = made[slot]
     # Seen as a callable because mypy wants a concrete class wherever `type[D]` is asked for.
     wanted = cast("type[D]", interface)

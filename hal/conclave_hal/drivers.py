@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from conclave_hal.device import Device
+from conclave_hal.device import AnyDevice
 from conclave_hal.errors import ConfigurationError
 
 ENTRY_POINT_GROUP = "conclave.hal"
@@ -27,10 +27,17 @@ class Slot(Enum):
 
     PRIVACY_SWITCH = "privacy_switch"
     MUTE_SWITCH = "mute_switch"
+    TAMPER = "tamper"
+    VIDEO_ENCODER = "video_encoder"
     CAMERA = "camera"
+    CAMERA_CONTROL = "camera_control"
     MICROPHONE = "microphone"
     SCREEN = "screen"
     SPEAKER = "speaker"
+    INDICATOR = "indicator"
+    BUTTONS = "buttons"
+    DISPLAY = "display"
+    CODEC_CONTROL = "codec_control"
     PANEL = "panel"
 
 
@@ -40,19 +47,35 @@ class Driver(Generic[O]):
 
     options: type[O]
     """A frozen dataclass as `conclave_hal.options` describes it."""
-    make: Callable[[O, Mapping[Slot, Device]], Device]
+    make: Callable[[O, Mapping[Slot, AnyDevice]], AnyDevice]
     """Must not touch hardware: that is `open`'s. May raise ConfigurationError."""
 
 
-_BUILT_IN = {
-    "none": "conclave_hal.none:{}",
-    "simulated": "conclave_hal.simulated.{}:DRIVER",
+_SIMULATED = "conclave_hal.simulated.{}:DRIVER"
+_BUILT_IN: dict[Slot, dict[str, str]] = {
+    Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED},
+    Slot.MUTE_SWITCH: {"simulated": _SIMULATED},
+    Slot.TAMPER: {},
+    Slot.VIDEO_ENCODER: {},
+    Slot.CAMERA: {"simulated": _SIMULATED},
+    Slot.CAMERA_CONTROL: {},
+    Slot.MICROPHONE: {"simulated": _SIMULATED},
+    Slot.SCREEN: {"simulated": _SIMULATED},
+    Slot.SPEAKER: {"simulated": _SIMULATED},
+    Slot.INDICATOR: {},
+    Slot.BUTTONS: {},
+    Slot.DISPLAY: {},
+    Slot.CODEC_CONTROL: {},
+    Slot.PANEL: {"simulated": _SIMULATED},
 }
+"""Beside `none`, which every slot has: the driver's name, and where it is imported from."""
+DEFAULT_DRIVERS: dict[Slot, str] = {}
+"""What a slot without a table in `hal.toml` has, where that is not `none`."""
 
 
 def driver_names(slot: Slot) -> tuple[str, ...]:
     """Names that `find_driver` knows for `slot`, sorted."""
-    return tuple(sorted({*_BUILT_IN, *_outside(slot)}))
+    return tuple(sorted({"none", *_BUILT_IN[slot], *_outside(slot)}))
 
 
 def find_driver(slot: Slot, name: str) -> Driver[Any]:
@@ -60,9 +83,11 @@ def find_driver(slot: Slot, name: str) -> Driver[Any]:
 
     Raises KeyError if there is none, ConfigurationError if it cannot be imported.
     """
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
-        found: object = getattr(import_module(module.format(slot.value)), attribute.format(slot.name))
+    if name == "none":
+        found: object = getattr(import_module("conclave_hal.none"), slot.name)
+    elif name in _BUILT_IN[slot]:
+        module, _, attribute = _BUILT_IN[slot][name].partition(":")
+        found = getattr(import_module(module.format(slot.value)), attribute)
     else:
         target = _outside(slot)[name]
         try:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from conclave_hal.device import Device
+from conclave_hal.device import Device, DeviceState
 
 
 class Codec(Enum):
@@ -34,8 +34,11 @@ class EncodedFrame:
     is_keyframe: bool = True
 
 
-class MediaSource(Device):
+class MediaSource(Device[DeviceState]):
     """A camera or a microphone that delivers encoded frames while it captures."""
+
+    def _unknown(self) -> DeviceState:
+        return DeviceState()
 
     @abstractmethod
     def frames(self) -> AsyncIterator[EncodedFrame]:
@@ -69,8 +72,11 @@ class StreamReport:
     and `frequency_hz` for audio: they come from decoded pixels and samples."""
 
 
-class MediaSink(Device):
+class MediaSink(Device[DeviceState]):
     """A screen or a speaker: takes encoded frames of several streams and decodes them."""
+
+    def _unknown(self) -> DeviceState:
+        return DeviceState()
 
     @abstractmethod
     async def play(self, stream: str, frame: EncodedFrame) -> bool:
@@ -94,3 +100,11 @@ class VideoSink(MediaSink):
 
 class AudioSink(MediaSink):
     """The room's speaker."""
+
+    @abstractmethod
+    async def announce(self, samples: bytes) -> None:
+        """Play a sound of this room, over what else plays: a chime, a spoken code.
+
+        `samples` are 16-bit little-endian, mono, 48 kHz, at most a minute. Returns when it has been heard,
+        or was cut off by the next one. Raises DeviceGoneError while there is no speaker.
+        """

@@ -41,6 +41,14 @@ class ListenAddress:
     port: int
 
 
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A device in the network."""
+
+    host: str
+    port: int
+
+
 def integer(low: int, high: int, *, multiple_of: int = 1) -> Rule[int]:
     """A whole number from `low` to `high`, both included."""
 
@@ -64,6 +72,66 @@ def flag() -> Rule[bool]:
         return value
 
     return Rule("true or false", parse)
+
+
+def choice(*allowed: str) -> Rule[str]:
+    """One of the given words."""
+
+    def parse(value: object, folder: Path) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise ValueError
+        return value
+
+    return Rule("one of " + ", ".join(f'"{word}"' for word in allowed), parse)
+
+
+def one_of(*allowed: int) -> Rule[int]:
+    """One of the given whole numbers."""
+
+    def parse(value: object, folder: Path) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
+            raise ValueError
+        return value
+
+    return Rule("one of " + ", ".join(map(str, allowed)), parse)
+
+
+def number(low: float, high: float) -> Rule[float]:
+    """A number from `low` to `high`, both included; whole or with a fraction."""
+
+    def parse(value: object, folder: Path) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError
+        return float(value)
+
+    return Rule(f"a number from {low:g} to {high:g}", parse)
+
+
+def device_path() -> Rule[str]:
+    """The path of a device, which need not be plugged in now.
+
+    Best one that does not change with the order of plugging in, such as `/dev/serial/by-path/...`.
+    """
+
+    def parse(value: object, folder: Path) -> str:
+        if not isinstance(value, str) or not value.isprintable() or not Path(value).is_absolute():
+            raise ValueError
+        return value
+
+    return Rule('the absolute path of a device, such as "/dev/serial/by-path/..."', parse)
+
+
+def host_port() -> Rule[HostPort]:
+    """`host:port` of a device in the network; IPv6 in brackets."""
+    form = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?):([0-9]{1,5})")
+
+    def parse(value: object, folder: Path) -> HostPort:
+        found = form.fullmatch(value) if isinstance(value, str) else None
+        if found is None or not 1 <= int(found[3]) <= 65535:
+            raise ValueError
+        return HostPort(found[1].strip("[]"), int(found[3]))
+
+    return Rule('a host and a port, such as "192.0.2.7:52381"', parse)
 
 
 def text(max_bytes: int) -> Rule[str]:

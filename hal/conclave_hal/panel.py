@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from conclave_hal.device import Device
+from conclave_hal.device import Device, DeviceState
 
 
 class Lock(Enum):
@@ -60,6 +60,10 @@ class PanelParticipant:
     """The invitation names this member."""
     is_compared: bool = False
     """People here have compared the present code with this member."""
+    microphone: str = "unknown"
+    """`live`, `muted` (by either mute) or `unknown`, as this member says inside the group."""
+    camera: str = "unknown"
+    """`live`, `muted`, `closed` (its shutter) or `unknown`, as this member says inside the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,34 @@ class PanelRemoved:
     key_id: str
     name: str
     """Empty where this room does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelInvitation:
+    """A meeting of today that this room is invited to."""
+
+    invitation_id: str
+    """By which a press means it."""
+    title: str
+    host: str
+    """Who invites: a name."""
+    starts_at: int = 0
+    """Seconds since 1970."""
+    ends_at: int = 0
+    time: str = ""
+    """The times in the room's own time zone, as people read them: `14:00-15:00`."""
+    is_now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PanelIncoming:
+    """A join that was asked for from outside the room, while people can still refuse it."""
+
+    title: str
+    asked_by: str
+    """Who or what asks, in words: `an admin over SSH`, `the room controller`."""
+    seconds: int
+    """Until the room joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +161,17 @@ class PanelView:
     """Address of the conference service."""
     is_invited: bool = False
     """Whether the invitation names this room: a host that comes lets it in without asking anybody."""
+    invitations: tuple[PanelInvitation, ...] = ()
+    """Today's, the next first; shown while there is no meeting."""
+    incoming: PanelIncoming | None = None
+    refused: str = ""
+    """Why the meeting was refused by this room's policy; empty if it was not."""
+    certificate_days: int | None = None
+    """Days until the certificate ends, where people should know; negative once it has. None: all is well."""
+    tamper: str = "unknown"
+    """`intact`, `tripped`, `unknown`, or `not fitted`."""
+    language: str = "en"
+    """In which the panel speaks: `en`, `de`, `ar` or `ja`."""
 
 
 class ActionKind(Enum):
@@ -147,8 +190,14 @@ class ActionKind(Enum):
     END_FOR_ALL = "end_for_all"
     COMPARED = "compared"
     NOT_COMPARED = "not_compared"
+    JOIN = "join"
+    ACCEPT_JOIN = "accept_join"
+    """Join at once what was asked for from outside; still muted."""
+    REFUSE_JOIN = "refuse_join"
+    SPEAK_CODE = "speak_code"
 
 
+CONCERNS_AN_INVITATION = frozenset({ActionKind.JOIN})
 CONCERNS_A_REQUEST = frozenset({ActionKind.ADMIT, ActionKind.DENY, ActionKind.ALLOW_BACK})
 CONCERNS_A_MEMBER = frozenset(
     {ActionKind.KICK, ActionKind.HAND_OVER, ActionKind.COMPARED, ActionKind.NOT_COMPARED}
@@ -168,10 +217,15 @@ class PanelAction:
     """Who stood at `leaf`."""
     code_epoch: int = 0
     """Which code stood there, where the press is about the code."""
+    invitation_id: str = ""
+    """For CONCERNS_AN_INVITATION."""
 
 
-class Panel(Device):
+class Panel(Device[DeviceState]):
     """A screen with buttons."""
+
+    def _unknown(self) -> DeviceState:
+        return DeviceState()
 
     @abstractmethod
     async def show(self, view: PanelView) -> None:

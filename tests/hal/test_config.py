@@ -29,7 +29,7 @@ def write(folder: Path, text: str) -> Path:
 
 WRONG = [
     ("[camera\n", "is not TOML"),
-    ('[kamera]\ndriver = "none"\n', "[kamera]: unknown table; tables: camera, microphone, mute_switch"),
+    ('[kamera]\ndriver = "none"\n', "[kamera]: unknown table; tables: buttons, camera, camera_control"),
     ("camera = 3\n", "camera: must be a table, [camera]"),
     ("[camera]\nfps = 3\n", "[camera] driver: is required; drivers: none, simulated"),
     ('[camera]\ndriver = "v4l3"\n', "[camera] driver: unknown driver 'v4l3'; drivers: none, simulated"),

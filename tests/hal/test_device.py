@@ -4,7 +4,10 @@ from conclave_hal.device import Device, DeviceState, Health
 from conclave_hal.errors import DeviceGoneError
 
 
-class Fragile(Device):
+class Fragile(Device[DeviceState]):
+    def _unknown(self) -> DeviceState:
+        return DeviceState()
+
     async def open(self) -> None:
         await self._publish(DeviceState(Health.READY))
 

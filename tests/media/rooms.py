@@ -144,7 +144,8 @@ class FakeScreen(FakeSink, VideoSink):
 
 
 class FakeSpeaker(FakeSink, AudioSink):
-    pass
+    async def announce(self, samples: bytes) -> None:
+        """Nobody is told anything here."""
 
 
 @dataclass

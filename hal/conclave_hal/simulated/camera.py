@@ -9,7 +9,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from conclave_hal.device import Device
+from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError
 from conclave_hal.media import CLOCK_HZ, Codec, VideoSource
@@ -82,7 +82,7 @@ class SimulatedCamera(PacedSource, VideoSource):
         self._encoder = self._picture = None
 
 
-def _make(options: CameraOptions, made: Mapping[Slot, Device]) -> SimulatedCamera:
+def _make(options: CameraOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedCamera:
     rows = code_rows(options.name, options.width)
     if 2 * rows * CELL > options.height:
         raise ConfigurationError(

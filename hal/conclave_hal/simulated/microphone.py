@@ -9,7 +9,7 @@ import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 
-from conclave_hal.device import Device
+from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.media import AudioSource, Codec
 from conclave_hal.options import Option, integer
@@ -65,7 +65,7 @@ class SimulatedMicrophone(PacedSource, AudioSource):
         self._encoder = None
 
 
-def _make(options: MicrophoneOptions, made: Mapping[Slot, Device]) -> SimulatedMicrophone:
+def _make(options: MicrophoneOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedMicrophone:
     switch = made.get(Slot.MUTE_SWITCH)
     return SimulatedMicrophone(options, switch if isinstance(switch, SimulatedMuteSwitch) else None)
 

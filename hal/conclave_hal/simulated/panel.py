@@ -23,7 +23,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from conclave_hal.device import Device, DeviceState, Health
+from conclave_hal.device import AnyDevice, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError, DeviceError, UsageError
 from conclave_hal.options import (
@@ -361,7 +361,7 @@ def _write_private(path: Path, text: str) -> None:
         raise ConfigurationError(f"panel: url_file {path} cannot be written: {error.strerror}") from error
 
 
-def _make(options: PanelOptions, made: Mapping[Slot, Device]) -> SimulatedPanel:
+def _make(options: PanelOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedPanel:
     around = {"shutter": Slot.PRIVACY_SWITCH, "mute_switch": Slot.MUTE_SWITCH}
     found = {name: made.get(slot) for name, slot in around.items()}
     return SimulatedPanel(options, {n: s for n, s in found.items() if isinstance(s, SimulatedSwitch)})

@@ -7,7 +7,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from conclave_hal.drivers import Driver
-from conclave_hal.media import AudioSink, Codec
+from conclave_hal.errors import UsageError
+from conclave_hal.media import AudioSink, Codec, StreamReport
 from conclave_hal.options import NoOptions
 from conclave_hal.simulated.decoding_sink import DecodingSink, StreamDecoder
 from conclave_hal.simulated.tone import FRAME_SAMPLES, SAMPLE_RATE_HZ, dominant_frequency_hz, samples_of
@@ -65,6 +66,23 @@ class SimulatedSpeaker(DecodingSink[SoundDecoder], AudioSink):
 
     def __init__(self) -> None:
         super().__init__(Codec.OPUS)
+        self._announced = 0
+        self._announced_samples = 0
+
+    async def announce(self, samples: bytes) -> None:
+        """Heard by nobody and counted: as the stream `announcements` of the reports."""
+        if len(samples) % 2 or len(samples) > 2 * 60 * SAMPLE_RATE_HZ:
+            raise UsageError("an announcement is at most a minute of 16-bit samples")
+        self._announced += 1
+        self._announced_samples += len(samples) // 2
+
+    def reports(self) -> dict[str, StreamReport]:
+        """What was found in each stream that plays, and what was announced."""
+        if not self._announced:
+            return super().reports()
+        seconds = self._announced_samples / SAMPLE_RATE_HZ
+        heard = StreamReport(frames_decoded=self._announced, detail={"seconds": seconds})
+        return {**super().reports(), "announcements": heard}
 
     def _new_decoder(self) -> SoundDecoder:
         return SoundDecoder()

@@ -1,10 +1,10 @@
 """A switch that people move by hand, on the page around the simulated panel."""
 
-from conclave_hal.device import Device, Health
-from conclave_hal.switches import SwitchPosition, SwitchState
+from conclave_hal.device import Health
+from conclave_hal.switches import HardwareSwitch, SwitchPosition, SwitchState
 
 
-class SimulatedSwitch(Device):
+class SimulatedSwitch(HardwareSwitch):
     """What the two simulated switches have in common. PASSING at start."""
 
     def __init__(self) -> None:
@@ -18,12 +18,6 @@ class SimulatedSwitch(Device):
     async def close(self) -> None:
         """Nothing to release. The switch cannot be read any more."""
         await self._publish(SwitchState(Health.FAILED, "closed", SwitchPosition.UNKNOWN))
-
-    def state(self) -> SwitchState:
-        """The present state; UNKNOWN before `open` and after `close`."""
-        # Not through super(): the next class in line is the abstract one of the interface.
-        state = self._state
-        return state if isinstance(state, SwitchState) else SwitchState(state.health, state.reason)
 
     @property
     def position(self) -> SwitchPosition:
