@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from conclave_hal.buttons import Button
 from conclave_hal.device import Device, DeviceState
 
 
@@ -238,3 +239,9 @@ class Panel(Device[DeviceState]):
     @abstractmethod
     def actions(self) -> AsyncIterator[PanelAction]:
         """What people press, until `close`."""
+
+    async def navigate(self, button: Button) -> None:
+        """Move what is selected by UP, DOWN, SELECT or BACK; what SELECT presses comes by `actions`.
+
+        A panel that people touch, or that has no selection, does nothing: the default.
+        """
