@@ -43,22 +43,21 @@ T = TypeVar("T")
 class _Absent(Device[S]):
     """What every absent device does; the interface behind it in the line of classes gives the state."""
 
-    _closed: asyncio.Event | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._closed = asyncio.Event()
 
     async def open(self) -> None:
         """Nothing to acquire."""
-        self._closed = asyncio.Event()
         await self._publish(replace(self._state, health=Health.READY, reason=NOT_FITTED))
 
     async def close(self) -> None:
         """Nothing to release; whoever waits for frames or presses is let go."""
-        if self._closed is not None:
-            self._closed.set()
+        self._closed.set()
 
     async def _nothing(self, of: type[T]) -> AsyncIterator[T]:
         """Waits for `close` and yields nothing."""
-        if self._closed is not None:
-            await self._closed.wait()
+        await self._closed.wait()
         nothing: tuple[T, ...] = ()
         for each in nothing:
             yield each

@@ -7,10 +7,9 @@ the room unmutes: only a press on the panel does.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from conclave_hal.config import RoomHardware
-from conclave_hal.drivers import Slot
 from conclave_hal.errors import HalError
 from conclave_hal.panel import PanelAction, PanelView
 from conclave_hal.switches import HardwareSwitch, SwitchPosition
@@ -31,8 +30,8 @@ class Hardware:
 
     def states(self) -> tuple[tuple[str, str, str], ...]:
         """(slot, health, reason) of every device."""
-        named = ((slot.value, getattr(self.devices, slot.value)) for slot in Slot)
-        return tuple((name, device.state().health.value, device.state().reason) for name, device in named)
+        named = [(field.name, getattr(self.devices, field.name).state()) for field in fields(self.devices)]
+        return tuple((name, state.health.value, state.reason) for name, state in named)
 
     @property
     def shutter(self) -> SwitchPosition:
