@@ -10,14 +10,16 @@ base="python3 python3-venv python3-systemd dbus-daemon pebble ca-certificates"
 keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
 # The admin's way into a room.
 admin="openssh-server openssh-client systemd-journal-remote groff-base"
-browser="chromium fonts-dejavu-core fonts-b612"
+browser="chromium"
+# For the panel: digits that are not mistaken, and letters beyond Latin, joined as they are read.
+fonts="fonts-b612 fonts-dejavu-core fonts-droid-fallback fonts-lohit-deva libfribidi0"
 # A second kind of CA, and a DNS server that takes updates.
 servers="caddy knot"
 # For the other MLS stacks' programs; Rust and Node.js in Debian 12 are too old for them.
 compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $servers $browser" ;;
+    test) wanted="$base $keys $admin $servers $browser $fonts" ;;
     peers) wanted="$base $compilers" ;;
     *) echo "usage: tests/setup.sh run|test|peers" >&2; exit 2 ;;
 esac
