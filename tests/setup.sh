@@ -11,6 +11,8 @@ keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
 # The admin's way into a room.
 admin="openssh-server openssh-client systemd-journal-remote groff-base"
 browser="chromium"
+# The voice that reads the security code aloud.
+voice="espeak-ng"
 # For the panel: digits that are not mistaken, and letters beyond Latin, joined as they are read.
 fonts="fonts-b612 fonts-dejavu-core fonts-droid-fallback fonts-lohit-deva libfribidi0"
 # A second kind of CA, and a DNS server that takes updates.
@@ -19,7 +21,7 @@ servers="caddy knot"
 compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $servers $browser $fonts" ;;
+    test) wanted="$base $keys $admin $servers $browser $voice $fonts" ;;
     peers) wanted="$base $compilers" ;;
     *) echo "usage: tests/setup.sh run|test|peers" >&2; exit 2 ;;
 esac

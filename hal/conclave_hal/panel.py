@@ -217,7 +217,7 @@ class PanelAction:
     name: str = ""
     """Who stood at `leaf`."""
     code_epoch: int = 0
-    """Which code stood there, where the press is about the code."""
+    """Which code stood there, where the press is about the code: a tick, or SPEAK_CODE."""
     invitation_id: str = ""
     """For CONCERNS_AN_INVITATION."""
 
@@ -245,3 +245,7 @@ class Panel(Device[DeviceState]):
 
         A panel that people touch, or that has no selection, does nothing: the default.
         """
+
+    def selected(self) -> str:
+        """The `invitation_id` that is selected on the glass; empty where none is."""
+        return ""

@@ -6,7 +6,7 @@ The names of the members are those of `PanelView`; enums stand as their values.
 from dataclasses import asdict
 
 from conclave_hal.display_text import display_text
-from conclave_hal.panel import PanelParticipant, PanelRemoved, PanelRequest, PanelView
+from conclave_hal.panel import PanelInvitation, PanelParticipant, PanelRemoved, PanelRequest, PanelView
 
 NO_NAME = "(no name)"
 
@@ -24,6 +24,14 @@ def panel_document(view: PanelView) -> dict[str, object]:
     document["missing"] = [display_text(name) or NO_NAME for name in view.missing]
     document["removed"] = [_removed(removed) for removed in view.removed]
     document["news"] = [display_text(line, max_length=400) for line in view.news]
+    document["invitations"] = [_invitation(invitation) for invitation in view.invitations]
+    if view.incoming is not None:
+        document["incoming"] = {
+            "title": display_text(view.incoming.title),
+            "asked_by": display_text(view.incoming.asked_by),
+            "seconds": view.incoming.seconds,
+        }
+    document["refused"] = display_text(view.refused, max_length=400)
     document["notices"] = [display_text(notice, max_length=400) for notice in view.notices]
     return document
 
@@ -34,6 +42,13 @@ def _participant(participant: PanelParticipant) -> dict[str, object]:
     for key in ("role", "vouched_by", "issuer"):
         document[key] = display_text(document[key])
     document["reason"] = display_text(participant.reason, max_length=400)
+    return document
+
+
+def _invitation(invitation: PanelInvitation) -> dict[str, object]:
+    document = asdict(invitation)
+    document["title"] = display_text(invitation.title)
+    document["host"] = display_text(invitation.host) or NO_NAME
     return document
 
 

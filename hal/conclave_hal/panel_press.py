@@ -10,7 +10,9 @@ from dataclasses import replace
 from conclave_hal.panel import (
     CONCERNS_A_MEMBER,
     CONCERNS_A_REQUEST,
+    CONCERNS_AN_INVITATION,
     ActionKind,
+    Lock,
     MeetingState,
     PanelAction,
     PanelParticipant,
@@ -28,16 +30,26 @@ _FOR_HOSTS = frozenset(
     }
 )
 
+_ABOUT_INCOMING = frozenset({ActionKind.ACCEPT_JOIN, ActionKind.REFUSE_JOIN})
+
 
 def meant(view: PanelView | None, action: PanelAction) -> PanelAction | None:
     """Return the press with what stood on `view`, or None where nothing of the kind did."""
-    concerns_the_meeting = action.kind in _FOR_HOSTS | CONCERNS_A_MEMBER
+    if action.kind in CONCERNS_AN_INVITATION:
+        return action if view is not None and _can_join(view, action.invitation_id) else None
+    if action.kind in _ABOUT_INCOMING:
+        return action if view is not None and view.incoming is not None else None
+    concerns_the_meeting = action.kind in _FOR_HOSTS | CONCERNS_A_MEMBER | {ActionKind.SPEAK_CODE}
     if not concerns_the_meeting:
         return action
     if view is None or view.state is not MeetingState.IN_MEETING:
         return None
     if action.kind in _FOR_HOSTS and not view.is_host:
         return None
+    if action.kind is ActionKind.SPEAK_CODE:
+        # A code behind a lock that is not closed is struck out: nobody is to compare it.
+        is_current = view.security_code and view.lock is Lock.LOCKED
+        return replace(action, code_epoch=view.code_epoch) if is_current else None
     if action.kind in CONCERNS_A_REQUEST:
         return action if action.request_id in _requests(view, action.kind) else None
     if action.kind in CONCERNS_A_MEMBER:
@@ -50,6 +62,11 @@ def meant(view: PanelView | None, action: PanelAction) -> PanelAction | None:
             action = replace(action, code_epoch=view.code_epoch)
         return replace(action, name=participant.name)
     return action
+
+
+def _can_join(view: PanelView, invitation_id: str) -> bool:
+    is_free = view.state in (MeetingState.IDLE, MeetingState.LEFT)
+    return is_free and any(i.invitation_id == invitation_id for i in view.invitations)
 
 
 def _requests(view: PanelView, kind: ActionKind) -> set[str]:

@@ -29,7 +29,6 @@ from conclaved.bus.room import (
     RemovedStatus,
     RequestStatus,
     SettingStatus,
-    SlotStatus,
     StreamStatus,
     Topic,
     TrustStatus,
@@ -137,12 +136,7 @@ HARDWARE = HardwareStatus(
     mute_switch="passing",
     panel_serial=12,
     panel_epoch=7,
-    devices=(
-        SlotStatus("camera", "ready", driver="simulated", details={"width": 640, "is_capturing": True}),
-        SlotStatus("camera_control", "ready", "", "visca", {"model": "EVI-H100S", "pan": 12}),
-        SlotStatus("tamper", "ready", "not fitted", "none"),
-        SlotStatus("panel", "ready", "", "simulated"),
-    ),
+    devices=(("camera", "ready", ""), ("panel", "ready", "")),
     frames_refused=4,
     streams=(STREAM,),
 )

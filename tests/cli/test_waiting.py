@@ -15,6 +15,7 @@ from conclave_provisioning.cli.model import Identity
 from conclave_provisioning.cli.output import Output
 from conclaved.bus import serve
 from conclaved.bus.room import IdentityStatus, MeetingStatus, Topic
+from conclaved.service.panel_view import REFUSED_HERE
 from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import CODE, ENROLLED, HARDWARE, IN_MEETING, LINK, WAITING, FakeRoom
 from tests.cli.conftest import DEADLINE_S, PROGRAM, Cli
@@ -119,6 +120,20 @@ async def test_joining_goes_through_the_lobby_to_a_refusal(room: FakeRoom, cli: 
     assert result.code == 5
     assert "a host did not let this room in" in result.err
     assert room.done == [("join_meeting", LINK)]
+
+
+async def test_who_asks_hears_of_the_countdown_and_that_people_in_the_room_refused(
+    room: FakeRoom, cli: Cli
+) -> None:
+    counting = replace(JOINING, joining_in_s=8, asked_by="an admin", title="Weekly")
+    refused = MeetingStatus("left", left_reason=REFUSED_HERE)
+    room.then["join_meeting"] = [(Topic.MEETING, s) for s in (counting, refused)]
+    result = await cli("meeting", "join", LINK, "--wait")
+    assert result.code == 5
+    assert "people in the room refused to join" in result.err
+    assert "talk to them" in result.err
+    room.then["join_meeting"] = [(Topic.MEETING, counting)]
+    assert "in 8 s, unless people in the room refuse" in (await cli("meeting", "join", LINK)).out
 
 
 async def test_an_invited_room_waits_for_a_host_to_come(room: FakeRoom, cli: Cli) -> None:

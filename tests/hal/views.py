@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from conclave_hal.panel import Lock, MeetingState, PanelParticipant, PanelRemoved, PanelRequest, PanelView
+from conclave_hal.panel import (
+    Lock,
+    MeetingState,
+    PanelIncoming,
+    PanelInvitation,
+    PanelParticipant,
+    PanelRemoved,
+    PanelRequest,
+    PanelView,
+)
 
 CODE = "48217 09356 71140 62893 30518 95427"
 
@@ -95,6 +104,24 @@ CATCHING_UP = replace(MEETING, lock=Lock.OPENING, lobby=(), notices=("Catching u
 IDLE = PanelView(serial=1, room="north.rooms.example", shutter="blocking", mute_switch="passing")
 UNENROLLED = PanelView(serial=1, room="")
 JOINING = replace(IDLE, state=MeetingState.JOINING, lock=Lock.OPENING, title="Quarterly review")
+CALLED = replace(JOINING, incoming=PanelIncoming("Quarterly review", "an admin", 8), shutter="passing")
+INVITED = replace(
+    IDLE,
+    shutter="passing",
+    invitations=(
+        PanelInvitation(
+            "1f", "Quarterly review", "south.rooms.example", 1_900_000_000, 1_900_003_600, "14:00-15:00", True
+        ),
+        PanelInvitation("2e", "Weekly", "ana@example.com", 1_900_007_200, 1_900_009_000, "16:00-16:30"),
+    ),
+)
+REFUSED = replace(
+    IDLE,
+    state=MeetingState.LEFT,
+    title="Quarterly review",
+    refused="this room's policy has become: locked meetings only",
+)
+ALARMED = replace(MEETING, lobby=(), tamper="tripped", certificate_days=3)
 LOBBY = replace(
     IDLE, state=MeetingState.LOBBY, lock=Lock.OPENING, title="Quarterly review", shutter="passing"
 )

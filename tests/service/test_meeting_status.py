@@ -13,7 +13,7 @@ from conclaved.meeting import MeetingView, State
 from conclaved.meeting.admission import Role
 from conclaved.meeting.roster import Participant
 from conclaved.service.meeting_status import frames_refused, lock_of, meeting_status, stream_statuses
-from conclaved.service.panel_view import MOST_MISSING, panel_view
+from conclaved.service.panel_view import MOST_MISSING, Beside, panel_view
 from conclaved.sframe import MediaKeyring, Refusal
 
 HERE = Participant(
@@ -118,7 +118,7 @@ def test_status_and_panel_say_whether_the_invitation_names_the_room() -> None:
     for is_invited in (True, False):
         status = meeting_status(replace(VIEW, state=State.ASKING, is_invited=is_invited))
         assert status.is_invited is is_invited
-        assert panel_view(1, "here.example.com", status, HARDWARE).is_invited is is_invited
+        assert panel_view(1, Beside("here.example.com"), status, HARDWARE).is_invited is is_invited
 
 
 def test_participants_keep_name_assurance_and_who_let_them_in() -> None:
@@ -167,14 +167,14 @@ def test_what_a_room_minds_and_whom_it_misses_reaches_bus_and_panel() -> None:
         12,
         ("boss.example.com",),
     )
-    view = panel_view(1, "here.example.com", status, HARDWARE)
+    view = panel_view(1, Beside("here.example.com"), status, HARDWARE)
     assert (view.minds, view.leaving_in_s, view.missing) == (minding.minds, 12, ("boss.example.com",))
 
 
 def test_what_stands_on_the_panel_of_missing_names_can_be_read() -> None:
     names = tuple(f"room-{number}.example.com" for number in range(3 * MOST_MISSING))
     status = replace(meeting_status(VIEW), missing=names)
-    shown = panel_view(1, "here.example.com", status, HARDWARE).missing
+    shown = panel_view(1, Beside("here.example.com"), status, HARDWARE).missing
     assert shown == (*names[:MOST_MISSING], f"and {2 * MOST_MISSING} more")
 
 
@@ -183,7 +183,7 @@ def test_what_stands_on_the_panel_of_missing_names_can_be_read() -> None:
 
 def test_the_panel_shows_what_the_bus_says() -> None:
     status = meeting_status(VIEW)
-    view = panel_view(4, "here.example.com", status, HARDWARE)
+    view = panel_view(4, Beside("here.example.com"), status, HARDWARE)
     assert view.serial == 4
     assert view.state is MeetingState.IN_MEETING
     assert view.lock is Lock.LOCKED
@@ -201,17 +201,17 @@ def test_the_panel_shows_what_the_bus_says() -> None:
 
 
 def test_hardware_and_software_mutes_stay_apart_on_the_panel_and_unknown_stays_unknown() -> None:
-    view = panel_view(1, "", MeetingStatus(state="idle"), HARDWARE)
+    view = panel_view(1, Beside(""), MeetingStatus(state="idle"), HARDWARE)
     assert (view.camera_muted, view.shutter) == (True, "unknown")
     assert (view.microphone_muted, view.mute_switch) == (False, "blocking")
 
 
 def test_after_a_meeting_the_panel_says_why_it_ended_and_nothing_of_the_meeting() -> None:
     left = MeetingStatus(state="left", title="Weekly", left_reason="a host removed this room")
-    view = panel_view(1, "here.example.com", left, HARDWARE)
+    view = panel_view(1, Beside("here.example.com"), left, HARDWARE)
     assert view.notices == ("a host removed this room",)
     assert (view.lock, view.security_code, view.participants) == (Lock.NONE, "", ())
 
 
 def test_before_a_meeting_no_suite_is_claimed() -> None:
-    assert panel_view(1, "", MeetingStatus(state="idle"), HARDWARE).sframe_suite == ""
+    assert panel_view(1, Beside(""), MeetingStatus(state="idle"), HARDWARE).sframe_suite == ""

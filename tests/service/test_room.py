@@ -69,8 +69,11 @@ async def test_a_join_is_announced_muted_and_counted_down_before_the_service_hea
     assert (view.state, view.title) == (MeetingState.JOINING, "Weekly")
     assert (view.camera_muted, view.microphone_muted) == (True, True)
     async with asyncio.timeout(DEADLINE_S):
-        while "press Leave" not in "".join((await here.panel()).notices):  # noqa: ASYNC110
+        while (await here.panel()).incoming is None:  # noqa: ASYNC110
             await asyncio.sleep(0)
+    incoming = (await here.panel()).incoming
+    assert incoming is not None
+    assert (incoming.title, incoming.asked_by) == ("Weekly", "an admin")
     assert hub.status()["meetings"] == []
 
 

@@ -527,7 +527,10 @@ def _field(property_name: str) -> str:
 
 
 def _value(snapshot: Any, property_name: str) -> Any:
-    return getattr(snapshot, _field(property_name))
+    value = getattr(snapshot, _field(property_name))
+    if property_name == "Devices":
+        return [dict(zip(("slot", "health", "reason"), device, strict=True)) for device in value]
+    return value
 
 
 def _check(description: Description) -> None:

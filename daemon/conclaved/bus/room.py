@@ -331,6 +331,12 @@ class MeetingStatus:
     left_reason: str = ""
     is_invited: bool = False
     """Whether the invitation names this room: a host that comes lets it in without asking anybody."""
+    joining_in_s: int = 0
+    """Seconds until the room joins as asked from outside; 0 where nothing is counted down."""
+    asked_by: str = ""
+    """Who asked for that, in words."""
+    refused: str = ""
+    """Why this room's own rules refused the meeting, or made it leave; empty if they did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,21 +359,6 @@ class StreamStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotStatus:
-    """One place for hardware, and what is in it."""
-
-    slot: str
-    """As `hal.toml` calls it."""
-    health: str
-    """`starting`, `ready`, `degraded` or `failed`."""
-    reason: str = ""
-    driver: str = ""
-    """By which `hal.toml` names it; `none`: nothing is fitted."""
-    details: dict[str, str | int | float | bool] = field(default_factory=dict)
-    """What the device says of itself, as the API's source names it. Never a secret."""
-
-
-@dataclass(frozen=True, slots=True)
 class HardwareStatus:
     """Camera, microphone and panel."""
 
@@ -379,7 +370,8 @@ class HardwareStatus:
     panel_serial: int
     """Serial of the view that is really on the glass; 0 for none."""
     panel_epoch: int
-    devices: tuple[SlotStatus, ...]
+    devices: tuple[tuple[str, str, str], ...]
+    """(slot, health, reason)."""
     frames_refused: int = 0
     """SFrame ciphertexts that no key opened: forged, replayed or late. Whose they were nobody can know."""
     streams: tuple[StreamStatus, ...] = ()

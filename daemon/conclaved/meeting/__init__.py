@@ -14,6 +14,7 @@ from conclaved.meeting.errors import (
     InvitationError,
     LocalError,
     MeetingError,
+    PolicyError,
     RemoteError,
     SealError,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "OwnIdentity",
     "OwnRules",
     "Participant",
+    "PolicyError",
     "Record",
     "RemoteError",
     "Role",

@@ -25,6 +25,10 @@ class InvitationError(RemoteError):
     """An invitation or its link is malformed, forged, expired, or not for us."""
 
 
+class PolicyError(InvitationError):
+    """The invitation may be good, but this device's own rules do not let it follow it."""
+
+
 class AdmissionError(RemoteError):
     """An admission does not lead back to the invitation."""
 

@@ -164,6 +164,8 @@ class Ended:
     reason: str
     is_error: bool = False
     hint: str = ""
+    is_own_rule: bool = False
+    """Whether the device left by its own rules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from conclaved.identity import Assurance
 from conclaved.meeting.admission import Role
-from conclaved.meeting.errors import InvitationError
+from conclaved.meeting.errors import PolicyError
 from conclaved.meeting.invitation import Level, SignedInvitation
 from conclaved.meeting.roster import Assess, Participant
 
@@ -37,26 +37,26 @@ class OwnRules:
     """Stay where a recorder, a transcriber... is in."""
 
     def check_invitation(self, invitation: SignedInvitation, assess: Assess) -> None:
-        """Raise InvitationError unless the device may follow this invitation at all."""
+        """Raise PolicyError unless the device may follow this invitation at all."""
         level = invitation.content.level
         if self.minimum_level is Level.LOCKED and level is not Level.LOCKED:
-            raise InvitationError(
+            raise PolicyError(
                 f"this room joins locked meetings only, and this one is {level.value}",
                 hint="see: conclavectl policy show",
             )
         verdict = assess(invitation.chain, invitation.signer_key)
         if verdict.assurance is Assurance.UNKNOWN:
-            raise InvitationError(
+            raise PolicyError(
                 f"nobody this room trusts vouches for who signed the invitation: {verdict.reason}",
                 hint="if you know the signer's CA: conclavectl trust add",
             )
         if self.requires_verified and verdict.assurance is not Assurance.VERIFIED:
-            raise InvitationError(
+            raise PolicyError(
                 "this room's policy is verified names only, and the invitation is not by one",
                 hint="see: conclavectl policy show",
             )
         if level is Level.LOCKED and verdict.assurance is not Assurance.VERIFIED:
-            raise InvitationError(
+            raise PolicyError(
                 "the invitation to a locked meeting is not by a verified name",
                 hint="ask for an invitation by a verified host",
             )

@@ -513,7 +513,7 @@ class Session:
     def _drain_in_group(self, now: float) -> None:
         going = self._minding.due(self._rules, now)
         if going is not None:
-            farewell = Ended(going.reason, is_error=True, hint=HINT)
+            farewell = Ended(going.reason, is_error=True, hint=HINT, is_own_rule=True)
             if going.is_at_once:
                 self._close(farewell)
                 return

@@ -1,12 +1,15 @@
 """At most one meeting of the room: from a link to its end, and back after a restart.
 
     idle, left --- somebody outside asks to join -------> counting down, on the panel ---> running
+    idle, left --- people press Join on the panel -----------------------------------------> running
     idle       --- the daemon ended in mid-meeting ------> coming back, on the panel ----> running
     counting down, coming back, running --- Leave, a refusal, an end --------------------> left
 
-A join is counted down where people can see it: a second counts only while the panel has really
-drawn it, or where no panel is fitted at all. Who comes back was let in before, by people who had
-seen it: it waits for nobody but the service. Either begins muted.
+A join from outside is counted down where people can see it: a second counts only while the panel has really
+drawn it, or where no panel is fitted at all (such a room chimes, if it can, and all the same sends nothing
+before somebody in it unmutes). People can refuse it, or join at once. What they join by a press of their own
+needs no countdown. Who comes back was let in before, by people who had
+seen it: it waits for nobody but the service. All begin muted.
 """
 
 import asyncio
@@ -26,7 +29,17 @@ from conclaved.conference.errors import ConferenceError, NotFoundError
 from conclaved.conference.hub_client import HubClient, client_context
 from conclaved.identity import BelievedClock
 from conclaved.media import MediaEngine
-from conclaved.meeting import Admission, Link, MeetingError, OwnIdentity, OwnRules, Record, Session, State
+from conclaved.meeting import (
+    Admission,
+    Link,
+    MeetingError,
+    OwnIdentity,
+    OwnRules,
+    PolicyError,
+    Record,
+    Session,
+    State,
+)
 from conclaved.meeting.events import Ended
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import SFRAME_SUITE
@@ -37,7 +50,7 @@ from conclaved.service.config import Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.meeting_runner import FAULT, MeetingRunner
 from conclaved.service.meeting_status import meeting_status
-from conclaved.service.panel_view import LEFT
+from conclaved.service.panel_view import LEFT, REFUSED_HERE
 from conclaved.service.recording import Recording
 from conclaved.service.resume_file import ResumeFile, Resumption
 from conclaved.service.terms_files import TermsFiles
@@ -46,6 +59,8 @@ from conclaved.sframe import MediaKeyring
 log = logging.getLogger(__name__)
 
 IDLE = MeetingStatus(state="idle")
+OUTSIDE = "an admin"
+"""Who asks over D-Bus."""
 COMING_BACK = "coming back to the meeting after a restart; press Leave to stay out"
 PUT_AWAY_S = 6.0
 """How long a meeting that was left may take to say so; longer than a session waits for its removal."""
@@ -103,13 +118,19 @@ class Attending:
         changed: Callable[[], None],
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        ring: Callable[[], None] = lambda: None,
     ) -> None:
-        """`changed` is called when `status` is new; `pause` waits so many seconds."""
+        """`changed` is called when `status` is new; `pause` waits so many seconds; `ring` chimes."""
         self._config = config
         self._part = part
         self._hardware = hardware
         self._changed = changed
         self._pause = pause
+        self._ring = ring
+        self._accepted = asyncio.Event()
+        self._parting = LEFT
+        """Why the present meeting ends, if nothing happens but that people want it."""
+        self._is_hushed = False
         self._file = ResumeFile(config.runtime_directory / "meeting.json")
         self._audits = AuditFiles(config.state_directory / AUDIT_DIRECTORY)
         self._terms = TermsFiles(config.state_directory / "terms")
@@ -127,10 +148,10 @@ class Attending:
 
     # -- what is asked for ----------------------------------------------------------------------
 
-    async def join(self, link_text: str, token: str = "") -> None:
+    async def join(self, link_text: str, token: str = "", *, asked_by: str = OUTSIDE) -> None:
         """Join, as asked from outside the room: announced, refusable, muted. Raises RoomError.
 
-        `token` is the signed invitation, where it is at hand.
+        `token` is the signed invitation, where it is at hand; `asked_by` is what the panel says of who asks.
         """
         if self._task is not None and self.status.state == "left":
             # The last one is still being put away: its farewell goes out, its media stops.
@@ -154,7 +175,24 @@ class Attending:
         if self.is_busy:
             raise RoomError(RoomErrorKind.ALREADY_IN_MEETING, "the room has just joined a meeting")
         announced = replace(IDLE, state="joining", lock="opening", title=entry.title, level=entry.level)
-        self._begin(announced, partial(self._count_down, announced, entry))
+        counted = replace(announced, asked_by=asked_by)
+        self._begin(announced, partial(self._wait_for_consent, counted, entry))
+
+    def join_from_within(self, link: Link, token: str, title: str) -> None:
+        """Join as people in the room want it: at once, and muted. Raises RoomError(ALREADY_IN_MEETING)."""
+        if self.is_busy:
+            raise RoomError(
+                RoomErrorKind.ALREADY_IN_MEETING,
+                f"the room {_WHERE.get(self.status.state, 'is in a meeting')}",
+                hint="leave it first",
+            )
+        announced = replace(IDLE, state="joining", lock="opening", title=title)
+        self._begin(announced, partial(self._enter, link, token))
+
+    def accept(self) -> None:
+        """People do not wait for the end of the countdown."""
+        if self.status.joining_in_s:
+            self._accepted.set()
 
     def configure(self, config: Config) -> None:
         """The settings are others: the next meeting is under them."""
@@ -175,12 +213,22 @@ class Attending:
         """Leave, or do not join after all."""
         # Who has left does not come back, however the daemon ends from here on.
         self._file.remove()
+        self._parting = LEFT
+        self._go()
+
+    def refuse(self) -> None:
+        """People in the room leave, or do not want to join: who asked for that hears so."""
+        self._file.remove()
+        self._parting = REFUSED_HERE if self.status.asked_by else LEFT
+        self._go()
+
+    def _go(self) -> None:
         if self.runner is not None:
             self.runner.leave()
         elif self._task is not None and not self._task.done():
             self._task.cancel()
             # A task that is cancelled before its first step runs no line of its own.
-            self._show(replace(IDLE, state="left", title=self.status.title, left_reason=LEFT))
+            self._show(replace(IDLE, state="left", title=self.status.title, left_reason=self._parting))
 
     async def close(self) -> None:
         """Leave in order; an end that takes too long is cut short."""
@@ -212,8 +260,13 @@ class Attending:
         if self.engine is not None:
             self.engine.gate(
                 is_camera_muted=self._hardware.is_camera_off,
-                is_microphone_muted=self._hardware.is_microphone_off,
+                is_microphone_muted=self._hardware.is_microphone_off or self._is_hushed,
             )
+
+    def hush(self, is_hushed: bool) -> None:
+        """Keep the microphone from sending, whatever else holds, while the room itself speaks."""
+        self._is_hushed = is_hushed
+        self.gate()
 
     async def apply_gates(self) -> None:
         """Let camera and microphone follow."""
@@ -238,7 +291,7 @@ class Attending:
             on_authenticated=on_authenticated,
             on_unknown_epoch=on_unknown_epoch,
             is_camera_muted=self._hardware.is_camera_off,
-            is_microphone_muted=self._hardware.is_microphone_off,
+            is_microphone_muted=self._hardware.is_microphone_off or self._is_hushed,
         )
         return self.engine
 
@@ -248,12 +301,14 @@ class Attending:
         # Muted and announced before anybody can ask: what was before this meeting is no longer true.
         self._mute()
         self._remembered = None
+        self._parting = LEFT
+        self._accepted.clear()
         self._show(announced)
         self._task = asyncio.create_task(self._attend(enter))
 
     async def _attend(self, enter: Callable[[], Awaitable[_Entry]]) -> None:
         """One meeting from its announcement on the panel to its end."""
-        reason = LEFT
+        reason = refused = ""
         try:
             entry = await enter()
             identity = await self._part.identity()
@@ -266,10 +321,12 @@ class Attending:
                 self.runner.identity_changed(identity)
             ended = await self._run(entry, self.runner)
             reason = _why(ended)
+            refused = reason if ended.is_own_rule else ""
             log.info("meeting ended: %s", ended.reason)
         except RoomError as error:
             reason = f"{error}; {error.hint}" if error.hint else str(error)
-            log.warning("the room did not come back to its meeting: %s", error)
+            refused = reason if isinstance(error.__cause__, PolicyError) else ""
+            log.warning("the room did not get into its meeting: %s", error)
         except Exception:  # the task's root: a room must not look as if it were still in
             log.exception("the meeting ended by a fault of this device")
             reason = _why(FAULT)
@@ -277,7 +334,8 @@ class Attending:
             self._file.remove()
             self.runner = self.engine = self.recording = None
             self._mute()
-            self._show(replace(IDLE, state="left", title=self.status.title, left_reason=reason))
+            left = replace(IDLE, state="left", title=self.status.title, left_reason=reason or self._parting)
+            self._show(replace(left, refused=refused))
 
     async def _run(self, entry: _Entry, runner: MeetingRunner) -> Ended:
         """Run the meeting, and keep its record on disk."""
@@ -353,23 +411,44 @@ class Attending:
 
     # -- on the way in --------------------------------------------------------------------------
 
-    async def _count_down(self, announced: MeetingStatus, entry: _Entry) -> _Entry:
-        for left in range(math.ceil(self._config.join_countdown_s), 0, -1):
-            notice = f"joining in {left} s, as asked from outside the room; press Leave to refuse"
-            self._show(replace(announced, notices=(notice,)))
-            is_seen = False
-            while not is_seen:
-                while not self._is_on_the_glass(notice):
-                    await self._pause(LOOK_AGAIN_S)
-                await self._pause(1.0)
-                is_seen = self._is_on_the_glass(notice)
+    async def _enter(self, link: Link, token: str) -> _Entry:
+        return await self._follow(link, await self._part.identity(), token)
+
+    async def _wait_for_consent(self, announced: MeetingStatus, entry: _Entry) -> _Entry:
+        """Until nobody has refused for the whole countdown, or somebody has accepted."""
+        counting = asyncio.create_task(self._count_down(announced))
+        accepted = asyncio.create_task(self._accepted.wait())
+        try:
+            await asyncio.wait({counting, accepted}, return_when=asyncio.FIRST_COMPLETED)
+            if counting.done():
+                counting.result()
+        finally:
+            counting.cancel()
+            accepted.cancel()
+            await asyncio.gather(counting, accepted, return_exceptions=True)
+        self._show(replace(announced, asked_by=""))
         return entry
 
-    def _is_on_the_glass(self, notice: str) -> bool:
-        """Whether people can read it now, or never could read anything here."""
+    async def _count_down(self, announced: MeetingStatus) -> None:
+        has_rung = False
+        for left in range(math.ceil(self._config.join_countdown_s), 0, -1):
+            self._show(replace(announced, joining_in_s=left))
+            is_seen = False
+            while not is_seen:
+                while not self._is_on_the_glass(left):
+                    await self._pause(LOOK_AGAIN_S)
+                if not has_rung:
+                    has_rung = True
+                    self._ring()
+                await self._pause(1.0)
+                is_seen = self._is_on_the_glass(left)
+
+    def _is_on_the_glass(self, left: int) -> bool:
+        """Whether people can read these seconds now, or never could read anything here."""
         panel = self._hardware.devices.panel
         drawn = panel.drawn()
-        return isinstance(panel, NoPanel) or (drawn is not None and notice in drawn.notices)
+        incoming = None if drawn is None else drawn.incoming
+        return isinstance(panel, NoPanel) or (incoming is not None and incoming.seconds == left)
 
     async def _find_again(self, announced: MeetingStatus, resumption: Resumption) -> _Entry:
         """Follow the link again, for as long as the service is out of reach and the meeting may last."""
@@ -410,7 +489,9 @@ class Attending:
             # Whoever waits for "left" looks once: the reason must be there with it.
             self._file.remove()
             self._mute()
-            self._show(replace(IDLE, state="left", title=view.title, left_reason=_why(ended)))
+            reason = _why(ended)
+            left = replace(IDLE, state="left", title=view.title, left_reason=reason)
+            self._show(replace(left, refused=reason if ended.is_own_rule else ""))
 
     def _remember(self, entry: _Entry, admission: Admission | None, terms: MeetingContext | None) -> None:
         """From now on a daemon that ends unasked comes back."""

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from conclave_hal.config import RoomHardware
-from conclave_hal.device import AnyDevice
 from conclave_hal.errors import HalError
 from conclave_hal.panel import PanelAction, PanelView
-from conclave_hal.switches import SwitchPosition
+from conclave_hal.switches import HardwareSwitch, SwitchPosition
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +64,8 @@ class Hardware:
             tasks.create_task(self.devices.run())
             tasks.create_task(self._draw(view, wake))
             tasks.create_task(self._listen(act))
-            for device in self.devices.devices:
-                tasks.create_task(self._watch(device))
+            tasks.create_task(self._watch_switch(self.devices.privacy_switch))
+            tasks.create_task(self._watch_switch(self.devices.mute_switch))
 
     async def _draw(self, view: Callable[[int], PanelView], wake: asyncio.Event) -> None:
         serial = 0
@@ -88,6 +87,6 @@ class Hardware:
         async for action in self.devices.panel.actions():
             act(action)
 
-    async def _watch(self, device: AnyDevice) -> None:
-        async for _ in device.watch():
+    async def _watch_switch(self, switch: HardwareSwitch) -> None:
+        async for _ in switch.watch():
             self._changed()

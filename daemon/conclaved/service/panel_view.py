@@ -1,21 +1,44 @@
 """From snapshots to what the panel shows. Pure."""
 
-from conclave_hal.panel import Lock, MeetingState, PanelParticipant, PanelRemoved, PanelRequest, PanelView
+from dataclasses import dataclass
+
+from conclave_hal.panel import (
+    Lock,
+    MeetingState,
+    PanelIncoming,
+    PanelInvitation,
+    PanelParticipant,
+    PanelRemoved,
+    PanelRequest,
+    PanelView,
+)
 from conclaved.bus.room import HardwareStatus, MeetingStatus
 
 LEFT = "left the meeting"
+REFUSED_HERE = "people in the room refused to join"
 MOST_MISSING = 40
 """More names nobody reads on a panel; the last line counts the others."""
 SFRAME_SUITE = "AES_128_GCM_SHA256_128"
 
 
-def panel_view(
-    serial: int, room: str, meeting: MeetingStatus, hardware: HardwareStatus, more: tuple[str, ...] = ()
-) -> PanelView:
-    """The complete view; `more` are notices beside the meeting's."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a panel shows beside meeting and hardware."""
+
+    room: str
+    """This room's domain; empty before enrollment."""
+    notices: tuple[str, ...] = ()
+    """Beside the meeting's."""
+    invitations: tuple[PanelInvitation, ...] = ()
+    certificate_days: int | None = None
+    language: str = "en"
+
+
+def panel_view(serial: int, beside: Beside, meeting: MeetingStatus, hardware: HardwareStatus) -> PanelView:
+    """The complete view."""
     return PanelView(
         serial=serial,
-        room=room,
+        room=beside.room,
         state=MeetingState(meeting.state),
         lock=Lock(meeting.lock),
         title=meeting.title,
@@ -55,11 +78,22 @@ def panel_view(
         removed=tuple(PanelRemoved(r.key_id, r.name) for r in meeting.removed),
         minds=meeting.minds,
         leaving_in_s=meeting.leaving_in_s,
-        notices=(*_notices(meeting), *more),
+        notices=(*_notices(meeting), *beside.notices),
         news=meeting.news,
         is_invited=meeting.is_invited,
         service=meeting.service,
+        invitations=beside.invitations,
+        incoming=_incoming(meeting),
+        refused=meeting.refused,
+        certificate_days=beside.certificate_days,
+        language=beside.language,
     )
+
+
+def _incoming(meeting: MeetingStatus) -> PanelIncoming | None:
+    if not meeting.joining_in_s:
+        return None
+    return PanelIncoming(meeting.title, meeting.asked_by, meeting.joining_in_s)
 
 
 def _few(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,7 +103,8 @@ def _few(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _notices(meeting: MeetingStatus) -> tuple[str, ...]:
-    """What is wrong. That people left is not; why a meeting ended otherwise is."""
+    """What is wrong. Why a meeting ended is, unless people left or `refused` says it."""
     if meeting.state != "left":
         return meeting.notices
-    return () if meeting.left_reason == LEFT else (meeting.left_reason,)
+    is_said = meeting.left_reason in (LEFT, REFUSED_HERE) or bool(meeting.refused)
+    return () if is_said else (meeting.left_reason,)

@@ -37,9 +37,10 @@ class Presses:
             _perform(action, runner)
         except MeetingError as error:
             log.warning("the panel asked in vain: %s", error)
-            self._say(f"not done: {error}; {error.hint}" if error.hint else f"not done: {error}")
+            self.say(f"not done: {error}; {error.hint}" if error.hint else f"not done: {error}")
 
-    def _say(self, notice: str) -> None:
+    def say(self, notice: str) -> None:
+        """Have the panel say for some seconds why a press had no effect."""
         self.not_done = notice
 
         def forget() -> None:

@@ -66,6 +66,14 @@ class Renewing:
         is_in_time = self.renew_at > now and status.state != "failed"
         return warning_of(status.not_before, status.not_after, now, is_in_time=is_in_time)
 
+    @property
+    def days_left(self) -> int | None:
+        """Whole days until the certificate ends, where people should know it; negative afterwards."""
+        now = self._clock.now()
+        if now is None or not self.warning:
+            return None
+        return (self._enrolling.status().not_after - now) // DAY_S
+
     def ask(self, *, is_forced: bool) -> bool:
         """Renew now if it is time, or if `is_forced`: whether that began. Raises RoomError."""
         if not self._enrolling.chain:

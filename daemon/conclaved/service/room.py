@@ -45,6 +45,7 @@ from conclaved.service.about import versions
 from conclaved.service.access import AccessFiles, EndedSessions
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
 from conclaved.service.acme_desk import AcmeDesk
+from conclaved.service.announcing import Announcing
 from conclaved.service.attending import Attending, Part
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.audits import Audits
@@ -61,13 +62,12 @@ from conclaved.service.importing import Importing
 from conclaved.service.journal import Journal
 from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
-from conclaved.service.panel_view import panel_view
+from conclaved.service.panel_view import Beside, panel_view
 from conclaved.service.pressing import Presses
 from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
 from conclaved.service.renewing import Renewing
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
-from conclaved.service.slots import slot_statuses
 from conclaved.service.trusting import Trusting
 from conclaved.service.verdicts import Verdicts
 
@@ -121,6 +121,7 @@ class ConclaveRoom:
         self._panel_wake = asyncio.Event()
         self._presses = Presses(self._panel_wake.set)
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
+        self._announcing = Announcing(self._hardware.devices.speaker, self._hush, self._presses.say)
         self._enrolling = Enrolling(
             self._configuring.config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
         )
@@ -141,8 +142,9 @@ class ConclaveRoom:
             self._configuring.config,
             part,
             self._hardware,
-            lambda: self._changed(Topic.MEETING, Topic.HARDWARE),
+            self._meeting_changed,
             pause=pause,
+            ring=self._announcing.ring,
         )
 
     # -- snapshots ------------------------------------------------------------------------------
@@ -211,16 +213,19 @@ class ConclaveRoom:
             mute_switch=self._hardware.mute_switch.value,
             panel_serial=0 if drawn is None else drawn.serial,
             panel_epoch=0 if drawn is None else drawn.epoch,
-            devices=slot_statuses(self._hardware.devices),
+            devices=self._hardware.states(),
             frames_refused=refused,
             streams=streams,
         )
 
     def panel(self, serial: int) -> PanelView:
         """What the panel shows now."""
-        meeting = self.meeting()
-        more = tuple(notice for notice in (self._presses.not_done, self._renewing.warning) if notice)
-        return panel_view(serial, self._enrolling.domain, meeting, self.hardware(), more)
+        beside = Beside(
+            room=self._enrolling.domain,
+            notices=tuple(filter(None, [self._presses.not_done])),
+            certificate_days=self._renewing.days_left,
+        )
+        return panel_view(serial, beside, self.meeting(), self.hardware())
 
     async def changes(self) -> AsyncIterator[frozenset[Topic]]:
         """See `Room`."""
@@ -453,8 +458,12 @@ class ConclaveRoom:
         """A press on the panel: the people in the room may do what nobody outside may."""
         self._record(press_record(action))
         match action.kind:
-            case ActionKind.LEAVE:
-                self._attending.leave()
+            case ActionKind.LEAVE | ActionKind.REFUSE_JOIN:
+                self._attending.refuse()
+            case ActionKind.ACCEPT_JOIN:
+                self._attending.accept()
+            case ActionKind.SPEAK_CODE:
+                self._speak_code(action.code_epoch)
             case ActionKind.MUTE_CAMERA | ActionKind.UNMUTE_CAMERA:
                 self._hardware.camera_muted = action.kind is ActionKind.MUTE_CAMERA
             case ActionKind.MUTE_MICROPHONE | ActionKind.UNMUTE_MICROPHONE:
@@ -462,6 +471,21 @@ class ConclaveRoom:
             case _ if self._attending.runner is not None:
                 self._presses.press(action, self._attending.runner, self.meeting())
         self._switched()
+
+    def _speak_code(self, code_epoch: int) -> None:
+        """Read the code aloud, if it is still the one that people see."""
+        meeting = self.meeting()
+        if meeting.lock == "locked" and meeting.security_code and meeting.code_epoch == code_epoch:
+            self._announcing.say_code(meeting.security_code, "en")
+
+    def _hush(self, is_hushed: bool) -> None:
+        self._attending.hush(is_hushed)
+        self._switched()
+
+    def _meeting_changed(self) -> None:
+        meeting = self.meeting()
+        self._announcing.code_is(meeting.security_code if meeting.lock == "locked" else "")
+        self._changed(Topic.MEETING, Topic.HARDWARE)
 
     async def run(self) -> None:
         """Run hardware and panel until cancelled; a meeting is left in an orderly way then.
@@ -482,6 +506,7 @@ class ConclaveRoom:
         finally:
             await self._enrolling.close()
             await self._attending.close()
+            await self._announcing.close()
 
     def _ask_runner(self, ask: Callable[[MeetingRunner], None]) -> None:
         runner = self._attending.runner

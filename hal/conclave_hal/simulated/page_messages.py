@@ -1,10 +1,13 @@
 """What the panel's page and its server say to each other: JSON objects over one WebSocket.
 
-server -> page   {"type": "view", "sequence": 7, "view": {...} | null, "switches": {...}}
+server -> page   {"type": "navigate", "button": "down"}
+                 {"type": "view", "sequence": 7, "view": {...} | null, "switches": {...}}
 page -> server   {"type": "drawn", "sequence": 7}       that view is on the glass
                  {"type": "hidden"}                     nobody sees this page now
                  {"type": "press", "kind": "admit", "request_id": "..."}
                  {"type": "press", "kind": "kick", "leaf": 3}
+                 {"type": "press", "kind": "join", "invitation_id": "..."}
+                 {"type": "button", "button": "microphone"}
                  {"type": "switch", "switch": "shutter", "position": "blocking"}
 """
 
@@ -13,8 +16,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+from conclave_hal.buttons import Button
 from conclave_hal.errors import DeviceError
-from conclave_hal.panel import CONCERNS_A_MEMBER, CONCERNS_A_REQUEST, ActionKind, PanelAction
+from conclave_hal.panel import (
+    CONCERNS_A_MEMBER,
+    CONCERNS_A_REQUEST,
+    CONCERNS_AN_INVITATION,
+    ActionKind,
+    PanelAction,
+)
 from conclave_hal.switches import SwitchPosition
 
 E = TypeVar("E", bound=Enum)
@@ -44,7 +54,14 @@ class SwitchMoved:
     position: SwitchPosition
 
 
-PageMessage = Drawn | Hidden | SwitchMoved | PanelAction
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """A hand pressed one of the buttons around the panel."""
+
+    button: Button
+
+
+PageMessage = Drawn | Hidden | SwitchMoved | ButtonPressed | PanelAction
 
 
 def parse_message(data: str | bytes) -> PageMessage:
@@ -60,6 +77,10 @@ def parse_message(data: str | bytes) -> PageMessage:
             return Hidden()
         case {"type": "switch", "switch": str(switch), "position": str(position)} if switch in SWITCHES:
             return SwitchMoved(switch, _member(SwitchPosition, position))
+        case {"type": "button", "button": str(button)}:
+            return ButtonPressed(_member(Button, button))
+        case {"type": "press", "kind": str(kind), "invitation_id": str(invitation_id)}:
+            action = PanelAction(_member(ActionKind, kind), invitation_id=invitation_id)
         case {"type": "press", "kind": str(kind), "request_id": str(request_id)}:
             action = PanelAction(_member(ActionKind, kind), request_id)
         case {"type": "press", "kind": str(kind), "leaf": int(leaf)} if not isinstance(leaf, bool):
@@ -72,6 +93,8 @@ def parse_message(data: str | bytes) -> PageMessage:
         raise DeviceError("the page sent a press that concerns no request, or one that it cannot concern")
     if (action.kind in CONCERNS_A_MEMBER) != (action.leaf >= 0):
         raise DeviceError("the page sent a press that concerns no member, or one that it cannot concern")
+    if (action.kind in CONCERNS_AN_INVITATION) != bool(action.invitation_id):
+        raise DeviceError("the page sent a press that concerns no invitation, or one that it cannot concern")
     return action
 
 

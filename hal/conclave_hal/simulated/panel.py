@@ -65,6 +65,7 @@ _STATIC = {
     "panel.js": ("panel.js", "text/javascript; charset=utf-8"),
     "draw.js": ("draw.js", "text/javascript; charset=utf-8"),
     "elements.js": ("elements.js", "text/javascript; charset=utf-8"),
+    "joining.js": ("joining.js", "text/javascript; charset=utf-8"),
     "hosting.js": ("hosting.js", "text/javascript; charset=utf-8"),
     "people.js": ("people.js", "text/javascript; charset=utf-8"),
     "details.js": ("details.js", "text/javascript; charset=utf-8"),

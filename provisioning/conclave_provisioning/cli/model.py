@@ -171,6 +171,9 @@ class Meeting:
     news: tuple[str, ...] = ()
     left_reason: str = ""
     is_invited: bool = False
+    joining_in_s: int = 0
+    asked_by: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +183,6 @@ class Slot:
     slot: str = ""
     health: str = "unknown"
     reason: str = ""
-    driver: str = ""
-    """By which hal.toml names it; `none`: nothing is fitted."""
-    details: dict[str, Any] = field(default_factory=dict)
-    """What the device says of itself: its model, where it stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -444,3 +444,59 @@ async def test_why_somebody_in_the_lobby_is_not_verified_is_shown_whole(glass: G
     assert reason.strip() in await glass.text(".card-reason")
     is_whole = "(e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight)"
     assert await glass.page.evaluate(f"{is_whole}(document.querySelector('.card-reason'))")
+
+
+async def test_a_join_from_outside_says_who_asks_and_is_accepted_or_refused(
+    glass: Glass, tmp_path: Path
+) -> None:
+    await glass.show(views.CALLED)
+    stage = await glass.text("#stage")
+    assert "Quarterly review" in stage
+    assert "Asked by \u2068an admin\u2069. Joining in 8 s." in stage
+    keep("called.png", await glass.page.picture(), tmp_path)
+    pressed = glass.panel.actions()
+    await glass.page.tap("#accept_join")
+    assert await anext(pressed) == PanelAction(ActionKind.ACCEPT_JOIN)
+    await glass.page.tap("#refuse_join")
+    assert await anext(pressed) == PanelAction(ActionKind.REFUSE_JOIN)
+
+
+async def test_the_seconds_of_a_countdown_take_no_button_from_under_a_finger(glass: Glass) -> None:
+    await glass.show(views.CALLED)
+    assert views.CALLED.incoming is not None
+    await glass.page.evaluate("window.before = document.querySelector('#refuse_join')")
+    await glass.show(replace(views.CALLED, incoming=replace(views.CALLED.incoming, seconds=7)))
+    assert "Joining in 7 s." in await glass.text("#stage-line")
+    assert await glass.page.evaluate("window.before === document.querySelector('#refuse_join')")
+
+
+async def test_an_invitation_of_today_is_joined_by_a_press(glass: Glass, tmp_path: Path) -> None:
+    await glass.show(views.INVITED)
+    first = await glass.text("#invitation-list li")
+    for said in ("14:00-15:00", "Quarterly review", "by \u2068south.rooms.example\u2069", "now"):
+        assert said in first
+    keep("invited.png", await glass.page.picture(), tmp_path)
+    await glass.page.tap("[id='join 2e']")
+    assert await anext(glass.panel.actions()) == PanelAction(ActionKind.JOIN, invitation_id="2e")
+
+
+async def test_a_meeting_that_the_policy_refused_says_so(glass: Glass) -> None:
+    await glass.show(views.REFUSED)
+    assert await glass.text("#stage-line") == "Refused by this room's own rules"
+    assert "locked meetings only" in await glass.text("#stage-note")
+
+
+async def test_an_opened_case_and_a_certificate_about_to_end_are_told(glass: Glass) -> None:
+    await glass.show(views.ALARMED)
+    tampered, certificate = (await glass.text("#notices")).split("\n")
+    assert tampered.startswith("The case of this device was opened.")
+    assert certificate.startswith("This room's certificate ends in 3 days")
+
+
+async def test_the_code_is_spoken_on_a_press_and_only_while_it_stands(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    await glass.page.tap("#speak-button")
+    assert await anext(glass.panel.actions()) == PanelAction(ActionKind.SPEAK_CODE, code_epoch=7)
+    for view in (views.BROKEN, views.CATCHING_UP, views.ALONE):
+        await glass.show(view)
+        assert await glass.page.evaluate("document.querySelector('#speak-button').hidden")

@@ -1,6 +1,7 @@
 // Draws a view on the glass. Every text goes through textContent: names are strangers' input.
 
 import { byId, element, icon, keepingFocus, nameOf } from "./elements.js";
+import { drawWaysIn } from "./joining.js";
 import { drawPeople } from "./people.js";
 import * as words from "./words.js";
 
@@ -11,6 +12,8 @@ export function draw(view, press, openDetails) {
   const lock = words.lock(view.lock);
   glass.dataset.state = view.state;
   glass.dataset.lock = view.lock;
+  glass.classList.toggle("has-ways", words.invitations(view).length > 0);
+  glass.classList.toggle("is-called", view.incoming !== null);
   glass.classList.toggle("has-unverified", words.hasUnverified(view));
   byId("lock-icon").setAttribute("href", `#${lock.icon}`);
   byId("lock-word").textContent = lock.word;
@@ -22,8 +25,8 @@ export function draw(view, press, openDetails) {
   byId("level").textContent = view.state === "in_meeting" ? words.level(view.level) : "";
   document.title = `${words.headline(view)} · ${lock.word}`;
   drawNotices(view);
-  drawCode(view);
-  drawStage(view);
+  drawCode(view, press);
+  drawStage(view, press);
   keepingFocus(() => {
     drawPeople(view, press, openDetails);
     drawLobby(view, press);
@@ -59,17 +62,21 @@ function drawNotices(view) {
   }));
 }
 
-function drawCode(view) {
+function drawCode(view, press) {
   const code = words.code(view);
   const section = byId("code");
   section.classList.toggle("is-stale", !code.isCurrent);
   section.classList.toggle("is-empty", code.groups.length === 0);
   byId("code-caption").textContent = code.groups.length ? code.caption : code.nothing;
   byId("code-reason").textContent = code.reason;
+  const speak = byId("speak-button");
+  speak.hidden = !words.isCodeCurrent(view);
+  speak.textContent = words.SPEAK;
+  speak.onclick = () => press("speak_code");
   byId("groups").replaceChildren(...code.groups.map((digits) => element("li", "", digits)));
 }
 
-function drawStage(view) {
+function drawStage(view, press) {
   const stage = words.stage(view);
   const lock = words.lock(view.lock);
   byId("stage-icon").setAttribute("href", `#${lock.icon}`);
@@ -77,6 +84,7 @@ function drawStage(view) {
   setText("stage-name", stage.name);
   setText("stage-line", stage.line);
   setText("stage-note", stage.note);
+  drawWaysIn(view, press);
 }
 
 const SETTLE_MS = 600;
@@ -145,7 +153,7 @@ function drawControls(view, press) {
     if (state.isUnread) button.append(icon("triangle", "warning"));
     button.onclick = () => press(state.press);
   }
-  byId("leave-button").hidden = view.state === "idle" || view.state === "left";
+  byId("leave-button").hidden = view.state === "idle" || view.state === "left" || view.incoming !== null;
   byId("leave-word").textContent = words.leave(view).word;
   byId("leave-why").textContent = words.leave(view).why;
   byId("leave-button").onclick = () => press("leave");

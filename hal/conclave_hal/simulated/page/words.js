@@ -23,8 +23,10 @@ export const isService = (participant) => participant.role === "service end";
 export const role = (participant) => (isService(participant) ? "service end, which only receives" : participant.role);
 
 export function headline(view) {
+  if (view.incoming) return "Asked from outside to join";
   if (view.state === "joining") return "Joining the meeting";
   if (view.state === "lobby") return "Waiting to be let in";
+  if (view.refused) return "Refused by this room's own rules";
   if (view.state === "left") return "This room has left";
   if (view.state !== "in_meeting") return "Not in a meeting";
   const count = view.participants.length;
@@ -41,7 +43,29 @@ export function headline(view) {
 export function notices(view) {
   const leaving = view.minds ? [`Leaving in ${view.leaving_in_s} s: ${isolated(view.minds)}`] : [];
   const behind = view.notices.length === 0 && view.lock === "broken" ? ["This device is behind."] : [];
-  return [...leaving, ...behind, ...view.notices];
+  return [...tampered(view), ...leaving, ...behind, ...view.notices, ...certificate(view)];
+}
+
+function tampered(view) {
+  if (view.tamper !== "tripped") return [];
+  return ["The case of this device was opened. Do not trust it until its administrator has looked at it."];
+}
+
+function certificate(view) {
+  const days = view.certificate_days;
+  if (days === null) return [];
+  if (days < 0) return ["This room's certificate has ended: others see it as not verified. Tell its administrator."];
+  const when = days === 0 ? "today" : `in ${days} ${days === 1 ? "day" : "days"}`;
+  return [`This room's certificate ends ${when} and was not renewed. Tell its administrator.`];
+}
+
+export const SPEAK = "Speak the code";
+export const INCOMING = { accept_join: "Join now", refuse_join: "Refuse" };
+export const INVITATIONS = { name: "Today", now: "now", join: "Join" };
+
+export function invitations(view) {
+  const isFree = view.state === "idle" || view.state === "left";
+  return isFree ? view.invitations.map((i) => ({ ...i, by: `by ${isolated(i.host)}` })) : [];
 }
 
 const NAMES_ON_THE_GLASS = 3;
@@ -67,6 +91,14 @@ export function hasUnverified(view) {
 
 export function stage(view) {
   const name = view.room || "A room without a name";
+  if (view.incoming) {
+    return { name: view.incoming.title || "A meeting",
+      line: `Asked by ${isolated(view.incoming.asked_by)}. Joining in ${view.incoming.seconds} s.`,
+      note: "Microphone and camera stay off until somebody here turns them on." };
+  }
+  if (view.refused) {
+    return { name: view.title || name, line: "Refused by this room's own rules", note: isolated(view.refused) };
+  }
   if (view.state === "joining") {
     return { name: view.title || "Joining", line: "Keys are being agreed with those inside.",
       note: "No picture and no sound leaves this room yet." };

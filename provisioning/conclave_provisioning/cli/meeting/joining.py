@@ -14,6 +14,9 @@ from conclave_provisioning.cli.named_file import MayNameFile
 from conclave_provisioning.cli.output import Output
 from conclave_provisioning.cli.status import lobby_words, meeting_name
 
+REFUSED_IN_THE_ROOM = "people in the room refused to join"
+"""What `left_reason` says then (`conclaved.service.panel_view`)."""
+
 
 @click.command(short_help="Join a meeting by its link or file.")
 @click.argument(
@@ -93,11 +96,17 @@ async def _follow(client: RoomClient, output: Output) -> Meeting:
                 raise CommandError(
                     ErrorKind.REFUSED,
                     f"not in the meeting: {found.left_reason or 'it was left'}",
-                    hint="ask a host, or check this room: conclavectl status",
+                    hint=_what_then(found.left_reason),
                 )
-            if found.state == "lobby":
+            if found.state == "lobby" or found.joining_in_s:
                 say(_state_words(found))
     raise AssertionError("states end only by an error")
+
+
+def _what_then(left_reason: str) -> str:
+    if left_reason == REFUSED_IN_THE_ROOM:
+        return "talk to them before you ask again"
+    return "ask a host, or check this room: conclavectl status"
 
 
 def _state_words(found: Meeting) -> str:
@@ -106,6 +115,10 @@ def _state_words(found: Meeting) -> str:
             return f"in the meeting {found.title}".rstrip()
         case "lobby":
             return lobby_words(found)
+        case "joining" if found.joining_in_s:
+            return (
+                f"joining {meeting_name(found)} in {found.joining_in_s} s, unless people in the room refuse"
+            )
         case "joining":
             return f"joining {meeting_name(found)}"
         case other:

@@ -175,9 +175,7 @@ ANSWERS: dict[str, Shape] = {
         )
     ),
     "mute": CHANGES,
-    "hardware show": {"hardware": model.Hardware},
-    "hardware list": {"devices": [model.Slot]},
-    "hardware watch": {"event": str, "time": float, "device": model.Slot},
+    "hardware": {"hardware": model.Hardware},
     "time": {"clock": ANY},
     "doctor": {"ok": bool, "checks": [Check]},
     "logs": Either(({"entries": [Entry]}, {"entry": Entry})),

@@ -1,0 +1,54 @@
+// Ways into a meeting: what is asked from outside, which people accept or refuse, and today's invitations.
+
+import { byId, element, keepingFocus } from "./elements.js";
+import * as words from "./words.js";
+
+let drawn = "";
+
+export function drawWaysIn(view, press) {
+  // Drawn anew only when it differs, so that a press is not lost between two seconds of a countdown.
+  const shown = JSON.stringify([view.language, view.incoming && view.incoming.title, words.invitations(view)]);
+  if (shown === drawn) return;
+  drawn = shown;
+  keepingFocus(() => {
+    drawIncoming(view, press);
+    drawInvitations(view, press);
+  });
+}
+
+function drawIncoming(view, press) {
+  const place = byId("incoming");
+  place.hidden = !view.incoming;
+  place.replaceChildren();
+  if (!view.incoming) return;
+  for (const kind of ["accept_join", "refuse_join"]) {
+    const button = element("button", kind, words.INCOMING[kind]);
+    button.type = "button";
+    button.id = kind;
+    button.addEventListener("click", () => press(kind));
+    place.append(button);
+  }
+}
+
+function drawInvitations(view, press) {
+  const shown = words.invitations(view);
+  byId("invitations").hidden = shown.length === 0;
+  byId("invitations-name").textContent = words.INVITATIONS.name;
+  byId("invitation-list").replaceChildren(...shown.map((invitation) => {
+    const row = element("li", invitation.is_now ? "invitation is-now" : "invitation");
+    const lines = element("div", "person-lines");
+    const first = element("p", "person-name");
+    first.append(element("span", "invitation-time", invitation.time), element("bdi", "name", invitation.title));
+    const second = element("p", "person-facts");
+    second.append(element("bdi", "", invitation.by));
+    if (invitation.is_now) second.append(element("strong", "", words.INVITATIONS.now));
+    lines.append(first, second);
+    const button = element("button", "join", words.INVITATIONS.join);
+    button.type = "button";
+    button.id = `join ${invitation.invitation_id}`;
+    button.setAttribute("aria-label", `${words.INVITATIONS.join} ${words.isolated(invitation.title)}`);
+    button.addEventListener("click", () => press("join", { invitation_id: invitation.invitation_id }));
+    row.append(lines, button);
+    return row;
+  }));
+}

@@ -1,0 +1,128 @@
+"""A join from outside: people hear it, read it, accept it or refuse it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conclave_hal.panel import ActionKind, MeetingState, PanelAction
+from conclaved.bus.room import MeetingRequest, RoomErrorKind
+from conclaved.conference.hub import Hub
+from conclaved.meeting import Level, OwnRules
+from conclaved.service.panel_view import REFUSED_HERE
+from tests.conference.hubs import Tls, listening, make_tls
+from tests.service.rooms import DEADLINE_S, HAL, TestRoom, running_room
+
+WITH_SPEAKER = HAL + '\n[speaker]\ndriver = "simulated"\n'
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return make_tls(tmp_path_factory.mktemp("hub"))
+
+
+@pytest.fixture
+async def service(tls: Tls) -> AsyncIterator[str]:
+    async with listening(Hub(), tls) as address:
+        yield address
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def stand_still(seconds: float) -> None:
+    """In the place of time: a countdown that never ends by itself."""
+    await asyncio.Event().wait()
+
+
+async def asked(here: TestRoom, service: str) -> None:
+    """Somebody outside has asked the room to join a meeting, and it counts down."""
+    created = await here.room.create_meeting(MeetingRequest("Weekly", "standard", (), service))
+    await here.room.join_meeting(created.link)
+    await until(lambda: here.room.meeting().joining_in_s > 0)
+
+
+async def test_people_join_at_once_and_muted_what_was_asked_for_from_outside(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        await asked(here, service)
+        here.room.act(PanelAction(ActionKind.ACCEPT_JOIN))
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        hardware = here.room.hardware()
+        assert (hardware.camera_muted, hardware.microphone_muted) == (True, True)
+        assert here.room.meeting().joining_in_s == 0
+
+
+@pytest.mark.parametrize("kind", [ActionKind.REFUSE_JOIN, ActionKind.LEAVE])
+async def test_who_asked_hears_that_people_in_the_room_refused(
+    tmp_path: Path, tls: Tls, service: str, kind: ActionKind
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        await asked(here, service)
+        here.room.act(PanelAction(kind))
+        await until(lambda: not here.room._attending.is_busy)
+        assert (here.room.meeting().state, here.room.meeting().left_reason) == ("left", REFUSED_HERE)
+        view = await here.panel()
+        assert (view.state, view.incoming, view.notices) == (MeetingState.LEFT, None, ())
+
+
+async def test_who_asked_and_takes_it_back_is_not_told_that_people_refused(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        await asked(here, service)
+        await here.room.leave_meeting()
+        await until(lambda: not here.room._attending.is_busy)
+        assert here.room.meeting().left_reason == "left the meeting"
+
+
+async def test_a_join_from_outside_chimes_once(tmp_path: Path, tls: Tls, service: str) -> None:
+    async def pause(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    async with running_room(
+        tmp_path, service_ca=tls.authority, countdown_s=3, hal=WITH_SPEAKER, pause=pause
+    ) as here:
+        await asked(here, service)
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        heard = here.hardware.devices.speaker.reports()["announcements"]
+        assert (heard.frames_decoded, heard.detail["seconds"]) == (1, 0.9)
+
+
+async def test_accepting_where_nothing_is_asked_for_does_nothing(tmp_path: Path, tls: Tls) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority) as here:
+        here.room.act(PanelAction(ActionKind.ACCEPT_JOIN))
+        assert here.room.meeting().state == "idle"
+
+
+async def test_a_meeting_that_the_room_s_own_rules_end_is_shown_as_refused(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, countdown_s=0) as here:
+        created = await here.room.create_meeting(MeetingRequest("Weekly", "standard", (), service))
+        await here.room.join_meeting(created.link)
+        await until(lambda: here.room.meeting().state == "in_meeting")
+        here.room._attending.runner.rules_changed(OwnRules(minimum_level=Level.LOCKED))  # type: ignore[union-attr]
+        await until(lambda: here.room.meeting().state == "left")
+        assert "locked meetings only" in here.room.meeting().refused
+        view = await here.panel()
+        assert (view.refused, view.notices) == (here.room.meeting().refused, ())
+
+
+async def test_an_invitation_that_the_policy_forbids_is_refused_to_who_asked(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    from conclaved.bus.room import PolicyChange, RoomError
+
+    async with running_room(tmp_path, service_ca=tls.authority) as here:
+        created = await here.room.create_meeting(replace(MeetingRequest("Weekly", "standard", (), service)))
+        await here.room.set_policy(PolicyChange(minimum_level="locked"))
+        with pytest.raises(RoomError) as caught:
+            await here.room.join_meeting(created.link)
+        assert caught.value.kind is RoomErrorKind.REFUSED
