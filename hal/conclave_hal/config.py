@@ -10,11 +10,12 @@ One table for each slot names its driver and the driver's options; a slot left o
 import asyncio
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar, cast
 
 from conclave_hal.buttons import Buttons
+from conclave_hal.camera import Camera, VideoEncoder
 from conclave_hal.camera_control import CameraControl
 from conclave_hal.codec_control import CodecControl
 from conclave_hal.device import AnyDevice
@@ -26,18 +27,24 @@ from conclave_hal.media import AudioSink, AudioSource, VideoSink, VideoSource
 from conclave_hal.options import TableName, read_options
 from conclave_hal.panel import Panel
 from conclave_hal.switches import MuteSwitch, PrivacySwitch, Tamper
+from conclave_hal.video_source import GatedAudioSource, GatedVideoSource
 
 D = TypeVar("D", bound=AnyDevice)
 
 
 @dataclass(frozen=True, slots=True)
 class RoomHardware:
-    """Everything that a room has, each slot filled, with one lifecycle for all."""
+    """Everything that a room has, each slot filled, with one lifecycle for all.
+
+    Who sends pictures and sound reads `video` and `audio`, never camera and microphone: the gate of
+    shutter and mute switch is in them.
+    """
 
     privacy_switch: PrivacySwitch
     mute_switch: MuteSwitch
     tamper: Tamper
-    camera: VideoSource
+    video_encoder: VideoEncoder
+    camera: Camera
     camera_control: CameraControl
     microphone: AudioSource
     screen: VideoSink
@@ -47,11 +54,20 @@ class RoomHardware:
     display: Display
     codec_control: CodecControl
     panel: Panel
+    video: VideoSource = field(init=False)
+    """The camera, encoded, behind the shutter."""
+    audio: AudioSource = field(init=False)
+    """The microphone behind its switch."""
+
+    def __post_init__(self) -> None:
+        video = GatedVideoSource(self.camera, self.video_encoder, self.privacy_switch)
+        object.__setattr__(self, "video", video)
+        object.__setattr__(self, "audio", GatedAudioSource(self.microphone, self.mute_switch))
 
     @property
     def devices(self) -> tuple[AnyDevice, ...]:
-        """All devices, those that others look at first."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        """All devices, one of each slot, those that others look at first."""
+        return tuple(getattr(self, each.name) for each in fields(self) if each.init)
 
     async def open(self) -> None:
         """Open all devices at once. If one fails, closes all and raises its HalError."""
@@ -59,6 +75,8 @@ class RoomHardware:
             async with asyncio.TaskGroup() as group:
                 for device in self.devices:
                     group.create_task(device.open())
+            await self.video.open()
+            await self.audio.open()
         except BaseExceptionGroup as failures:
             await self.close()
             first = failures.exceptions[0]
@@ -72,7 +90,7 @@ class RoomHardware:
     async def run(self) -> None:
         """Run all devices until cancelled. One that fails turns FAILED; the others go on."""
         async with asyncio.TaskGroup() as group:
-            for device in self.devices:
+            for device in (*self.devices, self.video, self.audio):
                 group.create_task(device.supervise())
 
     async def close(self) -> None:
@@ -111,7 +129,8 @@ def load(path: Path | str) -> RoomHardware:
         privacy_switch=_checked(file, made, Slot.PRIVACY_SWITCH, PrivacySwitch),
         mute_switch=_checked(file, made, Slot.MUTE_SWITCH, MuteSwitch),
         tamper=_checked(file, made, Slot.TAMPER, Tamper),
-        camera=_checked(file, made, Slot.CAMERA, VideoSource),
+        video_encoder=_checked(file, made, Slot.VIDEO_ENCODER, VideoEncoder),
+        camera=_checked(file, made, Slot.CAMERA, Camera),
         camera_control=_checked(file, made, Slot.CAMERA_CONTROL, CameraControl),
         microphone=_checked(file, made, Slot.MICROPHONE, AudioSource),
         screen=_checked(file, made, Slot.SCREEN, VideoSink),

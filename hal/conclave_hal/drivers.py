@@ -56,7 +56,10 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED},
     Slot.MUTE_SWITCH: {"simulated": _SIMULATED},
     Slot.TAMPER: {},
-    Slot.VIDEO_ENCODER: {},
+    Slot.VIDEO_ENCODER: {
+        "simulated": _SIMULATED,
+        **{name: f"conclave_hal.encoding.{name}:DRIVER" for name in ("auto", "software", "v4l2m2m")},
+    },
     Slot.CAMERA: {"simulated": _SIMULATED},
     Slot.CAMERA_CONTROL: {},
     Slot.MICROPHONE: {"simulated": _SIMULATED},
@@ -69,7 +72,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.PANEL: {"simulated": _SIMULATED},
 }
 """Beside `none`, which every slot has: the driver's name, and where it is imported from."""
-DEFAULT_DRIVERS: dict[Slot, str] = {}
+DEFAULT_DRIVERS: dict[Slot, str] = {Slot.VIDEO_ENCODER: "auto"}
 """What a slot without a table in `hal.toml` has, where that is not `none`."""
 
 

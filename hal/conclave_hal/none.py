@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from conclave_hal.buttons import Button, Buttons
-from conclave_hal.camera import Picture, PictureFormat, VideoEncoder, VideoEncoderState
+from conclave_hal.camera import Camera, CameraState, Picture, PictureFormat, VideoEncoder, VideoEncoderState
 from conclave_hal.camera_control import (
     CameraControl,
     CameraControlState,
@@ -29,7 +29,7 @@ from conclave_hal.display import Display, DisplayState
 from conclave_hal.drivers import Driver
 from conclave_hal.errors import DeviceGoneError
 from conclave_hal.indicator import Indicator, IndicatorState, Shown
-from conclave_hal.media import AudioSink, AudioSource, EncodedFrame, StreamReport, VideoSink, VideoSource
+from conclave_hal.media import AudioSink, AudioSource, EncodedFrame, StreamReport, VideoSink
 from conclave_hal.options import NoOptions
 from conclave_hal.panel import Panel, PanelAction, PanelView
 from conclave_hal.switches import MuteSwitch, PrivacySwitch, SwitchState, Tamper, TamperState
@@ -67,18 +67,6 @@ def _refused(what: str) -> DeviceGoneError:
     return DeviceGoneError(f"this room has no {what}", hint="hal.toml says what it has")
 
 
-class _NoSource(_Absent[DeviceState]):
-    def frames(self) -> AsyncIterator[EncodedFrame]:
-        """Waits for `close` and yields nothing."""
-        return self._nothing(EncodedFrame)
-
-    async def set_enabled(self, is_enabled: bool) -> None:
-        """Nothing to start or stop."""
-
-    async def request_keyframe(self) -> None:
-        """Nobody to ask."""
-
-
 class _NoSink(_Absent[DeviceState]):
     async def play(self, stream: str, frame: EncodedFrame) -> bool:
         """Drop the frame. True, because a keyframe would not help."""
@@ -92,12 +80,36 @@ class _NoSink(_Absent[DeviceState]):
         return {}
 
 
-class NoCamera(_NoSource, VideoSource):
+class NoCamera(_Absent[CameraState], Camera):
     """A room without a camera."""
 
+    def formats(self) -> tuple[PictureFormat, ...]:
+        """None."""
+        return ()
 
-class NoMicrophone(_NoSource, AudioSource):
+    def pictures(self) -> AsyncIterator[Picture | EncodedFrame]:
+        """Waits for `close` and yields nothing."""
+        return self._nothing(Picture)
+
+    async def set_enabled(self, is_enabled: bool) -> None:
+        """Nothing to start or stop."""
+
+    async def request_keyframe(self) -> None:
+        """Nobody to ask."""
+
+
+class NoMicrophone(_Absent[DeviceState], AudioSource):
     """A room without a microphone."""
+
+    def frames(self) -> AsyncIterator[EncodedFrame]:
+        """Waits for `close` and yields nothing."""
+        return self._nothing(EncodedFrame)
+
+    async def set_enabled(self, is_enabled: bool) -> None:
+        """Nothing to start or stop."""
+
+    async def request_keyframe(self) -> None:
+        """Nobody to ask."""
 
 
 class NoScreen(_NoSink, VideoSink):

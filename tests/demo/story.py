@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from conclave_hal.encoding.h264_stream import LIBX264
+from conclave_hal.encoding.stream_encoder import EncoderOptions, StreamEncoder
 from conclave_hal.simulated.camera import CameraOptions, SimulatedCamera
+from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
+from conclave_hal.video_source import GatedVideoSource
 from tests.demo.stage import Part, RoomProcess, Stage, StageError, until
 
 ATRIUM = Part("atrium.example.com", "127.0.0.11", 440)
@@ -190,18 +194,22 @@ async def relay_saw(it: Stage, names: Iterable[str], tell: Tell) -> None:
 async def _two_keyframes() -> tuple[bytes, bytes]:
     """Two pictures that decode alone, of a camera like the rooms', before anything encrypts them."""
     camera = SimulatedCamera(CameraOptions(ATRIUM.domain))
-    await camera.open()
+    encoder = StreamEncoder((LIBX264,), EncoderOptions())
+    source = GatedVideoSource(camera, encoder, SimulatedPrivacySwitch())
+    for device in (camera, encoder, source):
+        await device.open()
     found: list[bytes] = []
     try:
-        async with asyncio.timeout(CAMERA_TIMEOUT_S), contextlib.aclosing(camera.frames()) as frames:
+        async with asyncio.timeout(CAMERA_TIMEOUT_S), contextlib.aclosing(source.frames()) as frames:
             async for frame in frames:
                 if frame.is_keyframe:
                     found.append(frame.data)
                 if len(found) == 2:
                     break
-                await camera.request_keyframe()
+                await source.request_keyframe()
     finally:
         await camera.close()
+        await encoder.close()
     first, later = found
     return first, later
 

@@ -118,14 +118,16 @@ async def test_one_device_that_cannot_open_closes_the_others_and_says_why(tmp_pa
 async def test_absent_hardware_says_so_and_counts_as_unsafe(tmp_path: Path) -> None:
     room = load(write(tmp_path, ""))
     await room.open()
-    assert {device.state().reason for device in room.devices} == {"not fitted"}
+    fitted = [device for device in room.devices if device.state().reason != "not fitted"]
+    assert fitted == [room.video_encoder], "it is software if nothing else"
+    assert room.video.state().reason == room.audio.state().reason == "not fitted"
     assert room.privacy_switch.state().position is SwitchPosition.UNKNOWN
     await room.panel.show(PanelView(serial=1, room="north.rooms.example"))
     assert room.panel.drawn() is None
     assert await room.screen.play("1/1", EncodedFrame(Codec.H264, b"", 0))
     assert room.screen.reports() == {}
     await room.close()
-    assert [frame async for frame in room.camera.frames()] == []
+    assert [frame async for frame in room.video.frames()] == []
     assert [action async for action in room.panel.actions()] == []
 
 
@@ -149,7 +151,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("wrong", "NoPanel is not a VideoSource"),
+        ("wrong", "NoPanel is not a Camera"),
         ("text", "is not a Driver but str"),
         ("missing", "cannot be imported: No module named 'no_such_package'"),
     ],

@@ -265,7 +265,7 @@ async def test_a_switch_that_blocks_closes_its_gate_whatever_the_camera_does(
     async def hang(is_enabled: bool) -> None:
         await never.wait()
 
-    monkeypatch.setattr(meeting.hardware.devices.camera, "set_enabled", hang)
+    monkeypatch.setattr(meeting.hardware.devices.video, "set_enabled", hang)
     meeting.room.act(PanelAction(ActionKind.MUTE_CAMERA))
     await meeting.mute_switch.move(SwitchPosition.BLOCKING)
     await until(lambda: gates(meeting) == (True, True))

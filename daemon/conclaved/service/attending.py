@@ -284,8 +284,8 @@ class Attending:
         devices = self._hardware.devices
         self.engine = MediaEngine(
             MediaKeyring(SFRAME_SUITE),
-            camera=devices.camera,
-            microphone=devices.microphone,
+            camera=devices.video,
+            microphone=devices.audio,
             screen=devices.screen,
             speaker=devices.speaker,
             on_authenticated=on_authenticated,

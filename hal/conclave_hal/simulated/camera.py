@@ -1,27 +1,21 @@
-"""The simulated camera: pictures of a room that count themselves, encoded as H.264."""
+"""The simulated camera: pictures of a room that count themselves."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
-import av
-from av.video.codeccontext import VideoCodecContext
-from av.video.frame import PictureType
-
-from conclave_hal.device import AnyDevice
+from conclave_hal.camera import Camera, CameraState, Picture, PictureFormat
+from conclave_hal.device import AnyDevice, Health
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError
-from conclave_hal.media import CLOCK_HZ, Codec, VideoSource
+from conclave_hal.media import CLOCK_HZ, Codec
 from conclave_hal.options import Option, integer, text
-from conclave_hal.simulated.paced_source import PacedSource
+from conclave_hal.simulated.paced_device import PacedDevice
 from conclave_hal.simulated.picture import RoomPicture
 from conclave_hal.simulated.picture_code import CELL, MAX_NAME_BYTES, code_rows
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
 from conclave_hal.switches import SwitchPosition
-
-SECONDS_A_KEYFRAME = 2
-_BITS_A_PIXEL = Fraction(400_000, 640 * 360 * 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +28,46 @@ class CameraOptions:
     fps: Annotated[int, Option(integer(1, 60), "pictures in a second")] = 15
 
 
-class SimulatedCamera(PacedSource, VideoSource):
+class SimulatedCamera(PacedDevice[CameraState, Picture], Camera):
     """Films a drawn room through a shutter, if the simulated room has one."""
 
     def __init__(self, options: CameraOptions, shutter: SimulatedPrivacySwitch | None = None) -> None:
-        super().__init__(Codec.H264, Fraction(1, options.fps))
+        super().__init__("the simulated camera", Fraction(1, options.fps))
         self._options = options
+        self._format = PictureFormat(options.width, options.height, options.fps)
         self._shutter = shutter
         self._picture: RoomPicture | None = None
-        self._encoder: VideoCodecContext | None = None
         self._counter = 0
+
+    def formats(self) -> tuple[PictureFormat, ...]:
+        """The one of its options."""
+        return (self._format,)
+
+    def pictures(self) -> AsyncGenerator[Picture, None]:
+        """Pictures at a steady pace until `close`; black ones while the lens is covered."""
+        return self._captured()
+
+    async def request_keyframe(self) -> None:
+        """Nothing to do: it does not encode."""
+
+    def _ready(self, is_capturing: bool) -> CameraState:
+        return CameraState(Health.READY, "", self._format, is_capturing)
 
     def _prepare(self) -> None:
         options = self._options
         self._picture = RoomPicture(options.name, options.width, options.height, options.fps)
-        encoder = av.CodecContext.create("libx264", "w")
-        encoder.width, encoder.height, encoder.pix_fmt = options.width, options.height, "yuv420p"
-        encoder.time_base = Fraction(1, CLOCK_HZ[Codec.H264])
-        encoder.framerate = Fraction(options.fps)
-        encoder.bit_rate = int(_BITS_A_PIXEL * options.width * options.height * options.fps)
-        encoder.gop_size = SECONDS_A_KEYFRAME * options.fps
-        encoder.thread_count = 1
-        encoder.options = {
-            "preset": "ultrafast",
-            "tune": "zerolatency",
-            "forced-idr": "1",
-            "x264-params": "threads=1:scenecut=0",
-        }
-        encoder.open()
-        self._encoder = encoder
 
-    def _capture(self, tick: int, wants_keyframe: bool) -> tuple[bytes, bool] | None:
-        if self._encoder is None or self._picture is None:
+    def _capture(self, tick: int) -> Picture | None:
+        if self._picture is None:
             return None
         is_covered = self._shutter is not None and self._shutter.position is SwitchPosition.BLOCKING
         self._counter = (self._counter + 1) % 2**32
-        frame = self._picture.frame(self._counter, is_covered=is_covered)
-        frame.time_base = self._encoder.time_base
-        frame.pts = int(tick * self._period * CLOCK_HZ[Codec.H264])
-        if wants_keyframe:
-            frame.pict_type = PictureType.I
-        packets = self._encoder.encode(frame)
-        data = b"".join(bytes(packet) for packet in packets)
-        return (data, any(packet.is_keyframe for packet in packets)) if data else None
+        timestamp = int(tick * self._period * CLOCK_HZ[Codec.H264]) % 2**32
+        data = self._picture.draw(self._counter, is_covered=is_covered)
+        return Picture(self._format.width, self._format.height, data, timestamp)
 
     def _release(self) -> None:
-        self._encoder = self._picture = None
+        self._picture = None
 
 
 def _make(options: CameraOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedCamera:

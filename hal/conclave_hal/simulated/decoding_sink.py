@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from conclave_hal.device import DeviceState, Health
 from conclave_hal.errors import UsageError
 from conclave_hal.media import Codec, EncodedFrame, MediaSink, StreamReport
-from conclave_hal.simulated.worker import Worker
+from conclave_hal.worker import Worker
 
 MAX_WAITING = 8
 

@@ -1,7 +1,7 @@
 """What the simulated camera sees: a quiet room with its name, a moving ball, and the picture code.
 
-The background is drawn once with Pillow and kept as planes of YUV 4:2:0. A new picture is a
-copy of the luma plane with a ball and a code written into it: no arithmetic on pixels.
+The background is drawn once with Pillow and kept as planes of YUV 4:2:0, whole and without padding (I420).
+A new picture is a copy of the luma plane with a ball and a code written into it: no arithmetic on pixels.
 """
 
 import math
@@ -30,24 +30,19 @@ class RoomPicture:
         self._top = code_rows(name, width) * CELL
         background = VideoFrame.from_image(self._background())  # type: ignore[no-untyped-call]
         drawn = background.reformat(format="yuv420p")
-        self._planes = [bytes(plane) for plane in drawn.planes]
-        self._stride = drawn.planes[0].line_size
+        luma, *chroma = (_packed(bytes(plane), plane.line_size, plane.width) for plane in drawn.planes)
+        self._luma, self._chroma = luma, b"".join(chroma)
+        self._black = bytes([BLACK]) * len(luma) + bytes([128]) * len(self._chroma)
         self._radius = max(6, (height - self._top) // 12)
 
-    def frame(self, counter: int, *, is_covered: bool) -> VideoFrame:
-        """Picture number `counter` (32 bits); black without a code while the lens is covered."""
-        luma = bytearray(self._planes[0])
-        chroma = self._planes[1:]
+    def draw(self, counter: int, *, is_covered: bool) -> bytes:
+        """Picture number `counter` (32 bits) as I420; black without a code while the lens is covered."""
         if is_covered:
-            luma[:] = bytes([BLACK]) * len(luma)
-            chroma = [bytes([128]) * len(plane) for plane in chroma]
-        else:
-            self._draw_ball(luma, counter)
-            draw_code(luma, self._stride, self._width, PictureCode(counter, self._name))
-        frame = VideoFrame(self._width, self._height, "yuv420p")
-        for plane, data in zip(frame.planes, [bytes(luma), *chroma], strict=True):
-            plane.update(data)
-        return frame
+            return self._black
+        luma = bytearray(self._luma)
+        self._draw_ball(luma, counter)
+        draw_code(luma, self._width, self._width, PictureCode(counter, self._name))
+        return bytes(luma) + self._chroma
 
     def _draw_ball(self, luma: bytearray, counter: int) -> None:
         phase = 2 * math.pi * (counter / self._fps) / _SECONDS_A_SWING
@@ -56,7 +51,7 @@ class RoomPicture:
         middle_y = self._height - 2 * self._radius - round(self._radius * abs(math.cos(phase)))
         for dy in range(-self._radius, self._radius + 1):
             half = round(math.sqrt(self._radius**2 - dy**2))
-            start = (middle_y + dy) * self._stride + middle_x - half
+            start = (middle_y + dy) * self._width + middle_x - half
             luma[start : start + 2 * half] = bytes([_BALL_LUMA]) * (2 * half)
 
     def _background(self) -> Image.Image:
@@ -76,3 +71,10 @@ class RoomPicture:
             font = cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
         draw.text((width // 2, top + free * 7 // 12), self._name, font=font, fill=_TEXT, anchor="mm")
         return image
+
+
+def _packed(plane: bytes, line_size: int, width: int) -> bytes:
+    """A plane without the padding at the end of its lines."""
+    if line_size == width:
+        return plane
+    return b"".join(plane[start : start + width] for start in range(0, len(plane), line_size))

@@ -9,14 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conclave_hal.camera import Picture
+from conclave_hal.encoding.h264_stream import LIBX264
+from conclave_hal.encoding.stream_encoder import EncoderOptions, StreamEncoder
 from conclave_hal.errors import DeviceGoneError, UsageError
 from conclave_hal.media import Codec, EncodedFrame
+from conclave_hal.none import NoPrivacySwitch
 from conclave_hal.simulated.camera import CameraOptions, SimulatedCamera
 from conclave_hal.simulated.decoding_sink import MAX_WAITING
 from conclave_hal.simulated.picture_code import MAX_NAME_BYTES, PictureCode, draw_code, read_code
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
 from conclave_hal.simulated.screen import SimulatedScreen
 from conclave_hal.switches import SwitchPosition
+from conclave_hal.video_source import GatedVideoSource
 
 NAME = "north.rooms.example"
 FAST = CameraOptions(name=NAME, fps=60)
@@ -38,6 +43,15 @@ async def camera(shutter: SimulatedPrivacySwitch) -> AsyncIterator[SimulatedCame
 
 
 @pytest.fixture
+async def video(camera: SimulatedCamera) -> AsyncIterator[GatedVideoSource]:
+    """The camera's frames; no shutter is before this source, so that black ones can be looked at."""
+    encoder = StreamEncoder((LIBX264,), EncoderOptions())
+    await encoder.open()
+    yield GatedVideoSource(camera, encoder, NoPrivacySwitch())
+    await encoder.close()
+
+
+@pytest.fixture
 async def screen() -> AsyncIterator[SimulatedScreen]:
     device = SimulatedScreen()
     await device.open()
@@ -45,9 +59,14 @@ async def screen() -> AsyncIterator[SimulatedScreen]:
     await device.close()
 
 
-async def film(camera: SimulatedCamera, count: int) -> list[EncodedFrame]:
-    async with asyncio.timeout(20), aclosing(camera.frames()) as frames:
+async def film(video: GatedVideoSource, count: int) -> list[EncodedFrame]:
+    async with asyncio.timeout(20), aclosing(video.frames()) as frames:
         return [await anext(frames) for _ in range(count)]
+
+
+async def pictures(camera: SimulatedCamera, count: int) -> list[Picture]:
+    async with asyncio.timeout(20), aclosing(camera.pictures()) as captured:
+        return [await anext(captured) for _ in range(count)]
 
 
 @given(
@@ -72,9 +91,9 @@ def test_one_wrong_square_makes_the_code_unreadable() -> None:
 
 
 async def test_the_screen_reads_name_and_advancing_counter_off_the_decoded_picture(
-    camera: SimulatedCamera, screen: SimulatedScreen
+    video: GatedVideoSource, screen: SimulatedScreen
 ) -> None:
-    for frame in await film(camera, 8):
+    for frame in await film(video, 8):
         assert await screen.play("1/1", frame)
     report = screen.reports()["1/1"]
     assert (report.frames_decoded, report.frames_failed) == (8, 0)
@@ -82,80 +101,85 @@ async def test_the_screen_reads_name_and_advancing_counter_off_the_decoded_pictu
 
 
 async def test_time_stamps_advance_by_whole_periods_of_the_media_clock(camera: SimulatedCamera) -> None:
-    stamps = [frame.timestamp for frame in await film(camera, 4)]
+    stamps = [picture.timestamp for picture in await pictures(camera, 4)]
     steps = [(after - before) % 2**32 for before, after in pairwise(stamps)]
     assert all(step > 0 and step % 1500 == 0 for step in steps)
 
 
-async def test_the_first_frame_for_each_reader_can_be_decoded_alone(camera: SimulatedCamera) -> None:
-    assert [frame.is_keyframe for frame in await film(camera, 3)] == [True, False, False]
-    assert (await film(camera, 1))[0].is_keyframe
+async def test_a_picture_is_whole_planes_without_padding() -> None:
+    camera = SimulatedCamera(CameraOptions(width=336, height=190, fps=60))
+    await camera.open()
+    picture = (await pictures(camera, 1))[0]
+    assert (picture.width, picture.height, len(picture.data)) == (336, 190, 336 * 190 * 3 // 2)
+    await camera.close()
 
 
-async def test_a_keyframe_that_was_asked_for_comes_next(camera: SimulatedCamera) -> None:
-    async with asyncio.timeout(20), aclosing(camera.frames()) as frames:
-        await anext(frames)
-        assert not (await anext(frames)).is_keyframe
-        await camera.request_keyframe()
-        assert (await anext(frames)).is_keyframe
+async def test_the_camera_says_whether_it_captures(camera: SimulatedCamera) -> None:
+    assert not camera.state().is_capturing
+    async with asyncio.timeout(20):
+        async with aclosing(camera.pictures()) as captured:
+            await anext(captured)
+            assert camera.state().is_capturing
+        assert not camera.state().is_capturing
 
 
 async def test_a_disabled_camera_yields_nothing_until_it_is_enabled(camera: SimulatedCamera) -> None:
-    async with asyncio.timeout(20), aclosing(camera.frames()) as frames:
-        before = await anext(frames)
+    async with asyncio.timeout(20), aclosing(camera.pictures()) as captured:
+        before = await anext(captured)
         await camera.set_enabled(False)
-        pending = asyncio.ensure_future(anext(frames))
-        # Its clock goes on while it captures nothing: enough turns for many frames.
+        pending = asyncio.ensure_future(anext(captured))
+        # Its clock goes on while it captures nothing: enough turns for many pictures.
         other = SimulatedCamera(FAST)
         await other.open()
-        await film(other, 4)
+        await pictures(other, 4)
         await other.close()
         assert not pending.done()
+        assert not camera.state().is_capturing
         await camera.set_enabled(True)
         after = await pending
-        assert after.is_keyframe
         assert (after.timestamp - before.timestamp) % 2**32 >= 4 * 1500
 
 
-async def test_a_closed_camera_ends_its_frames(camera: SimulatedCamera) -> None:
+async def test_a_closed_camera_ends_its_pictures(camera: SimulatedCamera) -> None:
     async with asyncio.timeout(20):
-        frames = camera.frames()
-        await anext(frames)
+        captured = camera.pictures()
+        await anext(captured)
         await camera.set_enabled(False)
-        pending = asyncio.ensure_future(anext(frames, None))
+        pending = asyncio.ensure_future(anext(captured, None))
         await camera.close()
         assert await pending is None
 
 
 async def test_a_newer_reader_takes_over_from_an_earlier_one(camera: SimulatedCamera) -> None:
     async with asyncio.timeout(20):
-        earlier, newer = camera.frames(), camera.frames()
+        earlier, newer = camera.pictures(), camera.pictures()
         await anext(earlier)
         await anext(newer)
         assert await anext(earlier, None) is None
+        await newer.aclose()
 
 
 async def test_a_closed_shutter_leaves_no_name_and_no_counter_in_the_picture(
-    camera: SimulatedCamera, shutter: SimulatedPrivacySwitch, screen: SimulatedScreen
+    video: GatedVideoSource, shutter: SimulatedPrivacySwitch, screen: SimulatedScreen
 ) -> None:
     await shutter.move(SwitchPosition.BLOCKING)
-    for frame in await film(camera, 3):
+    for frame in await film(video, 3):
         assert await screen.play("1/1", frame)
     report = screen.reports()["1/1"]
     assert report.frames_decoded == 3
     assert report.detail == {}
 
 
-async def test_a_camera_that_is_not_open_has_no_frames() -> None:
+async def test_a_camera_that_is_not_open_has_no_pictures() -> None:
     with pytest.raises(UsageError):
-        await anext(SimulatedCamera(FAST).frames())
+        await anext(SimulatedCamera(FAST).pictures())
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\1garbage", bytes(range(256)), b"\0\0\0\1\x67\x42"])
 async def test_a_damaged_frame_is_counted_and_a_keyframe_heals_the_stream(
-    camera: SimulatedCamera, screen: SimulatedScreen, data: bytes
+    video: GatedVideoSource, screen: SimulatedScreen, data: bytes
 ) -> None:
-    frames = await film(camera, 3)
+    frames = await film(video, 3)
     assert await screen.play("1/1", frames[0])
     assert not await screen.play("1/1", EncodedFrame(Codec.H264, data, 0, is_keyframe=False))
     assert not await screen.play("1/1", frames[1]), "it refers to a picture that was lost"
@@ -166,17 +190,17 @@ async def test_a_damaged_frame_is_counted_and_a_keyframe_heals_the_stream(
 
 
 async def test_a_stream_that_starts_between_keyframes_waits_for_one(
-    camera: SimulatedCamera, screen: SimulatedScreen
+    video: GatedVideoSource, screen: SimulatedScreen
 ) -> None:
-    frames = await film(camera, 3)
+    frames = await film(video, 3)
     assert not await screen.play("1/1", frames[1])
     assert await screen.play("1/1", frames[0])
 
 
 async def test_a_flood_of_one_stream_is_bounded_and_then_needs_a_keyframe(
-    camera: SimulatedCamera, screen: SimulatedScreen
+    video: GatedVideoSource, screen: SimulatedScreen
 ) -> None:
-    frames = await film(camera, MAX_WAITING + 3)
+    frames = await film(video, MAX_WAITING + 3)
     flood = islice(frames, MAX_WAITING + 2)
     played = await asyncio.gather(*(screen.play("1/1", frame) for frame in flood))
     assert played == [True] * MAX_WAITING + [False] * 2
@@ -185,9 +209,9 @@ async def test_a_flood_of_one_stream_is_bounded_and_then_needs_a_keyframe(
 
 
 async def test_streams_are_told_apart_and_a_stopped_one_is_forgotten(
-    camera: SimulatedCamera, screen: SimulatedScreen
+    video: GatedVideoSource, screen: SimulatedScreen
 ) -> None:
-    first = (await film(camera, 1))[0]
+    first = (await film(video, 1))[0]
     assert await screen.play("1/1", first)
     assert await screen.play("2/1", first)
     await screen.stop("1/1")
