@@ -66,7 +66,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.SCREEN: {"simulated": _SIMULATED},
     Slot.SPEAKER: {"simulated": _SIMULATED},
     Slot.INDICATOR: {},
-    Slot.BUTTONS: {},
+    Slot.BUTTONS: {"simulated": _SIMULATED},
     Slot.DISPLAY: {},
     Slot.CODEC_CONTROL: {},
     Slot.PANEL: {"simulated": _SIMULATED},

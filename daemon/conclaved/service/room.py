@@ -40,7 +40,7 @@ from conclaved.conference.errors import ConferenceError
 from conclaved.conference.hub_client import client_context
 from conclaved.identity import BelievedClock, IdentityError, KeyStore, Verdict
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
-from conclaved.service import invitations
+from conclaved.service import button_presses, invitations
 from conclaved.service.about import versions
 from conclaved.service.access import AccessFiles, EndedSessions
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
@@ -472,6 +472,16 @@ class ConclaveRoom:
                 self._presses.press(action, self._attending.runner, self.meeting())
         self._switched()
 
+    async def _listen_to_buttons(self) -> None:
+        hardware, devices = self._hardware, self._hardware.devices
+        await button_presses.listen(
+            devices.buttons,
+            devices.panel,
+            self.act,
+            lambda: button_presses.Muted(hardware.camera_muted, hardware.microphone_muted),
+            lambda: self.panel(0),
+        )
+
     def _speak_code(self, code_epoch: int) -> None:
         """Read the code aloud, if it is still the one that people see."""
         meeting = self.meeting()
@@ -499,6 +509,7 @@ class ConclaveRoom:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hardware.run(self.panel, self._panel_wake, self.act))
+                tasks.create_task(self._listen_to_buttons())
                 tasks.create_task(self._follow_switches())
                 tasks.create_task(self._trusting.fetching.run())
                 tasks.create_task(self._renewing.run())

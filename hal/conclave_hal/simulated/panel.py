@@ -23,6 +23,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from conclave_hal.buttons import Button
 from conclave_hal.device import AnyDevice, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError, DeviceError, UsageError
@@ -37,9 +38,11 @@ from conclave_hal.options import (
 from conclave_hal.panel import ActionKind, MeetingState, Panel, PanelAction, PanelView
 from conclave_hal.panel_document import panel_document
 from conclave_hal.panel_press import meant
+from conclave_hal.simulated.buttons import SimulatedButtons
 from conclave_hal.simulated.page_guard import PageGuard
 from conclave_hal.simulated.page_messages import (
     MAX_MESSAGE_BYTES,
+    ButtonPressed,
     Drawn,
     Hidden,
     SwitchMoved,
@@ -65,6 +68,7 @@ _STATIC = {
     "panel.js": ("panel.js", "text/javascript; charset=utf-8"),
     "draw.js": ("draw.js", "text/javascript; charset=utf-8"),
     "elements.js": ("elements.js", "text/javascript; charset=utf-8"),
+    "around.js": ("around.js", "text/javascript; charset=utf-8"),
     "joining.js": ("joining.js", "text/javascript; charset=utf-8"),
     "hosting.js": ("hosting.js", "text/javascript; charset=utf-8"),
     "people.js": ("people.js", "text/javascript; charset=utf-8"),
@@ -99,14 +103,22 @@ class _Page:
     """Views sent and not acknowledged yet, by sequence number."""
     drawn: PanelView | None = field(default=None, repr=False)
     is_hidden: bool = False
+    navigation: list[str] = field(default_factory=list)
+    """Buttons that the page has not heard of yet."""
     outgoing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class SimulatedPanel(Panel):
     """Serves the page, pushes views to it, and hands on what people press there."""
 
-    def __init__(self, options: PanelOptions, switches: Mapping[str, SimulatedSwitch]) -> None:
+    def __init__(
+        self,
+        options: PanelOptions,
+        switches: Mapping[str, SimulatedSwitch],
+        buttons: SimulatedButtons | None = None,
+    ) -> None:
         super().__init__()
+        self._buttons = buttons
         self._options = options
         self._switches = dict(switches)
         self._guard = PageGuard()
@@ -201,6 +213,13 @@ class SimulatedPanel(Panel):
                 return
             yield action
 
+    async def navigate(self, button: Button) -> None:
+        """Move the focus of the page as its keyboard would, or press what has it."""
+        for page in self._visible_pages():
+            if len(page.navigation) < MAX_WAITING_PRESSES:
+                page.navigation.append(button.value)
+                page.outgoing.set()
+
     def _visible_pages(self) -> list[_Page]:
         return [page for page in self._pages if not page.is_hidden]
 
@@ -290,6 +309,9 @@ class SimulatedPanel(Panel):
         while True:
             await page.outgoing.wait()
             page.outgoing.clear()
+            navigation, page.navigation = page.navigation, []
+            for button in navigation:
+                await page.connection.send(json.dumps({"type": "navigate", "button": button}))
             self._sequence += 1
             view = self._view
             if view is not None:
@@ -300,6 +322,7 @@ class SimulatedPanel(Panel):
                 "sequence": self._sequence,
                 "view": None if view is None else panel_document(view),
                 "switches": {name: switch.position.value for name, switch in self._switches.items()},
+                "buttons": [] if self._buttons is None else [button.value for button in Button],
             }
             await page.connection.send(json.dumps(message))
 
@@ -321,6 +344,10 @@ class SimulatedPanel(Panel):
                 if switch not in self._switches:
                     raise DeviceError(f"the page moved a switch that is not simulated here: {switch}")
                 await self._switches[switch].move(position)
+            case ButtonPressed(button):
+                if self._buttons is None:
+                    raise DeviceError("the page pressed a button that is not simulated here")
+                self._buttons.press(button)
             case PanelAction() as action:
                 self._press(page, action)
 
@@ -365,7 +392,9 @@ def _write_private(path: Path, text: str) -> None:
 def _make(options: PanelOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedPanel:
     around = {"shutter": Slot.PRIVACY_SWITCH, "mute_switch": Slot.MUTE_SWITCH}
     found = {name: made.get(slot) for name, slot in around.items()}
-    return SimulatedPanel(options, {n: s for n, s in found.items() if isinstance(s, SimulatedSwitch)})
+    switches = {name: switch for name, switch in found.items() if isinstance(switch, SimulatedSwitch)}
+    buttons = made.get(Slot.BUTTONS)
+    return SimulatedPanel(options, switches, buttons if isinstance(buttons, SimulatedButtons) else None)
 
 
 DRIVER = Driver(PanelOptions, _make)

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from conclave_hal.buttons import Button
 from conclave_hal.panel import ActionKind, Lock, PanelAction, PanelView
+from conclave_hal.simulated.buttons import SimulatedButtons
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.panel import PanelOptions, SimulatedPanel
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
@@ -38,8 +40,10 @@ def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Glass:
     """A simulated panel with its page open in a browser."""
 
-    def __init__(self, panel: SimulatedPanel, page: Tab, shutter: SimulatedPrivacySwitch) -> None:
-        self.panel, self.page, self.shutter = panel, page, shutter
+    def __init__(
+        self, panel: SimulatedPanel, page: Tab, shutter: SimulatedPrivacySwitch, buttons: SimulatedButtons
+    ) -> None:
+        self.panel, self.page, self.shutter, self.buttons = panel, page, shutter, buttons
 
     async def show(self, view: PanelView) -> None:
         """Draw `view`; it is on the glass when this returns."""
@@ -58,7 +62,8 @@ class Glass:
 async def glass(devtools: str) -> AsyncIterator[Glass]:
     shutter, mute_switch = SimulatedPrivacySwitch(), SimulatedMuteSwitch()
     await shutter.open()
-    panel = SimulatedPanel(PanelOptions(), {"shutter": shutter, "mute_switch": mute_switch})
+    buttons = SimulatedButtons()
+    panel = SimulatedPanel(PanelOptions(), {"shutter": shutter, "mute_switch": mute_switch}, buttons)
     await panel.open()
     running = asyncio.create_task(panel.run())
     async with asyncio.timeout(60):
@@ -68,7 +73,7 @@ async def glass(devtools: str) -> AsyncIterator[Glass]:
             await page.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_VIOLATIONS)
             await page.open(panel.url)
             await page.until("document.body.dataset.connection === 'open'")
-            yield Glass(panel, page, shutter)
+            yield Glass(panel, page, shutter, buttons)
     await panel.close()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -500,3 +505,25 @@ async def test_the_code_is_spoken_on_a_press_and_only_while_it_stands(glass: Gla
     for view in (views.BROKEN, views.CATCHING_UP, views.ALONE):
         await glass.show(view)
         assert await glass.page.evaluate("document.querySelector('#speak-button').hidden")
+
+
+async def test_buttons_around_the_panel_are_pressed_by_hand(glass: Glass) -> None:
+    pressed = glass.buttons.presses()
+    first = asyncio.ensure_future(anext(pressed))
+    await asyncio.sleep(0)
+    await glass.page.tap("[id='button microphone']")
+    assert await first is Button.MICROPHONE
+
+
+async def test_buttons_select_what_is_on_the_glass_and_press_it(glass: Glass) -> None:
+    await glass.show(views.INVITED)
+    focused = "document.activeElement.id"
+    await glass.panel.navigate(Button.DOWN)
+    await glass.page.until("document.activeElement.id === 'stage-lock'")
+    await glass.panel.navigate(Button.DOWN)
+    await glass.panel.navigate(Button.DOWN)
+    await glass.panel.navigate(Button.UP)
+    await glass.show(replace(views.INVITED, news=("one",)))
+    assert await glass.page.evaluate(focused) == "join 1f"
+    await glass.panel.navigate(Button.SELECT)
+    assert await anext(glass.panel.actions()) == PanelAction(ActionKind.JOIN, invitation_id="1f")

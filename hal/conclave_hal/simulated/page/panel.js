@@ -1,5 +1,6 @@
 // The page's connection: views come in and are acknowledged once painted, presses go out.
 
+import { drawButtons, drawSwitches, navigate } from "./around.js";
 import { draw, markCut } from "./draw.js";
 import { drawDetails, openDetailsAt, toggleDetails } from "./details.js";
 import { byId } from "./elements.js";
@@ -25,8 +26,13 @@ function connect() {
 
 function receive(message) {
   failures = 0;
+  if (message.type === "navigate") {
+    navigate(message.button);
+    return;
+  }
   sequence = message.sequence;
   drawSwitches(message.switches);
+  drawButtons(message.buttons, say);
   document.body.dataset.connection = message.view ? "open" : "opening";
   byId("glass").inert = !message.view;
   if (!message.view) {
@@ -57,14 +63,6 @@ function lost() {
   byId("lost-title").textContent = "This panel has lost its room";
   byId("lost-line").textContent = "Nothing that it showed before can be trusted now. It is trying to connect again.";
   setTimeout(connect, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
-}
-
-function drawSwitches(switches) {
-  for (const name of ["shutter", "mute_switch"]) {
-    const fieldset = byId(`switch-${name}`);
-    fieldset.hidden = !(name in switches);
-    for (const input of fieldset.querySelectorAll("input")) input.checked = input.value === switches[name];
-  }
 }
 
 for (const input of document.querySelectorAll(".switch input")) {

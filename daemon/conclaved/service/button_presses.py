@@ -1,0 +1,68 @@
+"""What the buttons beside the panel do: the same as presses on the glass, and only what stands there.
+
+Whoever presses one is in the room: buttons unmute as the panel does. A room without a panel has nobody who
+reads: there a button means what is true now.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from conclave_hal.buttons import Button, Buttons
+from conclave_hal.none import NoPanel
+from conclave_hal.panel import ActionKind, Panel, PanelAction, PanelView
+from conclave_hal.panel_press import meant
+
+NAVIGATION = frozenset({Button.UP, Button.DOWN, Button.SELECT, Button.BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """What software mutes now."""
+
+    camera: bool
+    microphone: bool
+
+
+async def listen(
+    buttons: Buttons,
+    panel: Panel,
+    act: Callable[[PanelAction], None],
+    muted: Callable[[], Muted],
+    present: Callable[[], PanelView],
+) -> None:
+    """Turn presses into actions until the buttons are closed.
+
+    `present` is the view as it would be drawn now.
+    """
+    async for button in buttons.presses():
+        if button in NAVIGATION:
+            await panel.navigate(button)
+            continue
+        view = present() if isinstance(panel, NoPanel) else panel.drawn()
+        action = meaning(button, view, panel.selected(), muted())
+        if action is not None:
+            act(action)
+
+
+def meaning(button: Button, view: PanelView | None, selected: str, muted: Muted) -> PanelAction | None:
+    """The action, or None where nothing that the button could mean stands on the glass.
+
+    `selected` is an invitation's id, or empty: then JOIN is for the next one.
+    """
+    match button:
+        case Button.MICROPHONE:
+            kind = ActionKind.UNMUTE_MICROPHONE if muted.microphone else ActionKind.MUTE_MICROPHONE
+            return PanelAction(kind)
+        case Button.CAMERA:
+            return PanelAction(ActionKind.UNMUTE_CAMERA if muted.camera else ActionKind.MUTE_CAMERA)
+        case Button.LEAVE:
+            return PanelAction(ActionKind.LEAVE)
+        case Button.SPEAK:
+            return meant(view, PanelAction(ActionKind.SPEAK_CODE))
+        case Button.JOIN if view is not None and view.incoming is not None:
+            return PanelAction(ActionKind.ACCEPT_JOIN)
+        case Button.JOIN if view is not None and view.invitations:
+            chosen = selected or view.invitations[0].invitation_id
+            return meant(view, PanelAction(ActionKind.JOIN, invitation_id=chosen))
+        case _:
+            return None
