@@ -84,6 +84,8 @@ ALICE = ParticipantStatus(
     issuer="Example CA",
     admitted_by="",
     is_expected=True,
+    microphone="live",
+    camera="live",
 )
 GUEST = ParticipantStatus(
     leaf=1,
@@ -96,6 +98,8 @@ GUEST = ParticipantStatus(
     issuer="Provider CA",
     admitted_by="room.example.com",
     key_id="8899aabbccddeeff",
+    microphone="muted",
+    camera="closed",
 )
 REMOVED = RemovedStatus("00112233445566aa", "rude.example.com")
 WAITING = RequestStatus("r-1", "late.example.com", "verified", "")

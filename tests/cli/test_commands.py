@@ -248,6 +248,15 @@ async def test_the_roster_says_not_verified_of_whom_only_the_provider_vouches_fo
     assert "not verified" in guest
 
 
+async def test_the_roster_says_who_is_muted_and_of_whom_nobody_knows(room: FakeRoom, cli: Cli) -> None:
+    silent = replace(GUEST, leaf=2, name="silent.example.com", microphone="unknown", camera="unknown")
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(ALICE, GUEST, silent)))
+    _, alice, guest, silence, _ = (await cli("meeting", "roster")).out.splitlines()
+    assert "microphone" not in alice
+    assert "microphone muted, camera closed by its shutter" in guest
+    assert "microphone unknown, camera unknown" in silence
+
+
 async def test_tables_have_no_blanks_at_the_end_of_a_line(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.MEETING, IN_MEETING)
     for words in (["meeting", "roster"], ["meeting", "lobby"], ["trust", "list"], ["hardware"]):

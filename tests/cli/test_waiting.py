@@ -17,7 +17,7 @@ from conclaved.bus import serve
 from conclaved.bus.room import IdentityStatus, MeetingStatus, Topic
 from conclaved.service.panel_view import REFUSED_HERE
 from tests.bus.bus import PrivateBus
-from tests.bus.fake_room import CODE, ENROLLED, HARDWARE, IN_MEETING, LINK, WAITING, FakeRoom
+from tests.bus.fake_room import CODE, ENROLLED, GUEST, HARDWARE, IN_MEETING, LINK, WAITING, FakeRoom
 from tests.cli.conftest import DEADLINE_S, PROGRAM, Cli
 
 DOMAIN = "room.example.com"
@@ -261,6 +261,22 @@ async def test_watching_tells_why_the_code_changed_who_was_removed_and_what_the_
         "this room leaves in 30 s: b is expired",
         "this room stays: what it minded has passed",
     ]
+
+
+async def test_watching_tells_who_was_muted_and_who_closed_a_shutter(room: FakeRoom, cli: Cli) -> None:
+    live = replace(GUEST, microphone="live", camera="live")
+    room.set(Topic.MEETING, replace(IN_MEETING, participants=(live,)))
+    process = await cli.start("watch")
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        await process.stdout.readline()
+        room.set(Topic.MEETING, replace(IN_MEETING, participants=(GUEST,)))
+        line = (await process.stdout.readline()).decode()
+    process.terminate()
+    await cli.end(process)
+    assert line.split(maxsplit=2)[2].strip() == (
+        "guest.provider.example: microphone muted, camera closed by its shutter"
+    )
 
 
 async def test_watching_says_muted_or_on_and_no_serials(room: FakeRoom, cli: Cli) -> None:

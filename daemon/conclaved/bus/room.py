@@ -270,6 +270,10 @@ class ParticipantStatus:
     """People in this room have ticked it off: they compared this code epoch's code with it."""
     key_id: str = ""
     """Sixteen hex digits of the signature key's hash: a leaf may go to another, this does not."""
+    microphone: str = "unknown"
+    """`live`, `muted` (by either mute) or `unknown`, as this member says inside the group."""
+    camera: str = "unknown"
+    """`live`, `muted`, `closed` (its shutter) or `unknown`, as this member says inside the group."""
 
 
 @dataclass(frozen=True, slots=True)

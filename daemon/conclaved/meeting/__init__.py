@@ -21,6 +21,7 @@ from conclaved.meeting.errors import (
 from conclaved.meeting.invitation import Invitation, Level, SignedInvitation
 from conclaved.meeting.limits import Limits
 from conclaved.meeting.link import Link, LinkSecret
+from conclaved.meeting.media_state import CameraState, MediaState, MicrophoneState
 from conclaved.meeting.own_rules import Objection, OwnRules
 from conclaved.meeting.own_side import OwnIdentity
 from conclaved.meeting.roster import Participant
@@ -32,6 +33,7 @@ __all__ = [
     "ROLE_CAPABILITIES",
     "Admission",
     "AdmissionError",
+    "CameraState",
     "Capability",
     "GroupRuleError",
     "Invitation",
@@ -41,8 +43,10 @@ __all__ = [
     "Link",
     "LinkSecret",
     "LocalError",
+    "MediaState",
     "MeetingError",
     "MeetingView",
+    "MicrophoneState",
     "Objection",
     "OwnIdentity",
     "OwnRules",

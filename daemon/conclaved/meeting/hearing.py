@@ -1,4 +1,4 @@
-"""What this device hears outside the log: in the lobby, and from the group that the others are alive."""
+"""What this device hears outside the log: in the lobby; of the group, who is alive and who is muted."""
 
 from collections import deque
 
@@ -7,6 +7,7 @@ from conclaved.meeting.alive import Beacon, Watch
 from conclaved.meeting.awaiting import Awaiting
 from conclaved.meeting.errors import RemoteError
 from conclaved.meeting.limits import Bucket, Buckets, Limits
+from conclaved.meeting.media_state import Statement
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.rules import line_of
@@ -121,11 +122,24 @@ class Hearing:
             return
         content = opener.unprotect(data)
         self._of_one.take(sender, now)
-        beacon = Beacon.decode(content.body) if isinstance(content.body, bytes) else None
         was, now_is = opener.leaf(content.sender), group.leaf(content.sender)
-        if beacon is None or was is None or now_is is None or line_of(was).isdisjoint(line_of(now_is)):
+        if was is None or now_is is None or line_of(was).isdisjoint(line_of(now_is)):
+            return
+        body = content.body if isinstance(content.body, bytes) else b""
+        beacon = Beacon.decode(body)
+        try:
+            statement = Statement.decode(body)
+        except RemoteError as error:
+            # It is a member's: no sign of another epoch.
+            self._out.bad_input(error)
+            return
+        if statement is not None:
+            is_present = opener is group
+            self._member.told.heard(content.sender, statement, now, is_present_epoch=is_present)
+        if opener is group and (beacon is not None or statement is not None):
+            self._member.hear(content.sender)
+        if beacon is None:
             return
         self._watch.heard(content.sender, beacon, now)
         if opener is group:
-            self._member.hear(content.sender)
             self._awaiting.heard(content.sender)

@@ -17,6 +17,7 @@ from conclaved.meeting.departures import Departure, departures
 from conclaved.meeting.errors import GroupRuleError, LocalError
 from conclaved.meeting.events import NewEpoch
 from conclaved.meeting.invitation import Level, SignedInvitation
+from conclaved.meeting.media_state import NOTHING_KNOWN, MediaState, ToldStates
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.recorder import Recorder
@@ -62,6 +63,9 @@ class Membership:
         self._roster: tuple[Participant, ...] = ()
         self._roster_of: object = None
         self.group: Group | None = None
+        self.told = ToldStates(out.changed)
+        self.own_media: MediaState | None = None
+        """What this device says of its own camera and microphone; None while nobody has asked it to."""
         self.code = CodeEpoch()
         self.departed: tuple[Departure, ...] = ()
         """Whom the commit removed that led to the present epoch."""
@@ -113,6 +117,8 @@ class Membership:
             self._heard,
             self.code.compared,
             dict(self._distrusted),
+            self.told.states,
+            self.own_media,
         )
         if state != self._roster_of:
             self._roster_of = state
@@ -125,6 +131,7 @@ class Membership:
                 heard=self._heard,
                 compared=self.code.compared,
                 distrusted=self._distrusted,
+                media={**self.told.states, self.group.own_leaf_index: self.own_media or NOTHING_KNOWN},
             )
         return self._roster
 
@@ -214,6 +221,8 @@ class Membership:
         senders = beacons(self.hosts(), frozenset(leaves)) - {group.own_leaf_index}
         self._watch.expect(senders, now, fresh=senders if is_new_here else removed)
         self._watch.advanced()
+        came_in = {index for index, leaf in leaves.items() if leaf.signature_key in added_keys} | removed
+        self.told.entered(frozenset(leaves), frozenset(came_in & leaves.keys()), is_first=is_new_here)
         again = self._again_and_again(updated, now)
         came = [leaf for leaf in leaves.values() if leaf.signature_key in added_keys]
         self.departed = departures(proposals, before, came, context, self._assess)
@@ -269,6 +278,7 @@ class Membership:
     def expire(self, now: float) -> None:
         """Erase what the grace has kept long enough; end the alarms whose time is over."""
         self.alarms.expire(now)
+        self.told.expire(now, len(self._leaves))
         if not self._past or now < self._past[0][0]:
             return
         for until, group in self._past:
@@ -287,6 +297,7 @@ class Membership:
         self._leaves, self._hosts = {}, frozenset()
         self._heard = frozenset()
         self._distrusted.clear()
+        self.told.close()
         self.code = CodeEpoch()
 
     def _take(self, group: Group, context: MeetingContext) -> None:

@@ -12,6 +12,7 @@ from conclaved.identity import Assurance, Verdict
 from conclaved.meeting.admission import IssuerType, Role, line, origin
 from conclaved.meeting.capabilities import ROLE_CAPABILITIES, Capability
 from conclaved.meeting.invitation import Invitation
+from conclaved.meeting.media_state import NOTHING_KNOWN, CameraState, MediaState, MicrophoneState
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.rules import admission_of
 from conclaved.mls import Credential, LeafNode, X509Credential
@@ -42,6 +43,9 @@ class Participant:
     where somebody vouches for it."""
     is_compared: bool = False
     """The people here have compared the security code with this one's, in this code epoch."""
+    microphone: MicrophoneState = MicrophoneState.UNKNOWN
+    """As this member says inside the group; its own device alone knows."""
+    camera: CameraState = CameraState.UNKNOWN
 
     @property
     def key_id(self) -> str:
@@ -90,11 +94,12 @@ def roster(
     heard: frozenset[int] = frozenset(),
     compared: frozenset[int] = frozenset(),
     distrusted: Mapping[bytes, str] = MappingProxyType({}),
+    media: Mapping[int, MediaState] = MappingProxyType({}),
 ) -> tuple[Participant, ...]:
     """The members in leaf order. `leaves` are those of a tree that passed the group rules.
 
     `distrusted` says of signature keys why they are shown as not verified whatever their present
-    certificate says.
+    certificate says. `media` is what members have said of camera and microphone.
     """
     seen = [
         (index, leaf, admission_of(leaf), assess(chain_of(leaf.credential), leaf.signature_key))
@@ -112,6 +117,7 @@ def roster(
             admitted_by = name_of_key.get(first.issuer_key, "a host who has left")
         doubt = distrusted.get(leaf.signature_key, "")
         assurance = Assurance.UNKNOWN if doubt else verdict.assurance
+        said = media.get(index, NOTHING_KNOWN)
         is_vouched_for = assurance is not Assurance.UNKNOWN
         participants.append(
             Participant(
@@ -128,6 +134,8 @@ def roster(
                 is_expected=context.invitation.signer_key in keys
                 or (is_vouched_for and context.invitation.content.expects(verdict.name.lower())),
                 is_compared=index in compared,
+                microphone=said.microphone,
+                camera=said.camera,
             )
         )
     return tuple(participants)

@@ -24,7 +24,8 @@ ratchet: a message is protected here, when its signature is there, if its epoch 
 is the making of an own commit, which is three signatures.
 
 The parts: `own_side` speaks for this device, `entering` gets it in, `membership` is the group,
-`committing` moves it from epoch to epoch, `voice` speaks in it, `hosting` is the host's side,
+`committing` moves it from epoch to epoch, `voice` speaks in it, `telling` says whether this device is
+muted, `hosting` is the host's side,
 `renewing` changes this device's certificate and key, `leaving` gets it out, `alive.Watch` and
 `awaiting` notice when the service hides something, `gathering` when it has split the meeting,
 `minding` when an own rule is broken; `outbox` is what they all write to.
@@ -66,6 +67,7 @@ from conclaved.meeting.leaving import LEFT, Leaving
 from conclaved.meeting.limits import DEFAULT_LIMITS, Limits
 from conclaved.meeting.link import LinkSecret
 from conclaved.meeting.log import Log
+from conclaved.meeting.media_state import MediaState
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.minding import Minding
@@ -76,6 +78,7 @@ from conclaved.meeting.recorder import Recorder
 from conclaved.meeting.renewing import Renewing
 from conclaved.meeting.roster import Assess
 from conclaved.meeting.rules import RemoveReason
+from conclaved.meeting.telling import Telling
 from conclaved.meeting.vanishing import Vanishing
 from conclaved.meeting.view import MeetingView, State
 from conclaved.meeting.viewing import view_of
@@ -130,6 +133,7 @@ class Session:
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
+        self._telling = Telling(self._out, self._member, self._voice)
         self._vanishing = Vanishing(self._member, self._commits, self._voice)
         self._hosting = Hosting(out, own, member, self._commits, self._voice, assess, self._broke, limits)
         self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)
@@ -242,6 +246,11 @@ class Session:
         self._member.compare(leaf, is_compared)
         return self._drain(now)
 
+    def media_is(self, state: MediaState, now: float) -> list[Effect]:
+        """What this device's camera and microphone do now; the others are told."""
+        self._telling.set(state)
+        return self._drain(now)
+
     def media_heard(self, leaf: int, epoch: int, now: float) -> list[Effect]:
         """A frame of `leaf` under `epoch`'s keys was authenticated."""
         group = self._member.group
@@ -338,7 +347,7 @@ class Session:
         """When `tick` is to be called at the latest."""
         # What was due already waits for an event, a job's end or the log's next entry: each drains.
         dates = [self._commits.due_at, self._voice.beacon_at, self._leaving.by, self._log.paced_until]
-        dates.append(self._minding.look_at)
+        dates += [self._minding.look_at, self._telling.due_at]
         return min([now + TICK_S, *(at for at in dates if at is not None and at > now)])
 
     # -- on the way in --------------------------------------------------------------------------
@@ -525,6 +534,7 @@ class Session:
         if self._is_connected and not self._watch.is_in_doubt(now):
             self._commits.commit_if_due(now)
         self._voice.beacon_if_due(now, is_anybody_outside=self._watch.is_anybody_outside(now))
+        self._telling.look(now)
         if self._is_host():
             self._hosting.expire(now)
         self._vanishing.look(self._watch.vanished(now), now)
@@ -581,6 +591,7 @@ class Session:
         for part in (
             *(self._commits, self._joining, self._entering, self._member, self._hosting),
             *(self._voice, self._vanishing, self._awaiting, self._gathering, self._renewing),
+            self._telling,
         ):
             part.close()
         self._out.forget_jobs()

@@ -1,4 +1,4 @@
-"""What this device says to the group: that it is alive, what it proposes, and goodbye.
+"""What this device says to the group: that it is alive, what leaves the room, what it proposes, and goodbye.
 
 Signing is a job, because a key store takes its time; protecting takes a ratchet's key and happens
 here, when the signature is there, and only if its epoch is still the present one.
@@ -66,6 +66,15 @@ class Voice:
     def beacon_at_once(self, now: float) -> None:
         """Do not keep those who have just come in waiting for the next beacon."""
         self.beacon_at = min(self.beacon_at, now)
+
+    def say(self, content: bytes, said: Callable[[], None]) -> None:
+        """Say something else to the group; `said` is called when it is on its way."""
+
+        def send(group: Group, signed: AuthenticatedContent) -> None:
+            said()
+            self._out.add(SendLive(group.protect(signed)))
+
+        self._sign(lambda group: group.sign_application(content), send)
 
     def goodbye(self) -> None:
         """Propose our own removal; to be said anew in each epoch that comes before it is carried out."""

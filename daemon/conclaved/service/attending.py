@@ -256,12 +256,17 @@ class Attending:
     # -- what leaves the room -------------------------------------------------------------------
 
     def gate(self) -> None:
-        """Mute or unmute as the room is now: of what is muted nothing leaves from this very call on."""
+        """Mute or unmute as the room is now: of what is muted nothing leaves from this very call on.
+
+        The others in the meeting are told.
+        """
         if self.engine is not None:
             self.engine.gate(
                 is_camera_muted=self._hardware.is_camera_off,
                 is_microphone_muted=self._hardware.is_microphone_off or self._is_hushed,
             )
+        if self.runner is not None:
+            self.runner.media_is(self._hardware.media_state())
 
     def hush(self, is_hushed: bool) -> None:
         """Keep the microphone from sending, whatever else holds, while the room itself speaks."""
@@ -317,6 +322,7 @@ class Attending:
             )
             # Both may have changed while the panel counted down, or the way back was sought.
             self.runner.rules_changed(self._part.rules())
+            self.runner.media_is(self._hardware.media_state())
             if identity.chain != entry.identity.chain:
                 self.runner.identity_changed(identity)
             ended = await self._run(entry, self.runner)

@@ -13,6 +13,7 @@ from conclave_hal.config import RoomHardware
 from conclave_hal.errors import HalError
 from conclave_hal.panel import PanelAction, PanelView
 from conclave_hal.switches import HardwareSwitch, SwitchPosition
+from conclaved.meeting import CameraState, MediaState, MicrophoneState
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,16 @@ class Hardware:
     def is_microphone_off(self) -> bool:
         """Whether the microphone must capture nothing: software or switch."""
         return self.microphone_muted or self.mute_switch is SwitchPosition.BLOCKING
+
+    def media_state(self) -> MediaState:
+        """What the others in a meeting are told. What cannot be read for sure is not called muted."""
+        camera = CameraState.MUTED if self.camera_muted else CameraState.LIVE
+        if self.shutter is SwitchPosition.BLOCKING:
+            camera = CameraState.CLOSED
+        return MediaState(
+            MicrophoneState.MUTED if self.is_microphone_off else MicrophoneState.LIVE,
+            camera,
+        )
 
     async def run(
         self, view: Callable[[int], PanelView], wake: asyncio.Event, act: Callable[[PanelAction], None]

@@ -22,6 +22,7 @@ from conclaved.media import MediaError
 from conclaved.meeting import (
     Admission,
     LocalError,
+    MediaState,
     MeetingView,
     OwnIdentity,
     OwnRules,
@@ -192,6 +193,10 @@ class MeetingRunner:
     def identity_changed(self, identity: OwnIdentity) -> None:
         """See Session.identity_changed."""
         self._do(lambda now: self._session.identity_changed(identity, now))
+
+    def media_is(self, state: MediaState) -> None:
+        """See Session.media_is."""
+        self._do(lambda now: self._session.media_is(state, now))
 
     def media_heard(self, leaf: int, epoch: int) -> None:
         """The media engine authenticated a frame."""

@@ -60,6 +60,8 @@ def meeting_status(view: MeetingView) -> MeetingStatus:
                 is_expected=p.is_expected,
                 is_compared=p.is_compared,
                 key_id=p.key_id,
+                microphone=p.microphone.value,
+                camera=p.camera.value,
             )
             for p in view.participants
         ),

@@ -56,6 +56,8 @@ def panel_view(serial: int, beside: Beside, meeting: MeetingStatus, hardware: Ha
                 leaf=p.leaf,
                 is_expected=p.is_expected,
                 is_compared=p.is_compared,
+                microphone=p.microphone,
+                camera=p.camera,
             )
             for p in meeting.participants
         ),

@@ -122,6 +122,8 @@ class Participant:
     is_expected: bool = False
     is_compared: bool = False
     key_id: str = ""
+    microphone: str = "unknown"
+    camera: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import click
 
 from conclave_provisioning.cli.client import RoomClient
 from conclave_provisioning.cli.invocation import run, shared_options
+from conclave_provisioning.cli.meeting.people import media_words
 from conclave_provisioning.cli.model import Meeting, as_json, read
 from conclave_provisioning.cli.output import Output, assurance_words
 from conclave_provisioning.cli.status import muted_words, status_json
@@ -85,6 +86,11 @@ def _meeting_lines(before: Meeting, after: Meeting) -> Iterator[str]:
     for person in before.participants:
         if (person.leaf, person.name) not in new:
             yield f"went: {person.name}"
+    was = {(p.leaf, p.name): media_words(p) for p in before.participants}
+    for person in after.participants:
+        told = set(media_words(person)) - set(was.get((person.leaf, person.name), ()))
+        if told and (person.leaf, person.name) in was:
+            yield f"{person.name}: {', '.join(sorted(told, reverse=True))}"
     known = {r.request_id for r in before.lobby}
     for request in after.lobby:
         if request.request_id not in known:

@@ -36,10 +36,22 @@ function person(participant, view, press, openDetails) {
     if (!participant.is_expected) second.append(element("span", "not-expected", "not expected"));
   }
   if (participant.role && !words.isService(participant)) second.append(element("span", "role", participant.role));
+  second.append(...media(participant));
   lines.append(first, second);
   row.append(icon(assurance.icon, "assurance-icon"), lines);
   if (!participant.is_self && words.isCodeCurrent(view)) row.append(comparing(participant, press));
   return row;
+}
+
+// What a member says of itself, in word and sign; live goes without saying, unknown does not.
+function media(participant) {
+  return [["microphone", words.saidMicrophone(participant)], ["camera", words.saidCamera(participant)]]
+    .filter(([, word]) => word)
+    .map(([name, word]) => {
+      const said = element("span", "heard said");
+      said.append(icon(`${name}-off`), element("span", "", word));
+      return said;
+    });
 }
 
 function comparing(participant, press) {

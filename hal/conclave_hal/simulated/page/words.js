@@ -136,6 +136,12 @@ export function code(view) {
 
 const at = (seconds) => (seconds ? `, at ${clockTime(seconds)}` : "");
 
+// What members say of themselves; empty while a microphone or camera is live.
+const SAID_MICROPHONE = { live: "", muted: "microphone off" };
+const SAID_CAMERA = { live: "", muted: "camera off", closed: "shutter closed" };
+export const saidMicrophone = (p) => SAID_MICROPHONE[p.microphone] ?? "microphone unknown";
+export const saidCamera = (p) => SAID_CAMERA[p.camera] ?? "camera unknown";
+
 // A hardware switch wins, and one that nobody can read is never taken for closed.
 export function microphone(view) {
   return control(view, view.microphone_muted, view.mute_switch, {

@@ -77,7 +77,8 @@ def roster() -> None:
     domain. "compared" is said of whom people in the room ticked off after they compared the present code.
 
     JSON: epoch, participants [{leaf, name, assurance, role, is_self, is_heard, reason, issuer, admitted_by,
-    is_expected, is_compared, key_id}], missing [name].
+    is_expected, is_compared, key_id, microphone, camera}], missing [name].
+    microphone (live, muted, unknown) and camera (live, muted, closed, unknown) are what each says of itself.
     Only the assurance "verified" is verified. A recorder's or transcriber's role is "service end".
 
     \b
@@ -117,6 +118,14 @@ def _remarks(person: Participant) -> Iterator[str]:
         yield "not expected"
     if person.is_compared:
         yield "compared"
+    # Live goes without saying; unknown is said, since nobody may take it for muted.
+    yield from (words for words in media_words(person) if not words.endswith(" live"))
+
+
+def media_words(person: Participant) -> tuple[str, str]:
+    """What a member says of its microphone and its camera."""
+    camera = "closed by its shutter" if person.camera == "closed" else person.camera
+    return f"microphone {person.microphone}", f"camera {camera}"
 
 
 @click.command(short_help="Print the security code to compare.")

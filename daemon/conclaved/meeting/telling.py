@@ -1,0 +1,86 @@
+"""This device's own word about its camera and microphone, to the others in the group.
+
+It is said at each change (the newest state only, `GAP_S` apart at least), when somebody has come in, and
+again from time to time, since a live message may be lost or held back. When somebody comes in, members
+speak in the order of their leaves, `PACE_S` apart: a group of a thousand does not answer all at once.
+"""
+
+from collections.abc import Callable
+
+from conclaved.meeting.alive import SESSION_BYTES
+from conclaved.meeting.media_state import PACE_S, MediaState, Statement, repeat_every_s
+from conclaved.meeting.membership import Membership
+from conclaved.meeting.outbox import Outbox
+from conclaved.meeting.voice import Voice
+
+GAP_S = 0.5
+"""Between two statements. A hand that flutters on a switch is heard once it rests."""
+
+
+class Telling:
+    """Used only while this device is in the group; `Session` sees to that."""
+
+    def __init__(self, out: Outbox, member: Membership, voice: Voice) -> None:
+        self._member = member
+        self._voice = voice
+        self._session = out.random(SESSION_BYTES)
+        self._changed: Callable[[], None] = out.changed
+        self._number = 0
+        self._said: MediaState | None = None
+        """What the others were told last, in this group."""
+        self._said_at = float("-inf")
+        self._due: float | None = None
+        self._is_signing = False
+
+    def __repr__(self) -> str:
+        return f"Telling({self._number} said)"
+
+    @property
+    def due_at(self) -> float | None:
+        """When the next word is due; None while there is nothing to say."""
+        return None if self._is_signing else self._due
+
+    def set(self, state: MediaState) -> None:
+        """This device's camera and microphone are so now."""
+        if state != self._member.own_media:
+            self._member.own_media = state
+            self._changed()
+
+    def look(self, now: float) -> None:
+        """Say what is due."""
+        own, told = self._member.own_media, self._member.told
+        group = self._member.group
+        if own is None or group is None:
+            return
+        if self._member.is_alone:
+            self._due = None
+            return
+        if told.has_newcomers:
+            told.has_newcomers = False
+            rank = sum(leaf < group.own_leaf_index for leaf in self._member.leaves())
+            self._plan(now + rank * PACE_S)
+        if own != self._said:
+            self._plan(now)
+        if self._due is None:
+            self._plan(now + repeat_every_s(len(self._member.leaves())))
+        if self._due is not None and now >= self._due and not self._is_signing:
+            self._say(own, now)
+
+    def close(self) -> None:
+        """The group is given up: the next one is told anew."""
+        self._said = self._due = None
+        self._is_signing = False
+
+    def _plan(self, at: float) -> None:
+        at = max(at, self._said_at + GAP_S)
+        self._due = at if self._due is None else min(self._due, at)
+
+    def _say(self, state: MediaState, now: float) -> None:
+        self._number += 1
+        self._said, self._said_at, self._due = state, now, None
+        self._is_signing = True
+
+        def said() -> None:
+            self._is_signing = False
+
+        self._voice.say(Statement(self._session, self._number, state).encode(), said)
