@@ -69,7 +69,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.BUTTONS: {"simulated": _SIMULATED},
     Slot.DISPLAY: {},
     Slot.CODEC_CONTROL: {},
-    Slot.PANEL: {"simulated": _SIMULATED},
+    Slot.PANEL: {"simulated": _SIMULATED, "crystalfontz": "conclave_hal.lcd.panel:DRIVER"},
 }
 """Beside `none`, which every slot has: the driver's name, and where it is imported from."""
 DEFAULT_DRIVERS: dict[Slot, str] = {Slot.VIDEO_ENCODER: "auto"}
