@@ -157,12 +157,14 @@ def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, AnyDevice])
     try:
         driver = find_driver(slot, name)
         where = TableName(file, slot.value, name)
-        return driver.make(read_options(driver.options, options, where), made)
+        device = driver.make(read_options(driver.options, options, where), made)
     except ConfigurationError as error:
         message = str(error)
         if message.startswith(str(file)):
             raise
         raise ConfigurationError(f"{file}: [{slot.value}] {message}", hint=error.hint) from error
+    device.driver = name
+    return device
 
 
 def _checked(file: Path, made: Mapping[Slot, AnyDevice], slot: Slot, interface: Callable[..., D]) -> D:

@@ -48,6 +48,9 @@ S = TypeVar("S", bound=DeviceState)
 class Device(ABC, Generic[S]):
     """The lifecycle of a driver. A driver calls `_publish` whenever its state has changed."""
 
+    driver = ""
+    """The name by which `hal.toml` chose it; empty where nothing did."""
+
     def __init__(self) -> None:
         self._state = self._unknown()
         self._changed = asyncio.Condition()

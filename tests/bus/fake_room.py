@@ -29,6 +29,7 @@ from conclaved.bus.room import (
     RemovedStatus,
     RequestStatus,
     SettingStatus,
+    SlotStatus,
     StreamStatus,
     Topic,
     TrustStatus,
@@ -140,7 +141,12 @@ HARDWARE = HardwareStatus(
     mute_switch="passing",
     panel_serial=12,
     panel_epoch=7,
-    devices=(("camera", "ready", ""), ("panel", "ready", "")),
+    devices=(
+        SlotStatus("camera", "ready", driver="simulated", details={"width": 640, "is_capturing": True}),
+        SlotStatus("camera_control", "ready", "", "visca", {"model": "EVI-H100S", "pan": 12}),
+        SlotStatus("tamper", "ready", "not fitted", "none"),
+        SlotStatus("panel", "ready", "", "simulated"),
+    ),
     frames_refused=4,
     streams=(STREAM,),
 )

@@ -344,7 +344,7 @@ async def test_hardware_as_json_has_streams_with_their_details(room: FakeRoom, c
     hardware = (await cli("hardware", "--json")).json["hardware"]
     assert hardware["streams"] == [asdict(STREAM)]
     assert hardware["frames_refused"] == 4
-    assert hardware["devices"][0] == {"slot": "camera", "health": "ready", "reason": ""}
+    assert hardware["devices"] == [asdict(device) for device in HARDWARE.devices]
     assert (hardware["panel_serial"], hardware["panel_epoch"]) == (HARDWARE.panel_serial, 7)
 
 

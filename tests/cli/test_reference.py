@@ -81,7 +81,8 @@ EXAMPLES: dict[str, Example] = {
 }
 """Those that need words; the others are used without any."""
 PROVISION = ("provision signer", "provision sign", "provision show", "provision apply")
-PLAIN = sorted(set(ANSWERS) - set(BY_OTHER_MEANS) - {"watch", *PROVISION})
+ENDLESS = ("watch", "hardware watch")
+PLAIN = sorted(set(ANSWERS) - {*BY_OTHER_MEANS, *ENDLESS, *PROVISION})
 
 
 def strict(schema: Any) -> Any:
@@ -132,6 +133,15 @@ async def test_what_is_watched_is_as_its_schema_says(room: FakeRoom, cli: Cli) -
         validate("watch", json.loads(await process.stdout.readline()))
         room.set(Topic.MEETING, IN_MEETING)
         validate("watch", json.loads(await process.stdout.readline()))
+    process.terminate()
+    await cli.end(process)
+
+
+async def test_what_is_watched_of_the_hardware_is_as_its_schema_says(room: FakeRoom, cli: Cli) -> None:
+    process = await cli.start("hardware", "watch", "--json")
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        validate("hardware watch", json.loads(await process.stdout.readline()))
     process.terminate()
     await cli.end(process)
 

@@ -527,10 +527,7 @@ def _field(property_name: str) -> str:
 
 
 def _value(snapshot: Any, property_name: str) -> Any:
-    value = getattr(snapshot, _field(property_name))
-    if property_name == "Devices":
-        return [dict(zip(("slot", "health", "reason"), device, strict=True)) for device in value]
-    return value
+    return getattr(snapshot, _field(property_name))
 
 
 def _check(description: Description) -> None:

@@ -363,6 +363,21 @@ class StreamStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotStatus:
+    """One place for hardware, and what is in it."""
+
+    slot: str
+    """As `hal.toml` calls it."""
+    health: str
+    """`starting`, `ready`, `degraded` or `failed`."""
+    reason: str = ""
+    driver: str = ""
+    """By which `hal.toml` names it; `none`: nothing is fitted."""
+    details: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """What the device says of itself, as the API's source names it. Never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
 class HardwareStatus:
     """Camera, microphone and panel."""
 
@@ -374,8 +389,7 @@ class HardwareStatus:
     panel_serial: int
     """Serial of the view that is really on the glass; 0 for none."""
     panel_epoch: int
-    devices: tuple[tuple[str, str, str], ...]
-    """(slot, health, reason)."""
+    devices: tuple[SlotStatus, ...]
     frames_refused: int = 0
     """SFrame ciphertexts that no key opened: forged, replayed or late. Whose they were nobody can know."""
     streams: tuple[StreamStatus, ...] = ()

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from conclave_hal.config import RoomHardware
+from conclave_hal.device import AnyDevice
 from conclave_hal.errors import HalError
 from conclave_hal.panel import PanelAction, PanelView
-from conclave_hal.switches import HardwareSwitch, SwitchPosition
+from conclave_hal.switches import SwitchPosition
 from conclaved.meeting import CameraState, MediaState, MicrophoneState
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,11 @@ class Hardware:
 
     def states(self) -> tuple[tuple[str, str, str], ...]:
         """(slot, health, reason) of every device."""
-        named = [(field.name, getattr(self.devices, field.name).state()) for field in fields(self.devices)]
+        named = [
+            (field.name, getattr(self.devices, field.name).state())
+            for field in fields(self.devices)
+            if field.init
+        ]
         return tuple((name, state.health.value, state.reason) for name, state in named)
 
     @property
@@ -75,8 +80,8 @@ class Hardware:
             tasks.create_task(self.devices.run())
             tasks.create_task(self._draw(view, wake))
             tasks.create_task(self._listen(act))
-            tasks.create_task(self._watch_switch(self.devices.privacy_switch))
-            tasks.create_task(self._watch_switch(self.devices.mute_switch))
+            for device in self.devices.devices:
+                tasks.create_task(self._watch(device))
 
     async def _draw(self, view: Callable[[int], PanelView], wake: asyncio.Event) -> None:
         serial = 0
@@ -98,6 +103,6 @@ class Hardware:
         async for action in self.devices.panel.actions():
             act(action)
 
-    async def _watch_switch(self, switch: HardwareSwitch) -> None:
-        async for _ in switch.watch():
+    async def _watch(self, device: AnyDevice) -> None:
+        async for _ in device.watch():
             self._changed()

@@ -68,6 +68,7 @@ from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
 from conclaved.service.renewing import Renewing
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
+from conclaved.service.slots import slot_statuses
 from conclaved.service.trusting import Trusting
 from conclaved.service.verdicts import Verdicts
 
@@ -213,7 +214,7 @@ class ConclaveRoom:
             mute_switch=self._hardware.mute_switch.value,
             panel_serial=0 if drawn is None else drawn.serial,
             panel_epoch=0 if drawn is None else drawn.epoch,
-            devices=self._hardware.states(),
+            devices=slot_statuses(self._hardware.devices),
             frames_refused=refused,
             streams=streams,
         )

@@ -101,7 +101,7 @@ PLACES = {
     "provision": Place("provision", "Files that set up a room without anybody touching it."),
     "meeting": Place("meeting", "Invite, join, see who is in, decide who may be, leave."),
     "mute": Place("hardware", "Mute the camera, the microphone, or both."),
-    "hardware": Place("hardware", "Show camera, microphone, panel and streams."),
+    "hardware": Place("hardware", "Camera, microphone, panel and the rest: list, test, watch."),
     "time": Place("time", "Show what time the device believes, and why."),
     "doctor": Place("doctor", "Look at everything, and say what mends it."),
     "logs": Place("logs", "Show the device's log."),

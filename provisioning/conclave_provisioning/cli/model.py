@@ -185,6 +185,10 @@ class Slot:
     slot: str = ""
     health: str = "unknown"
     reason: str = ""
+    driver: str = ""
+    """By which hal.toml names it; `none`: nothing is fitted."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What the device says of itself: its model, where it stands."""
 
 
 @dataclass(frozen=True, slots=True)

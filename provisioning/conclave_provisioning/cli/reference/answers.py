@@ -175,7 +175,9 @@ ANSWERS: dict[str, Shape] = {
         )
     ),
     "mute": CHANGES,
-    "hardware": {"hardware": model.Hardware},
+    "hardware show": {"hardware": model.Hardware},
+    "hardware list": {"devices": [model.Slot]},
+    "hardware watch": {"event": str, "time": float, "device": model.Slot},
     "time": {"clock": ANY},
     "doctor": {"ok": bool, "checks": [Check]},
     "logs": Either(({"entries": [Entry]}, {"entry": Entry})),
