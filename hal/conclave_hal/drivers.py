@@ -55,7 +55,7 @@ _SIMULATED = "conclave_hal.simulated.{}:DRIVER"
 _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED},
     Slot.MUTE_SWITCH: {"simulated": _SIMULATED},
-    Slot.TAMPER: {},
+    Slot.TAMPER: {"simulated": _SIMULATED},
     Slot.VIDEO_ENCODER: {
         "simulated": _SIMULATED,
         **{name: f"conclave_hal.encoding.{name}:DRIVER" for name in ("auto", "software", "v4l2m2m")},
@@ -65,7 +65,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.MICROPHONE: {"simulated": _SIMULATED},
     Slot.SCREEN: {"simulated": _SIMULATED},
     Slot.SPEAKER: {"simulated": _SIMULATED},
-    Slot.INDICATOR: {},
+    Slot.INDICATOR: {"simulated": _SIMULATED},
     Slot.BUTTONS: {"simulated": _SIMULATED},
     Slot.DISPLAY: {},
     Slot.CODEC_CONTROL: {},

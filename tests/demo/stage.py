@@ -336,5 +336,11 @@ driver = "simulated"
 
 [mute_switch]
 driver = "simulated"
+
+[tamper]
+driver = "simulated"
+
+[indicator]
+driver = "simulated"
 """
     )

@@ -30,8 +30,8 @@ from conclave_hal.switches import SwitchPosition
 E = TypeVar("E", bound=Enum)
 
 MAX_MESSAGE_BYTES = 4096
-SWITCHES = ("shutter", "mute_switch")
-"""Names of the switches around the panel; those of `PanelView`."""
+SWITCHES = ("shutter", "mute_switch", "tamper")
+"""Names of what hands move around the panel; those of `PanelView`."""
 
 
 @dataclass(frozen=True, slots=True)

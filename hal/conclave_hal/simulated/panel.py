@@ -48,7 +48,8 @@ from conclave_hal.simulated.page_messages import (
     SwitchMoved,
     parse_message,
 )
-from conclave_hal.simulated.switch import SimulatedSwitch
+from conclave_hal.simulated.switch import Movable, SimulatedSwitch
+from conclave_hal.simulated.tamper import SimulatedTamper
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class SimulatedPanel(Panel):
     def __init__(
         self,
         options: PanelOptions,
-        switches: Mapping[str, SimulatedSwitch],
+        switches: Mapping[str, Movable],
         buttons: SimulatedButtons | None = None,
     ) -> None:
         super().__init__()
@@ -227,7 +228,7 @@ class SimulatedPanel(Panel):
         pages = self._visible_pages()
         return self._view is not view or not pages or all(page.drawn is view for page in pages)
 
-    async def _follow(self, switch: SimulatedSwitch) -> None:
+    async def _follow(self, switch: Movable) -> None:
         async for _ in switch.watch():
             self._push()
 
@@ -390,9 +391,13 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _make(options: PanelOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedPanel:
-    around = {"shutter": Slot.PRIVACY_SWITCH, "mute_switch": Slot.MUTE_SWITCH}
+    around = {"shutter": Slot.PRIVACY_SWITCH, "mute_switch": Slot.MUTE_SWITCH, "tamper": Slot.TAMPER}
     found = {name: made.get(slot) for name, slot in around.items()}
-    switches = {name: switch for name, switch in found.items() if isinstance(switch, SimulatedSwitch)}
+    switches: dict[str, Movable] = {
+        name: switch
+        for name, switch in found.items()
+        if isinstance(switch, SimulatedSwitch | SimulatedTamper)
+    }
     buttons = made.get(Slot.BUTTONS)
     return SimulatedPanel(options, switches, buttons if isinstance(buttons, SimulatedButtons) else None)
 

@@ -1,7 +1,24 @@
 """A switch that people move by hand, on the page around the simulated panel."""
 
-from conclave_hal.device import Health
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from conclave_hal.device import DeviceState, Health
 from conclave_hal.switches import HardwareSwitch, SwitchPosition, SwitchState
+
+
+class Movable(Protocol):
+    """What a hand moves around the simulated panel."""
+
+    @property
+    def position(self) -> SwitchPosition:
+        """Where it really stands."""
+
+    async def move(self, position: SwitchPosition) -> None:
+        """Move it, as a hand would."""
+
+    def watch(self) -> AsyncIterator[DeviceState]:
+        """See `Device.watch`."""
 
 
 class SimulatedSwitch(HardwareSwitch):

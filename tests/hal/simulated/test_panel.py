@@ -22,7 +22,8 @@ from conclave_hal.simulated.page_guard import PageGuard
 from conclave_hal.simulated.page_messages import parse_message
 from conclave_hal.simulated.panel import MAX_PAGES, PanelOptions, SimulatedPanel
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
-from conclave_hal.switches import SwitchPosition
+from conclave_hal.simulated.tamper import SimulatedTamper
+from conclave_hal.switches import SwitchPosition, TamperStatus
 from tests.hal.views import CODE, HOSTILE, IDLE, MEETING, VERIFIED
 
 
@@ -236,6 +237,19 @@ async def test_a_switch_moved_on_the_page_moves_and_every_page_sees_it(
         while (await other.receive())["switches"]["shutter"] != "blocking":
             pass
         assert shutter.state().position is SwitchPosition.BLOCKING
+
+
+async def test_the_case_is_opened_on_the_page() -> None:
+    tamper = SimulatedTamper()
+    await tamper.open()
+    panel = SimulatedPanel(PanelOptions(), {"tamper": tamper})
+    await panel.open()
+    seen = tamper.watch()
+    await anext(seen)
+    async with page(panel) as one:
+        await one.say(type="switch", switch="tamper", position="blocking")
+        assert (await anext(seen)).tamper is TamperStatus.TRIPPED
+    await panel.close()
 
 
 BAD_MESSAGES = [

@@ -6,7 +6,7 @@ const LABELS = { microphone: "Mic", camera: "Cam", leave: "Leave", join: "Join",
   select: "OK", back: "Back", speak: "Speak" };
 
 export function drawSwitches(switches) {
-  for (const name of ["shutter", "mute_switch"]) {
+  for (const name of ["shutter", "mute_switch", "tamper"]) {
     const fieldset = byId(`switch-${name}`);
     fieldset.hidden = !(name in switches);
     for (const input of fieldset.querySelectorAll("input")) input.checked = input.value === switches[name];
