@@ -28,6 +28,7 @@ from conclaved.bus.room import (
     PolicyStatus,
     RemovedStatus,
     RequestStatus,
+    ScheduledStatus,
     SettingStatus,
     SlotStatus,
     StreamStatus,
@@ -101,6 +102,16 @@ GUEST = ParticipantStatus(
     key_id="8899aabbccddeeff",
     microphone="muted",
     camera="closed",
+)
+SCHEDULED = ScheduledStatus(
+    "0011aabb2233ccdd",
+    "Weekly",
+    "room.example.com",
+    "verified",
+    "standard",
+    "wss://hub.example.com:8443",
+    NOT_BEFORE,
+    NOT_AFTER,
 )
 REMOVED = RemovedStatus("00112233445566aa", "rude.example.com")
 WAITING = RequestStatus("r-1", "late.example.com", "verified", "")
@@ -410,6 +421,16 @@ class FakeRoom:
 
     async def join_meeting(self, link: str, invitation: str = "") -> None:
         self._do("join_meeting", link, *((invitation,) if invitation else ()))
+
+    async def invitations(self) -> tuple[ScheduledStatus, ...]:
+        self._do("invitations")
+        return (SCHEDULED,)
+
+    async def add_invitation(self, link: str, invitation: str = "", *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "add_invitation", link, *([invitation] if invitation else []))
+
+    async def remove_invitation(self, which: str, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "remove_invitation", which)
 
     async def leave_meeting(self) -> None:
         self._do("leave_meeting")

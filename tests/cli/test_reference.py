@@ -67,6 +67,8 @@ EXAMPLES: dict[str, Example] = {
         ("--title", "x", "--invite", "@example.com", "--conference", "wss://a.example")
     ),
     "meeting personal-room": Example(("--conference", "wss://a.example")),
+    "meeting schedule add": Example((LINK,)),
+    "meeting schedule remove": Example(("Weekly",)),
     "meeting join": Example((LINK,)),
     "meeting admit": Example(("r-1",)),
     "meeting deny": Example(("r-1",)),

@@ -44,6 +44,7 @@ READING = {
     "Device.Versions",
     "Meeting.Audit",
     "Meeting.ListAudits",
+    "Meeting.ListInvitations",
 }
 """Methods that change nothing. Each is here because somebody has thought about it."""
 EMPTY: dict[str, Any] = {

@@ -277,6 +277,18 @@ async def _create(
     return [created.link, created.invitation]
 
 
+async def _list_invitations(room: Room) -> list[Any]:
+    return [list(await room.invitations())]
+
+
+async def _add_invitation(room: Room, link: str, invitation: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.add_invitation(link, invitation, dry_run=_dry_run(given)))
+
+
+async def _remove_invitation(room: Room, what: str, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.remove_invitation(what, dry_run=_dry_run(given)))
+
+
 async def _list_audits(room: Room) -> list[Any]:
     return [list(await room.list_audits())]
 
@@ -316,6 +328,9 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Meeting", "Create"): _create,
     (ROOM + "Meeting", "Join"): lambda room, link: room.join_meeting(link),
     (ROOM + "Meeting", "JoinWith"): lambda room, link, invitation: room.join_meeting(link, invitation),
+    (ROOM + "Meeting", "ListInvitations"): _list_invitations,
+    (ROOM + "Meeting", "AddInvitation"): _add_invitation,
+    (ROOM + "Meeting", "RemoveInvitation"): _remove_invitation,
     (ROOM + "Meeting", "Leave"): lambda room: room.leave_meeting(),
     (ROOM + "Meeting", "Admit"): lambda room, request_id: room.admit(request_id),
     (ROOM + "Meeting", "Deny"): lambda room, request_id: room.deny(request_id),

@@ -428,6 +428,23 @@ class CreatedMeeting:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduledStatus:
+    """An invitation that was given to this room. Its link is a secret, and not here."""
+
+    invitation_id: str
+    title: str
+    host: str
+    """Who signed it: a name."""
+    assurance: str
+    """How far that name is believed now: `verified`, `provider` or `unknown`."""
+    level: str
+    service: str
+    not_before: int
+    not_after: int
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyChange:
     """What `set_policy` is to change: None leaves a rule as it is."""
 
@@ -569,6 +586,15 @@ class Room(Protocol):
 
         On return `meeting()` is of this meeting (`joining` or later): a `left` then means this join.
         """
+
+    async def invitations(self) -> tuple[ScheduledStatus, ...]:
+        """Those that were given to this room and have not ended, the earliest first."""
+
+    async def add_invitation(self, link: str, invitation: str = "", *, dry_run: bool = False) -> ChangeReport:
+        """Give the room an invitation: people can join by a press on its day. REFUSED as `join_meeting`."""
+
+    async def remove_invitation(self, which: str, *, dry_run: bool = False) -> ChangeReport:
+        """Take it away again; one that is not there is no error."""
 
     async def leave_meeting(self) -> None: ...
     async def admit(self, request_id: str) -> None: ...

@@ -1,8 +1,8 @@
 """What the room itself says over its speaker: the chime for a join from outside, and the security code.
 
 One thing at a time: the next cuts off the one before. While the code is spoken the room's microphone sends
-nothing. The others would hear digits that prove nothing to them, since they came through the meeting itself;
-a room beside an open door is heard all the same, and so is every voice that reads the code aloud.
+nothing: digits in a machine's voice prove nothing to those who hear them through the meeting itself, since
+whoever plays in the middle could speak others in the same voice.
 """
 
 import asyncio

@@ -38,6 +38,7 @@ from conclaved.meeting import (
     PolicyError,
     Record,
     Session,
+    SignedInvitation,
     State,
 )
 from conclaved.meeting.events import Ended
@@ -163,10 +164,7 @@ class Attending:
                 hint="conclavectl meeting leave",
             )
         identity = await self._part.identity()
-        try:
-            link = Link.decode(link_text)
-        except MeetingError as error:
-            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
+        link = link_of(link_text)
         self._following += 1
         try:
             entry = await self._follow(link, identity, token)
@@ -177,6 +175,24 @@ class Attending:
         announced = replace(IDLE, state="joining", lock="opening", title=entry.title, level=entry.level)
         counted = replace(announced, asked_by=asked_by)
         self._begin(announced, partial(self._wait_for_consent, counted, entry))
+
+    async def look_at(self, link: Link, token: str) -> SignedInvitation:
+        """The invitation that a link names, if this room would follow it now. Raises RoomError.
+
+        With the signed invitation in `token` the service is not asked.
+        """
+        try:
+            invitation = (
+                invitations.check(link, token) if token else await invitations.follow(link, self._tls())
+            )
+            self._part.rules().check_invitation(invitation, self._part.assess)
+        except MeetingError as error:
+            raise RoomError(RoomErrorKind.REFUSED, str(error), hint=error.hint) from error
+        except NotFoundError as error:
+            raise RoomError(RoomErrorKind.NOT_FOUND, str(error), hint=error.hint) from error
+        except ConferenceError as error:
+            raise RoomError(RoomErrorKind.UNREACHABLE, str(error), hint=error.hint) from error
+        return invitation
 
     def join_from_within(self, link: Link, token: str, title: str) -> None:
         """Join as people in the room want it: at once, and muted. Raises RoomError(ALREADY_IN_MEETING)."""
@@ -529,6 +545,14 @@ class Attending:
 
     def _tls(self) -> ssl.SSLContext:
         return client_context(self._config.service_ca)
+
+
+def link_of(text: str) -> Link:
+    """Read a link. Raises RoomError(INVALID_ARGUMENT)."""
+    try:
+        return Link.decode(text)
+    except MeetingError as error:
+        raise RoomError(RoomErrorKind.INVALID_ARGUMENT, str(error), hint=error.hint) from error
 
 
 def _why(ended: Ended) -> str:

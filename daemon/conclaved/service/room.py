@@ -32,6 +32,7 @@ from conclaved.bus.room import (
     PolicyStatus,
     RoomError,
     RoomErrorKind,
+    ScheduledStatus,
     StreamStatus,
     Topic,
     TrustStatus,
@@ -46,7 +47,7 @@ from conclaved.service.access import AccessFiles, EndedSessions
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
 from conclaved.service.acme_desk import AcmeDesk
 from conclaved.service.announcing import Announcing
-from conclaved.service.attending import Attending, Part
+from conclaved.service.attending import Attending, Part, link_of
 from conclaved.service.audit_files import AUDIT_DIRECTORY, AuditFiles
 from conclaved.service.audits import Audits
 from conclaved.service.changes import press_record
@@ -66,6 +67,8 @@ from conclaved.service.panel_view import Beside, panel_view
 from conclaved.service.pressing import Presses
 from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
 from conclaved.service.renewing import Renewing
+from conclaved.service.schedule import FOLDER as SCHEDULE_FOLDER
+from conclaved.service.schedule import Schedule
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.slots import slot_statuses
@@ -138,6 +141,9 @@ class ConclaveRoom:
             install=self._enrolling.bring_in,
         )
         self._assess = Verdicts(self._judge, wall=clock.now)
+        self._schedule = Schedule(
+            config.state_directory / SCHEDULE_FOLDER, self._assess, clock.now, self._panel_wake.set
+        )
         part = Part(self._own_identity, self._assess, lambda: self._policy, clock)
         self._attending = Attending(
             self._configuring.config,
@@ -224,6 +230,7 @@ class ConclaveRoom:
         beside = Beside(
             room=self._enrolling.domain,
             notices=tuple(filter(None, [self._presses.not_done])),
+            invitations=self._schedule.today(),
             certificate_days=self._renewing.days_left,
         )
         return panel_view(serial, beside, self.meeting(), self.hardware())
@@ -400,6 +407,19 @@ class ConclaveRoom:
         """See `Room`. Asked from outside: announced, refusable, muted."""
         await self._attending.join(link, invitation)
 
+    async def invitations(self) -> tuple[ScheduledStatus, ...]:
+        """See `Room`."""
+        return self._schedule.statuses()
+
+    async def add_invitation(self, link: str, invitation: str = "", *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        way = link_of(link)
+        return self._schedule.add(way, await self._attending.look_at(way, invitation), dry_run=dry_run)
+
+    async def remove_invitation(self, which: str, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return self._schedule.remove(which, dry_run=dry_run)
+
     async def leave_meeting(self) -> None:
         """See `Room`."""
         if not self._attending.is_busy:
@@ -463,6 +483,8 @@ class ConclaveRoom:
                 self._attending.refuse()
             case ActionKind.ACCEPT_JOIN:
                 self._attending.accept()
+            case ActionKind.JOIN:
+                self._join_by_a_press(action.invitation_id)
             case ActionKind.SPEAK_CODE:
                 self._speak_code(action.code_epoch)
             case ActionKind.MUTE_CAMERA | ActionKind.UNMUTE_CAMERA:
@@ -472,6 +494,17 @@ class ConclaveRoom:
             case _ if self._attending.runner is not None:
                 self._presses.press(action, self._attending.runner, self.meeting())
         self._switched()
+
+    def _join_by_a_press(self, invitation_id: str) -> None:
+        scheduled = self._schedule.find(invitation_id)
+        if scheduled is None:
+            log.info("a press came too late: the invitation has ended, or was taken away")
+            return
+        invitation = scheduled.invitation
+        try:
+            self._attending.join_from_within(scheduled.link, invitation.token, invitation.content.title)
+        except RoomError as error:
+            self._presses.say(f"not done: {error}")
 
     async def _listen_to_buttons(self) -> None:
         hardware, devices = self._hardware, self._hardware.devices
@@ -512,6 +545,7 @@ class ConclaveRoom:
                 tasks.create_task(self._hardware.run(self.panel, self._panel_wake, self.act))
                 tasks.create_task(self._listen_to_buttons())
                 tasks.create_task(self._follow_switches())
+                tasks.create_task(self._schedule.run())
                 tasks.create_task(self._trusting.fetching.run())
                 tasks.create_task(self._renewing.run())
                 tasks.create_task(self._first_boot.run())

@@ -179,6 +179,20 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """An invitation that was given to this room."""
+
+    invitation_id: str = ""
+    title: str = ""
+    host: str = ""
+    assurance: str = "unknown"
+    level: str = ""
+    service: str = ""
+    not_before: int = 0
+    not_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """One piece of hardware."""
 
