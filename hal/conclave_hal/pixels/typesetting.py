@@ -184,6 +184,8 @@ class Typesetter:
         text, present = "", None
         for cluster in _clusters(run.text):
             font = present if present is not None and cluster.isspace() else fonts.having(cluster)
+            # A tower of marks that no font has would be a tower of boxes.
+            cluster = cluster[:1] + "".join(filter(font.coverage.has, cluster[1:]))
             if present is not None and font is not present:
                 yield Run(text, run.direction), present
                 text = ""
