@@ -69,9 +69,9 @@ from conclave_hal.visca.replies import (
 
 ANSWER_S = 1.5
 """A camera answers within one vertical cycle, which a slow shutter makes a second long (Sony EVI-H100)."""
-START_S = 0.6
+START_S = 0.4
 """Between tries of ADDRESSING and CLEARING. Shorter than a slow shutter's second: their answers can be taken
-for nothing else, so one that comes late is as good."""
+for nothing else, so one that comes late is as good. All tries of CLEARING together are longer."""
 ADDRESS_TRIES = 2
 CLEAR_TRIES = 4
 MAX_STARTS = 4

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from conclave_hal.camera_control import Power
 from conclave_hal.errors import DeviceError, DeviceGoneError, UsageError
+from conclave_hal.hot_plug import LONGEST_PAUSE_S
 from conclave_hal.visca import commands, inquiries
 from conclave_hal.visca.commands import MOVE_S, Command
 from conclave_hal.visca.inquiries import Inquiry
@@ -118,7 +119,7 @@ def test_addresses_are_set_and_the_interface_is_cleared_before_anything_else() -
 
 
 def test_a_camera_with_a_fixed_address_is_found_by_if_clear() -> None:
-    wire = new().wait(ADDRESS_TRIES * START_S)
+    wire = new().wait(ADDRESS_TRIES * START_S + 0.01)
     assert wire.says() == [ADDRESS_SET] * ADDRESS_TRIES + [IF_CLEAR]
     wire.hears("90 50 ff")
     assert wire.link.phase is Phase.READY
@@ -129,7 +130,7 @@ def test_a_camera_that_refuses_to_be_addressed_is_asked_no_further() -> None:
 
 
 def test_a_dead_wire_is_told_from_a_slow_one_by_its_silence() -> None:
-    wire = new().wait((ADDRESS_TRIES + CLEAR_TRIES) * START_S)
+    wire = new().wait((ADDRESS_TRIES + CLEAR_TRIES) * START_S + 0.01)
     assert wire.says() == [ADDRESS_SET] * ADDRESS_TRIES + [IF_CLEAR] * CLEAR_TRIES
     assert wire.told() == [Died("does not answer", is_silence=True)]
     assert wire.link.next_timer() is None
@@ -424,6 +425,32 @@ def test_a_link_that_dies_ends_everything_once() -> None:
     events = wire.told()
     assert sorted(ident for ident, _ in outcomes(events)) == idents
     assert events[-1] == Died("does not answer", is_silence=True)
+
+
+# The wire's return
+
+BACK_S = 1.45
+"""Which leaves a driver, that is to be back within two seconds, a dozen questions' time."""
+
+
+@pytest.mark.parametrize("returns_after", [tenth / 10 for tenth in range(0, 60, 3)])
+def test_a_wire_that_returns_at_any_time_finds_the_link_trying_again_soon(returns_after: float) -> None:
+    wire = new()
+    returns_at, died_at = wire.now + returns_after, wire.now
+    while wire.link.phase is not Phase.READY:
+        due = wire.link.next_timer()
+        if due is None:
+            wire = Wire(Link())
+            wire.now = died_at + LONGEST_PAUSE_S
+            wire.link.start(wire.now)
+            wire.note()
+        elif wire.now >= returns_at and (said := wire.says()):
+            wire.hears({ADDRESS_SET: ADDRESSED, IF_CLEAR: CLEARED}[said[-1]])
+        else:
+            wire.says()
+            died_at = due
+            wire.wait(due - wire.now)
+    assert wire.now - returns_at <= BACK_S
 
 
 # The chain
