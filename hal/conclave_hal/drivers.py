@@ -61,7 +61,10 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
         **{name: f"conclave_hal.encoding.{name}:DRIVER" for name in ("auto", "software", "v4l2m2m")},
     },
     Slot.CAMERA: {"simulated": _SIMULATED},
-    Slot.CAMERA_CONTROL: {},
+    Slot.CAMERA_CONTROL: {
+        "simulated": _SIMULATED,
+        "visca": "conclave_hal.visca.camera_control:DRIVER",
+    },
     Slot.MICROPHONE: {"simulated": _SIMULATED},
     Slot.SCREEN: {"simulated": _SIMULATED},
     Slot.SPEAKER: {"simulated": _SIMULATED},

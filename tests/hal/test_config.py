@@ -93,7 +93,11 @@ async def test_a_room_opens_runs_and_closes_as_one(tmp_path: Path) -> None:
     room = load(write(tmp_path, ALL_SIMULATED))
     await room.open()
     running = asyncio.create_task(room.run())
-    assert {device.state().health for device in room.devices} == {Health.READY}
+    async with asyncio.timeout(20):
+        for device in room.devices:
+            async for state in device.watch():
+                if state.health is Health.READY:
+                    break
     await room.close()
     await room.close()
     running.cancel()
