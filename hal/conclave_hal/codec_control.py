@@ -6,7 +6,7 @@ can refuse, leave, and turn the camera. It never learns the security code.
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from conclave_hal.device import Device, DeviceState, Health
@@ -33,7 +33,8 @@ class ControlRequest:
 
     request_id: int
     kind: ControlKind
-    argument: str = ""
+    argument: str = field(default="", repr=False)
+    """Not in `repr`: a link is a secret."""
 
 
 @dataclass(frozen=True, slots=True)

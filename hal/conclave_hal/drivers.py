@@ -71,7 +71,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.INDICATOR: {"simulated": _SIMULATED},
     Slot.BUTTONS: {"simulated": _SIMULATED},
     Slot.DISPLAY: {},
-    Slot.CODEC_CONTROL: {},
+    Slot.CODEC_CONTROL: {"simulated": _SIMULATED, "line": "conclave_hal.line_control.driver:DRIVER"},
     Slot.PANEL: {"simulated": _SIMULATED, "crystalfontz": "conclave_hal.lcd.panel:DRIVER"},
 }
 """Beside `none`, which every slot has: the driver's name, and where it is imported from."""

@@ -31,6 +31,8 @@ class Rule(Generic[T]):
     """The allowed values in words, as they end the sentence "must be ...". """
     parse: Callable[[object, Path], T]
     """Takes the TOML value and the folder of the file; raises ValueError if it is not allowed."""
+    is_secret: bool = False
+    """What stands in the file is not repeated when it is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,8 @@ def read_options(options: type[O], table: Mapping[str, object], where: TableName
         try:
             values[key] = rule.parse(value, where.file.parent)
         except ValueError:
-            raise where.error(key, f"must be {rule.allowed}, not {value!r}") from None
+            instead = "" if rule.is_secret else f", not {value!r}"
+            raise where.error(key, f"must be {rule.allowed}{instead}") from None
     for required in fields(cast("Any", options)):
         if required.default is MISSING and required.name not in values:
             rule = declared[required.name].rule
