@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from importlib.metadata import version
 
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
@@ -41,7 +42,7 @@ from conclaved.conference.errors import ConferenceError
 from conclaved.conference.hub_client import client_context
 from conclaved.identity import BelievedClock, IdentityError, KeyStore, Verdict
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
-from conclaved.service import button_presses, invitations
+from conclaved.service import button_presses, controlling, invitations
 from conclaved.service.about import versions
 from conclaved.service.access import AccessFiles, EndedSessions
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
@@ -516,6 +517,18 @@ class ConclaveRoom:
             lambda: self.panel(0),
         )
 
+    async def _listen_to_controller(self) -> None:
+        asked = controlling.Asked(
+            join=partial(self._attending.join, asked_by=controlling.ASKED_BY),
+            leave=self.leave_meeting,
+            mute_microphone=partial(self.mute, camera=False, microphone=True),
+            mute_camera=partial(self.mute, camera=True, microphone=False),
+        )
+        await controlling.serve(self._hardware.devices, asked, self._record)
+
+    def _for_controller(self) -> dict[str, str]:
+        return controlling.room_status(self.meeting(), self.hardware())
+
     def _speak_code(self, code_epoch: int) -> None:
         """Read the code aloud, if it is still the one that people see."""
         meeting = self.meeting()
@@ -540,10 +553,13 @@ class ConclaveRoom:
         # No meeting of this process needs an earlier key: one is come back to with the present one.
         await self._enrolling.forget_old_keys()
         self._attending.come_back()
+        devices = self._hardware.devices
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hardware.run(self.panel, self._panel_wake, self.act))
                 tasks.create_task(self._listen_to_buttons())
+                tasks.create_task(self._listen_to_controller())
+                tasks.create_task(controlling.report(devices, self.changes(), self._for_controller))
                 tasks.create_task(self._follow_switches())
                 tasks.create_task(self._schedule.run())
                 tasks.create_task(self._trusting.fetching.run())
