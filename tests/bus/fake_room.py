@@ -160,6 +160,11 @@ HARDWARE = HardwareStatus(
     ),
     frames_refused=4,
     streams=(STREAM,),
+    microphone_off=True,
+    camera_live=True,
+    microphone_changed_at=NOT_BEFORE,
+    microphone_changed_by="the panel",
+    tamper="intact",
 )
 ANCHOR = AnchorStatus("office", "verified", ("example.com",), "cd" * 32, NOT_AFTER)
 CRL = CrlStatus("office", "CN=Office CA", "cd" * 32, "7", NOT_BEFORE, NOT_AFTER, 2)
@@ -463,6 +468,9 @@ class FakeRoom:
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         self._do("mute", camera, microphone)
+
+    async def clear_tamper(self, *, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "clear_tamper")
 
     def _change(self, dry_run: bool, verb: str, *arguments: Any) -> ChangeReport:
         """A verb that changes what an admin sets; one that only would is told apart by its last word."""

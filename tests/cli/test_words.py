@@ -23,7 +23,13 @@ from conclave_provisioning.cli.model import (
     read,
 )
 from conclave_provisioning.cli.output import LONGEST, _without_trailing_blanks, assurance_words, safe
-from conclave_provisioning.cli.status import identity_words, policy_words
+from conclave_provisioning.cli.status import (
+    camera_words,
+    case_words,
+    identity_words,
+    microphone_words,
+    policy_words,
+)
 
 NOW = 2_000_000_000.0
 WELL = RoomView(
@@ -87,6 +93,16 @@ def test_a_room_that_is_well_has_no_problem() -> None:
             ),
             "camera is failed: unplugged",
             "cable",
+        ),
+        (
+            replace(WELL, hardware=Hardware(shutter="passing", tamper="tripped")),
+            "opened the case",
+            "conclavectl hardware clear-tamper",
+        ),
+        (
+            replace(WELL, hardware=Hardware(shutter="passing", panel_problem="it is dark")),
+            "cannot read the panel, nor compare the code: it is dark",
+            "conclavectl hardware list",
         ),
         (replace(WELL, hardware=Hardware()), "count it as open", "conclavectl hardware"),
         (replace(WELL, device=Device("0.1.0", "failed")), "does not work", "conclavectl logs"),
@@ -239,6 +255,26 @@ def test_a_room_of_another_version_is_read_as_far_as_it_is_understood() -> None:
         Meeting, {"state": "in_meeting", "epoch": "seven", "lobby": [{"name": "x", "new": 1}, 5], "newer": 1}
     )
     assert meeting == Meeting("in_meeting", lobby=(Request(name="x"),))
+
+
+def test_what_hardware_mutes_is_muted_and_a_switch_that_nobody_can_read_is_red() -> None:
+    closed = Hardware(shutter="blocking", camera_off=True, mute_switch="unknown", microphone_live=True)
+    assert camera_words(closed)[:3] == ["muted", ", shutter ", ("blocking", "")]
+    words = microphone_words(closed)
+    assert words[:4] == ["on", ", switch ", ("unknown", "red"), ", heard by the others"]
+
+
+def test_who_changed_a_mute_last_is_told_with_the_time() -> None:
+    words = camera_words(Hardware(camera_muted=True, camera_changed_at=86400 * 365, camera_changed_by="x"))
+    assert str(words[-1]).endswith(" by x")
+    assert microphone_words(Hardware())[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("tamper", "colour"), [("tripped", "red"), ("intact", "green"), ("unknown", "yellow")]
+)
+def test_only_an_intact_case_is_green(tamper: str, colour: str) -> None:
+    assert case_words(Hardware(tamper=tamper))[0][1] == colour
 
 
 def test_what_is_unknown_is_not_safe() -> None:

@@ -87,7 +87,7 @@ async def test_without_a_panel_a_button_means_what_is_true_now() -> None:
 
 async def test_a_button_in_the_room_unmutes_it(tmp_path: Path) -> None:
     async with running_room(tmp_path, hal=HAL + '\n[buttons]\ndriver = "simulated"\n') as here:
-        here.hardware.microphone_muted = True
+        await here.room.mute(camera=False, microphone=True)
         buttons = here.hardware.devices.buttons
         assert isinstance(buttons, SimulatedButtons)
         async with asyncio.timeout(DEADLINE_S):

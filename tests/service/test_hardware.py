@@ -1,5 +1,6 @@
 """Who may mute and unmute, and what a switch that nobody can read counts for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from conclave_hal.panel import ActionKind, PanelAction
 from conclave_hal.switches import SwitchPosition
 from conclaved.bus.room import Topic
-from tests.service.rooms import TestRoom, running_room
+from conclaved.service import panel_watch
+from conclaved.service.mutes import Hand, Outside
+from tests.service.rooms import DEADLINE_S, TestRoom, running_room
 
 
 @pytest.fixture
@@ -86,3 +89,68 @@ async def test_the_glass_is_at_the_newest_view_and_says_its_serial(here: TestRoo
     view = await here.panel()
     assert view.serial > before
     assert here.room.hardware().panel_serial == view.serial
+
+
+async def test_either_mute_switches_off_and_each_is_shown_for_itself(here: TestRoom) -> None:
+    await here.room.mute(camera=False, microphone=True)
+    await here.shutter.move(SwitchPosition.BLOCKING)
+    status = here.room.hardware()
+    assert (status.camera_muted, status.shutter, status.camera_off) == (False, "blocking", True)
+    assert (status.microphone_muted, status.mute_switch, status.microphone_off) == (True, "passing", True)
+    assert (status.camera_live, status.microphone_live) == (False, False)
+
+
+async def test_who_changed_a_mute_last_is_told(here: TestRoom) -> None:
+    await here.room.mute(camera=True, microphone=False)
+    assert here.room.hardware().camera_changed_by == "an admin"
+    assert here.room.hardware().microphone_changed_by == ""
+    await here.room.mute(camera=False, microphone=True, by=Outside.CONTROLLER)
+    assert here.room.hardware().microphone_changed_by == "the room controller"
+    here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
+    here.room.act(PanelAction(ActionKind.UNMUTE_MICROPHONE), Hand.BUTTON)
+    status = here.room.hardware()
+    assert (status.camera_changed_by, status.microphone_changed_by) == ("the panel", "a button")
+    assert min(status.camera_changed_at, status.microphone_changed_at) > 0
+
+
+async def test_a_switch_that_was_moved_is_the_last_change(here: TestRoom) -> None:
+    await here.panel()
+    await here.mute_switch.move(SwitchPosition.BLOCKING)
+    async with asyncio.timeout(DEADLINE_S):
+        while here.room.hardware().microphone_changed_by != "the mute switch":  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("position", "camera", "microphone"),
+    [("blocking", "closed", "muted"), ("passing", "live", "live"), ("unknown", "live", "live")],
+)
+async def test_the_others_are_told_muted_only_where_it_is_known(
+    here: TestRoom, position: str, camera: str, microphone: str
+) -> None:
+    await here.shutter.move(SwitchPosition(position))
+    await here.mute_switch.move(SwitchPosition(position))
+    told = here.hardware.media_state()
+    assert (told.camera.value, told.microphone.value) == (camera, microphone)
+
+
+async def test_a_software_mute_is_told_as_muted_and_a_shutter_as_closed(here: TestRoom) -> None:
+    await here.room.mute(camera=True, microphone=True)
+    told = here.hardware.media_state()
+    assert (told.camera.value, told.microphone.value) == ("muted", "muted")
+    await here.shutter.move(SwitchPosition.BLOCKING)
+    assert here.hardware.media_state().camera.value == "closed"
+
+
+async def test_a_panel_that_does_not_draw_is_a_problem_of_the_device(
+    here: TestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = await here.panel()
+    monkeypatch.setattr(panel_watch, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(here.hardware.devices.panel, "drawn", lambda: view)
+    await here.room.mute(camera=True, microphone=True)
+    async with asyncio.timeout(DEADLINE_S):
+        while not here.room.hardware().panel_problem:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    (problem,) = (line for line in here.room.device().problems if "panel" in line)
+    assert problem.endswith(": conclavectl hardware list")

@@ -289,6 +289,10 @@ async def _remove_invitation(room: Room, what: str, given: dict[str, Any]) -> li
     return _reported(await room.remove_invitation(what, dry_run=_dry_run(given)))
 
 
+async def _clear_tamper(room: Room, given: dict[str, Any]) -> list[Any]:
+    return _reported(await room.clear_tamper(dry_run=_dry_run(given)))
+
+
 async def _list_audits(room: Room) -> list[Any]:
     return [list(await room.list_audits())]
 
@@ -343,6 +347,7 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Hardware", "Mute"): lambda room, camera, microphone: room.mute(
         camera=camera, microphone=microphone
     ),
+    (ROOM + "Hardware", "ClearTamper"): _clear_tamper,
 }
 
 

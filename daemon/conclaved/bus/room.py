@@ -379,13 +379,19 @@ class SlotStatus:
 
 @dataclass(frozen=True, slots=True)
 class HardwareStatus:
-    """Camera, microphone and panel."""
+    """Camera, microphone, case and panel.
+
+    Hardware and software mute are two things. `unknown` counts as not muted, and is shown as not safe.
+    """
 
     camera_muted: bool
+    """By software."""
     microphone_muted: bool
+    """By software."""
     shutter: str
     """`blocking`, `passing` or `unknown`."""
     mute_switch: str
+    """`blocking`, `passing` or `unknown`."""
     panel_serial: int
     """Serial of the view that is really on the glass; 0 for none."""
     panel_epoch: int
@@ -393,6 +399,25 @@ class HardwareStatus:
     frames_refused: int = 0
     """SFrame ciphertexts that no key opened: forged, replayed or late. Whose they were nobody can know."""
     streams: tuple[StreamStatus, ...] = ()
+    camera_off: bool = False
+    """By either mute: nothing of it leaves."""
+    microphone_off: bool = False
+    """By either mute: nothing of it leaves."""
+    camera_live: bool = False
+    """Whether its frames leave the room now: as they were counted, not as it was meant."""
+    microphone_live: bool = False
+    camera_changed_at: int = 0
+    """When either of its mutes was last changed, seconds since 1970; 0 for not since the start."""
+    camera_changed_by: str = ""
+    """`the panel`, `a button`, `an admin`, `the room controller`, `the shutter`..."""
+    microphone_changed_at: int = 0
+    microphone_changed_by: str = ""
+    tamper: str = "unknown"
+    """`intact`, `tripped` (until an admin clears it), `unknown` or `not fitted`."""
+    tampered_at: int = 0
+    """When the case was opened first, seconds since 1970; 0 where nobody knows, or it was not."""
+    panel_problem: str = ""
+    """Why people in the room cannot read on the panel what it should show; empty while they can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -623,6 +648,9 @@ class Room(Protocol):
 
     async def mute(self, *, camera: bool, microphone: bool) -> None:
         """Mute what is True. Nothing from outside the room ever unmutes (DESIGN §4, HAL)."""
+
+    async def clear_tamper(self, *, dry_run: bool = False) -> ChangeReport:
+        """An admin has looked at a device whose case was opened; REFUSED while it is open."""
 
     def changes(self) -> AsyncIterator[frozenset[Topic]]:
         """Sets of topics whose snapshots have changed since the last yield, coalesced."""

@@ -57,7 +57,7 @@ def _ignore_authenticated(leaf_index: int, epoch: int) -> None:
     """Nobody listens."""
 
 
-def _ignore_unknown_epoch() -> None:
+def _ignore() -> None:
     """Nobody listens."""
 
 
@@ -73,14 +73,16 @@ class MediaEngine:
         screen: VideoSink | None = None,
         speaker: AudioSink | None = None,
         on_authenticated: Callable[[int, int], None] = _ignore_authenticated,
-        on_unknown_epoch: Callable[[], None] = _ignore_unknown_epoch,
+        on_unknown_epoch: Callable[[], None] = _ignore,
+        on_live: Callable[[], None] = _ignore,
         clock: Callable[[], float] = time.monotonic,
         is_camera_muted: bool = False,
         is_microphone_muted: bool = False,
     ) -> None:
         """`on_authenticated(leaf_index, epoch)` is called at a leaf's first authenticated frame in
         each epoch; `on_unknown_epoch()` at each frame of an epoch that we do not have, which the relay
-        vouches for and no member. `clock` gives seconds and never goes back."""
+        vouches for and no member; `on_live()` when `is_camera_live` or `is_microphone_live` is another.
+        `clock` gives seconds and never goes back."""
         self._keyring = keyring
         self._clock = clock
         self._sinks: dict[Codec, MediaSink | None] = {Codec.H264: screen, Codec.OPUS: speaker}
@@ -109,6 +111,8 @@ class MediaEngine:
         self._members: frozenset[int] = frozenset()
         self._is_sending = False
         self._has_stopped = False
+        self._on_live = on_live
+        self._live = (False, False)
         self._switches = asyncio.Event()
         self._keyframe_wanted = asyncio.Event()
         self._keyframes_wanted = 0
@@ -197,6 +201,27 @@ class MediaEngine:
         ):
             if context in self._sending:
                 self._sending[context].is_muted = is_muted
+        self._look_what_is_live()
+
+    @property
+    def is_camera_live(self) -> bool:
+        """Whether frames of the camera leave: one did a moment ago, and nothing has closed the way since."""
+        return self._is_live(StreamContext.CAMERA)
+
+    @property
+    def is_microphone_live(self) -> bool:
+        """Whether frames of the microphone leave, as for the camera."""
+        return self._is_live(StreamContext.MICROPHONE)
+
+    def _is_live(self, context: StreamContext) -> bool:
+        stream = self._sending.get(context)
+        return stream is not None and stream.is_live(self._clock())
+
+    def _look_what_is_live(self) -> None:
+        live = (self.is_camera_live, self.is_microphone_live)
+        if live != self._live:
+            self._live = live
+            self._on_live()
 
     async def apply_gates(self) -> None:
         """Let the sources follow, side by side: a camera that does not answer delays no microphone.
@@ -314,6 +339,7 @@ class MediaEngine:
             await asyncio.sleep(TICK_S)
             now = self._clock()
             self._receiver.tick(now)
+            self._look_what_is_live()
             if now - reported_at >= REPORT_S and self._transport is not None:
                 reported_at = now
                 self._transport.report()

@@ -23,6 +23,8 @@ RETRY_S = 0.5
 """Between two looks at a source that has ended."""
 DEADLINE_S = 2.0
 """For a source to obey."""
+LIVE_S = 0.5
+"""A stream whose last frame left longer ago is not live. Pictures come fifteen times a second or more."""
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -61,11 +63,16 @@ class SendingStream:
         self._enabled: bool | None = None
         self._switching = asyncio.Lock()
         self._sent = self._withheld = self._packets = self._bytes = 0
+        self._sent_at: float | None = None
 
     @property
     def stats(self) -> SentStats:
         """A snapshot."""
         return SentStats(self._sent, self._withheld, self._packets, self._bytes)
+
+    def is_live(self, now: float) -> bool:
+        """Whether frames leave: one has a moment ago, and the gate is open. `now` is the clock's."""
+        return self._is_open and self._sent_at is not None and now - self._sent_at < LIVE_S
 
     @property
     def fault(self) -> str:
@@ -183,3 +190,4 @@ class SendingStream:
         self._bytes += transport.send(packets)
         self._packets += len(packets)
         self._sent += 1
+        self._sent_at = self._clock()

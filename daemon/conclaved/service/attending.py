@@ -51,6 +51,7 @@ from conclaved.service.config import Config
 from conclaved.service.hardware import Hardware
 from conclaved.service.meeting_runner import FAULT, MeetingRunner
 from conclaved.service.meeting_status import meeting_status
+from conclaved.service.mutes import Outside
 from conclaved.service.panel_view import LEFT, REFUSED_HERE
 from conclaved.service.recording import Recording
 from conclaved.service.resume_file import ResumeFile, Resumption
@@ -295,7 +296,7 @@ class Attending:
             await self.engine.apply_gates()
 
     def _mute(self) -> None:
-        self._hardware.camera_muted = self._hardware.microphone_muted = True
+        self._hardware.mutes.mute(Outside.MEETING, camera=True, microphone=True)
         self.gate()
 
     def _make_media(
@@ -311,6 +312,7 @@ class Attending:
             speaker=devices.speaker,
             on_authenticated=on_authenticated,
             on_unknown_epoch=on_unknown_epoch,
+            on_live=self._changed,
             is_camera_muted=self._hardware.is_camera_off,
             is_microphone_muted=self._hardware.is_microphone_off or self._is_hushed,
         )

@@ -1,7 +1,7 @@
-"""The room's hardware as one: open, run, mute, and the panel's one writer.
+"""The room's hardware as one: run it, mute it, be the panel's one writer, and say how all of it is.
 
-Hardware and software mute are two things; what leaves is decided by either. Nothing from outside
-the room unmutes: only a press on the panel does.
+Hardware and software mute are two things; what leaves is decided by either. The software ones are in `mutes`;
+where shutter and switch stand is asked of them each time, and never remembered.
 """
 
 import asyncio
@@ -12,11 +12,17 @@ from dataclasses import fields, replace
 from conclave_hal.config import RoomHardware
 from conclave_hal.device import AnyDevice
 from conclave_hal.errors import HalError
+from conclave_hal.none import NoPanel
 from conclave_hal.panel import PanelAction, PanelView
-from conclave_hal.switches import SwitchPosition
+from conclave_hal.switches import HardwareSwitch, SwitchPosition
 from conclaved.meeting import CameraState, MediaState, MicrophoneState
+from conclaved.service.mutes import Mutes, Switch
+from conclaved.service.panel_watch import PanelWatch
 
 log = logging.getLogger(__name__)
+
+DRAW_DEADLINE_S = 5.0
+"""For a panel to take a view. One that does not is tried with the next."""
 
 
 class Hardware:
@@ -27,8 +33,9 @@ class Hardware:
         self.devices = devices
         self._changed = changed
         self._drawn = drawn
-        self.camera_muted = False
-        self.microphone_muted = False
+        self.mutes = Mutes()
+        self.panel_watch = PanelWatch()
+        self._panel_news = asyncio.Event()
 
     def states(self) -> tuple[tuple[str, str, str], ...]:
         """(slot, health, reason) of every device."""
@@ -38,6 +45,16 @@ class Hardware:
             if field.init
         ]
         return tuple((name, state.health.value, state.reason) for name, state in named)
+
+    @property
+    def camera_muted(self) -> bool:
+        """Whether software mutes the camera."""
+        return self.mutes.camera.is_muted
+
+    @property
+    def microphone_muted(self) -> bool:
+        """Whether software mutes the microphone."""
+        return self.mutes.microphone.is_muted
 
     @property
     def shutter(self) -> SwitchPosition:
@@ -80,6 +97,9 @@ class Hardware:
             tasks.create_task(self.devices.run())
             tasks.create_task(self._draw(view, wake))
             tasks.create_task(self._listen(act))
+            tasks.create_task(self._watch_panel())
+            tasks.create_task(self._note_switch(self.devices.privacy_switch, Switch.SHUTTER))
+            tasks.create_task(self._note_switch(self.devices.mute_switch, Switch.MUTE_SWITCH))
             for device in self.devices.devices:
                 tasks.create_task(self._watch(device))
 
@@ -92,10 +112,14 @@ class Hardware:
             if shown is None or replace(next_view, serial=serial) != shown:
                 serial += 1
                 shown = next_view
+                self.panel_watch.wants(next_view)
+                self._panel_news.set()
                 try:
-                    await self.devices.panel.show(next_view)
-                except HalError as error:
-                    log.warning("the panel cannot be drawn: %s", error)
+                    async with asyncio.timeout(DRAW_DEADLINE_S):
+                        await self.devices.panel.show(next_view)
+                except (HalError, TimeoutError) as error:
+                    log.warning("the panel cannot be drawn: %s", error or "it does not answer")
+                self._panel_news.set()
                 self._drawn()
             await wake.wait()
 
@@ -105,4 +129,30 @@ class Hardware:
 
     async def _watch(self, device: AnyDevice) -> None:
         async for _ in device.watch():
+            self._panel_news.set()
             self._changed()
+
+    async def _watch_panel(self) -> None:
+        panel, watch, loop = self.devices.panel, self.panel_watch, asyncio.get_running_loop()
+        while not isinstance(panel, NoPanel):
+            self._panel_news.clear()
+            before = watch.problem
+            again_at = watch.look(panel.drawn(), panel.state(), loop.time())
+            if watch.problem != before:
+                if watch.problem:
+                    log.error("people in the room cannot read the panel: %s", watch.problem)
+                self._changed()
+            try:
+                async with asyncio.timeout_at(again_at):
+                    await self._panel_news.wait()
+            except TimeoutError:
+                pass
+
+    async def _note_switch(self, switch: HardwareSwitch, which: Switch) -> None:
+        stood = switch.state().position
+        async for _ in switch.watch():
+            stands = switch.state().position
+            if stands is not stood:
+                stood = stands
+                self.mutes.switched(which)
+                self._changed()

@@ -75,6 +75,7 @@ def panel_view(serial: int, beside: Beside, meeting: MeetingStatus, hardware: Ha
         microphone_muted=hardware.microphone_muted,
         shutter=hardware.shutter,
         mute_switch=hardware.mute_switch,
+        tamper=hardware.tamper,
         is_host=meeting.is_host,
         missing=_few(meeting.missing),
         removed=tuple(PanelRemoved(r.key_id, r.name) for r in meeting.removed),

@@ -62,8 +62,10 @@ from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.hardware import Hardware
 from conclaved.service.importing import Importing
 from conclaved.service.journal import Journal
+from conclaved.service.lamps import Lamps, shown
 from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
+from conclaved.service.mutes import Hand, Outside
 from conclaved.service.panel_view import Beside, panel_view
 from conclaved.service.pressing import Presses
 from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
@@ -73,11 +75,13 @@ from conclaved.service.schedule import Schedule
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.slots import slot_statuses
+from conclaved.service.tampering import Tampering
 from conclaved.service.trusting import Trusting
 from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
+TAMPER_FILE = "tampered.json"
 FAREWELL_S = 0.5
 """Between a factory reset and the end of the daemon."""
 
@@ -126,7 +130,12 @@ class ConclaveRoom:
         self._panel_wake = asyncio.Event()
         self._presses = Presses(self._panel_wake.set)
         self._hardware = hardware(self._switched, lambda: self._tell({Topic.HARDWARE}))
-        self._announcing = Announcing(self._hardware.devices.speaker, self._hush, self._presses.say)
+        devices = self._hardware.devices
+        self._tampering = Tampering(
+            devices.tamper, config.state_directory / TAMPER_FILE, lambda: self._changed(Topic.HARDWARE)
+        )
+        self._lamps = Lamps(devices.indicator)
+        self._announcing = Announcing(devices.speaker, self._hush, self._presses.say)
         self._enrolling = Enrolling(
             self._configuring.config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
         )
@@ -165,6 +174,10 @@ class ConclaveRoom:
         problems += self._trusting.problems(self._clock.now() or 0)
         problems += [*self._enrolling.own.problems, *filter(None, [self._renewing.warning])]
         problems += [self._access.problem] if self._access.problem else []
+        problems += self._tampering.problems()
+        if self._hardware.panel_watch.problem:
+            why = self._hardware.panel_watch.problem
+            problems.append(f"people in the room cannot read the panel: {why}: conclavectl hardware list")
         states = self._hardware.states()
         problems += [f"{slot}: {reason or health}" for slot, health, reason in states if health == "failed"]
         return DeviceStatus(
@@ -214,6 +227,7 @@ class ConclaveRoom:
             stats = engine.stats()
             streams = stream_statuses(runner.view(), stats)
             refused = frames_refused(stats)
+        mutes = self._hardware.mutes
         return HardwareStatus(
             camera_muted=self._hardware.camera_muted,
             microphone_muted=self._hardware.microphone_muted,
@@ -224,6 +238,17 @@ class ConclaveRoom:
             devices=slot_statuses(self._hardware.devices),
             frames_refused=refused,
             streams=streams,
+            camera_off=self._hardware.is_camera_off,
+            microphone_off=self._hardware.is_microphone_off,
+            camera_live=engine is not None and engine.is_camera_live,
+            microphone_live=engine is not None and engine.is_microphone_live,
+            camera_changed_at=mutes.camera.changed_at,
+            camera_changed_by=mutes.camera.changed_by,
+            microphone_changed_at=mutes.microphone.changed_at,
+            microphone_changed_by=mutes.microphone.changed_by,
+            tamper=self._tampering.status,
+            tampered_at=self._tampering.tripped_at,
+            panel_problem=self._hardware.panel_watch.problem,
         )
 
     def panel(self, serial: int) -> PanelView:
@@ -468,16 +493,19 @@ class ConclaveRoom:
         """See `Room`."""
         return await self._audits.read(which, self._attending.recording)
 
-    async def mute(self, *, camera: bool, microphone: bool) -> None:
+    async def mute(self, *, camera: bool, microphone: bool, by: Outside = Outside.ADMIN) -> None:
         """See `Room`."""
-        self._hardware.camera_muted |= camera
-        self._hardware.microphone_muted |= microphone
+        self._hardware.mutes.mute(by, camera=camera, microphone=microphone)
         self._switched()
+
+    async def clear_tamper(self, *, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return await self._tampering.clear(dry_run=dry_run)
 
     # -- within the room ------------------------------------------------------------------------
 
-    def act(self, action: PanelAction) -> None:
-        """A press on the panel: the people in the room may do what nobody outside may."""
+    def act(self, action: PanelAction, by: Hand = Hand.PANEL) -> None:
+        """A press in the room: the people there may do what nobody outside may."""
         self._record(press_record(action))
         match action.kind:
             case ActionKind.LEAVE | ActionKind.REFUSE_JOIN:
@@ -488,10 +516,14 @@ class ConclaveRoom:
                 self._join_by_a_press(action.invitation_id)
             case ActionKind.SPEAK_CODE:
                 self._speak_code(action.code_epoch)
-            case ActionKind.MUTE_CAMERA | ActionKind.UNMUTE_CAMERA:
-                self._hardware.camera_muted = action.kind is ActionKind.MUTE_CAMERA
-            case ActionKind.MUTE_MICROPHONE | ActionKind.UNMUTE_MICROPHONE:
-                self._hardware.microphone_muted = action.kind is ActionKind.MUTE_MICROPHONE
+            case ActionKind.MUTE_CAMERA:
+                self._hardware.mutes.mute(by, camera=True)
+            case ActionKind.UNMUTE_CAMERA:
+                self._hardware.mutes.unmute(by, camera=True)
+            case ActionKind.MUTE_MICROPHONE:
+                self._hardware.mutes.mute(by, microphone=True)
+            case ActionKind.UNMUTE_MICROPHONE:
+                self._hardware.mutes.unmute(by, microphone=True)
             case _ if self._attending.runner is not None:
                 self._presses.press(action, self._attending.runner, self.meeting())
         self._switched()
@@ -512,7 +544,7 @@ class ConclaveRoom:
         await button_presses.listen(
             devices.buttons,
             devices.panel,
-            self.act,
+            lambda action: self.act(action, Hand.BUTTON),
             lambda: button_presses.Muted(hardware.camera_muted, hardware.microphone_muted),
             lambda: self.panel(0),
         )
@@ -562,6 +594,8 @@ class ConclaveRoom:
                 tasks.create_task(controlling.report(devices, self.changes(), self._for_controller))
                 tasks.create_task(self._follow_switches())
                 tasks.create_task(self._schedule.run())
+                tasks.create_task(self._tampering.run())
+                tasks.create_task(self._light_lamps())
                 tasks.create_task(self._trusting.fetching.run())
                 tasks.create_task(self._renewing.run())
                 tasks.create_task(self._first_boot.run())
@@ -671,6 +705,11 @@ class ConclaveRoom:
         async for topics in self.changes():
             if Topic.HARDWARE in topics:
                 await self._attending.apply_gates()
+
+    async def _light_lamps(self) -> None:
+        await self._lamps.show(shown(self.meeting(), self.hardware()))
+        async for _ in self.changes():
+            await self._lamps.show(shown(self.meeting(), self.hardware()))
 
     def _changed(self, *topics: Topic) -> None:
         self._panel_wake.set()

@@ -124,6 +124,18 @@ def _lobby(room: RoomView, now: float) -> Iterator[Problem]:
 
 
 def _hardware(room: RoomView, now: float) -> Iterator[Problem]:
+    if room.hardware.tamper == "tripped":
+        yield Problem(
+            "somebody has opened the case of this device: look at it, then clear this",
+            "conclavectl hardware clear-tamper",
+            is_grave=True,
+        )
+    if room.hardware.panel_problem:
+        yield Problem(
+            f"people in the room cannot read the panel, nor compare the code: {room.hardware.panel_problem}",
+            "conclavectl hardware list",
+            is_grave=True,
+        )
     for device in room.hardware.devices:
         if device.health in ("failed", "degraded", "unknown"):
             reason = f": {device.reason}" if device.reason else ""

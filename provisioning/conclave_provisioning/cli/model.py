@@ -234,6 +234,17 @@ class Hardware:
     devices: tuple[Slot, ...] = field(default=(), metadata={"of": Slot})
     frames_refused: int = 0
     streams: tuple[Stream, ...] = field(default=(), metadata={"of": Stream})
+    camera_off: bool = False
+    microphone_off: bool = False
+    camera_live: bool = False
+    microphone_live: bool = False
+    camera_changed_at: int = 0
+    camera_changed_by: str = ""
+    microphone_changed_at: int = 0
+    microphone_changed_by: str = ""
+    tamper: str = "unknown"
+    tampered_at: int = 0
+    panel_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,10 @@ async def _status(client: RoomClient, output: Output) -> None:
     label(output, "meeting", _meeting_words(room.meeting))
     label(output, "lock", _lock_words(room.meeting))
     label(output, "code", _code_words(room))
-    label(output, "microphone", _muted_words(room.hardware.microphone_muted, room.hardware))
-    label(output, "camera", _muted_words(room.hardware.camera_muted, room.hardware, shutter=True))
+    label(output, "microphone", microphone_words(room.hardware))
+    label(output, "camera", camera_words(room.hardware))
+    if room.hardware.tamper == "tripped":
+        label(output, "case", case_words(room.hardware))
     health = room.device.health
     label(
         output, "health", [(health, HEALTH_COLOURS.get(health, "red")), f", conclaved {room.device.version}"]
@@ -135,6 +137,44 @@ def muted_words(is_muted: bool) -> str:
     return "muted" if is_muted else "on"
 
 
+def microphone_words(hardware: Hardware) -> Parts:
+    """The microphone: either mute, its switch, whether it is heard, and who changed that last."""
+    return [
+        muted_words(hardware.microphone_muted or hardware.microphone_off),
+        ", switch ",
+        _switch_words(hardware.mute_switch),
+        ", heard by the others" if hardware.microphone_live else "",
+        _since(hardware.microphone_changed_at, hardware.microphone_changed_by),
+    ]
+
+
+def camera_words(hardware: Hardware) -> Parts:
+    """The camera: either mute, its shutter, whether it is seen, and who changed that last."""
+    return [
+        muted_words(hardware.camera_muted or hardware.camera_off),
+        ", shutter ",
+        _switch_words(hardware.shutter),
+        ", seen by the others" if hardware.camera_live else "",
+        _since(hardware.camera_changed_at, hardware.camera_changed_by),
+    ]
+
+
+def case_words(hardware: Hardware) -> Parts:
+    """The case: whether it was opened, and when."""
+    colour = {"intact": "green", "tripped": "red"}.get(hardware.tamper, "yellow")
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(hardware.tampered_at))
+    word = {"tripped": "opened", "intact": "not opened"}.get(hardware.tamper, hardware.tamper)
+    return [(word, colour), f" at {at}" if hardware.tampered_at else ""]
+
+
+def _switch_words(position: str) -> tuple[str, str]:
+    return (position, "red" if position == "unknown" else "")
+
+
+def _since(at: int, by: str) -> str:
+    return f", since {time.strftime('%H:%M', time.localtime(at))} by {by}" if at and by else ""
+
+
 def _trust_words(trust: Trust, now: float) -> Parts:
     if not trust.anchors:
         return [("nobody", "yellow"), ": nobody can be verified"]
@@ -198,10 +238,3 @@ def _code_words(room: RoomView) -> Parts:
     if not compared:
         return ["on the panel; compare it with the others'"]
     return [f"on the panel; compared with {compared} of {len(others)}"]
-
-
-def _muted_words(is_muted: bool, hardware: Hardware, *, shutter: bool = False) -> Parts:
-    words = muted_words(is_muted)
-    if not shutter:
-        return [words, f", switch {hardware.mute_switch}"]
-    return [words, ", shutter ", (hardware.shutter, "red" if hardware.shutter == "unknown" else "")]

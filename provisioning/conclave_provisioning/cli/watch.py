@@ -19,7 +19,10 @@ NOT_BY_NAME = {
     *("certificates", "devices", "streams", "anchors"),
 }
 # What the panel draws is proof for `status`, and no news; a countdown is told once.
-INNER = {"panel_serial", "panel_epoch", "code_time", "leaving_in_s"}
+INNER = {
+    *("panel_serial", "panel_epoch", "code_time", "leaving_in_s"),
+    *("camera_off", "microphone_off", "camera_changed_at", "microphone_changed_at", "tampered_at"),
+}
 MUTES = {"camera_muted": "camera", "microphone_muted": "microphone"}
 
 

@@ -4,6 +4,7 @@ import click
 
 from conclave_provisioning.cli.hardware.listing import list_slots
 from conclave_provisioning.cli.hardware.showing import show
+from conclave_provisioning.cli.hardware.tamper import clear_tamper
 from conclave_provisioning.cli.hardware.watching import watch
 from conclave_provisioning.cli.invocation import shared_options
 
@@ -28,5 +29,5 @@ def hardware(context: click.Context) -> None:
         context.invoke(show)
 
 
-for _command in (show, list_slots, watch):
+for _command in (show, list_slots, watch, clear_tamper):
     hardware.add_command(_command)

@@ -179,6 +179,7 @@ ANSWERS: dict[str, Shape] = {
     ),
     "mute": CHANGES,
     "hardware show": {"hardware": model.Hardware},
+    "hardware clear-tamper": CHANGES,
     "hardware list": {"devices": [model.Slot]},
     "hardware watch": {"event": str, "time": float, "device": model.Slot},
     "time": {"clock": ANY},

@@ -1,0 +1,81 @@
+"""The lamps say what is: never more hopeful than meeting and hardware, and what is wrong comes first."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from conclave_hal.errors import DeviceGoneError
+from conclave_hal.indicator import Light, Shown
+from conclave_hal.simulated.indicator import SimulatedIndicator
+from conclaved.bus.room import HardwareStatus, MeetingStatus
+from conclaved.service.lamps import Lamps, shown
+
+HARDWARE = HardwareStatus(
+    camera_muted=False,
+    microphone_muted=False,
+    shutter="passing",
+    mute_switch="passing",
+    panel_serial=1,
+    panel_epoch=1,
+    devices=(),
+)
+LOCKED = MeetingStatus("in_meeting", "locked")
+STATES = ("idle", "joining", "lobby", "in_meeting", "left")
+LOCKS = ("none", "locked", "opening", "broken")
+TAMPERS = ("intact", "tripped", "unknown")
+
+
+@pytest.mark.parametrize(("state", "lock", "tamper"), [*product(STATES, LOCKS, TAMPERS)])
+def test_the_ring_is_green_only_while_the_meeting_is_locked(state: str, lock: str, tamper: str) -> None:
+    for problem in ("", "dark"):
+        hardware = replace(HARDWARE, tamper=tamper, panel_problem=problem)
+        ring = shown(MeetingStatus(state, lock), hardware).ring
+        may_be_green = (state, lock, problem) == ("in_meeting", "locked", "") and tamper != "tripped"
+        assert (ring is Light.ENCRYPTED) is may_be_green
+
+
+@pytest.mark.parametrize(
+    ("meeting", "hardware", "ring"),
+    [
+        (MeetingStatus("idle"), HARDWARE, Light.OFF),
+        (MeetingStatus("left"), HARDWARE, Light.OFF),
+        (MeetingStatus("joining", "opening"), HARDWARE, Light.JOINING),
+        (MeetingStatus("joining", "opening", joining_in_s=5), HARDWARE, Light.CALLING),
+        (MeetingStatus("lobby", "opening"), HARDWARE, Light.JOINING),
+        (LOCKED, HARDWARE, Light.ENCRYPTED),
+        (MeetingStatus("in_meeting", "opening"), HARDWARE, Light.JOINING),
+        (MeetingStatus("in_meeting", "broken"), HARDWARE, Light.ALARM),
+        (LOCKED, replace(HARDWARE, panel_problem="dark"), Light.ALARM),
+        (MeetingStatus("idle"), replace(HARDWARE, panel_problem="dark"), Light.OFF),
+        (MeetingStatus("idle"), replace(HARDWARE, tamper="tripped"), Light.TAMPERED),
+        (MeetingStatus("in_meeting", "broken"), replace(HARDWARE, tamper="tripped"), Light.TAMPERED),
+    ],
+)
+def test_the_ring_says_first_what_nobody_may_overlook(
+    meeting: MeetingStatus, hardware: HardwareStatus, ring: Light
+) -> None:
+    assert shown(meeting, hardware).ring is ring
+
+
+def test_the_mute_lamp_is_lit_by_either_mute_and_the_camera_s_by_what_leaves() -> None:
+    assert not shown(LOCKED, replace(HARDWARE, microphone_muted=False)).is_microphone_muted
+    assert shown(LOCKED, replace(HARDWARE, microphone_off=True)).is_microphone_muted
+    assert not shown(LOCKED, HARDWARE).is_camera_live
+    assert shown(LOCKED, replace(HARDWARE, camera_live=True)).is_camera_live
+
+
+async def test_lamps_that_failed_are_told_again_with_the_next_change() -> None:
+    indicator = SimulatedIndicator()
+    await indicator.open()
+    lamps, show = Lamps(indicator), indicator.show
+
+    async def gone(shown: Shown) -> None:
+        raise DeviceGoneError("unplugged")
+
+    indicator.show = gone  # type: ignore[method-assign]
+    await lamps.show(Shown(Light.ALARM))
+    assert indicator.state().shown == Shown()
+    indicator.show = show  # type: ignore[method-assign]
+    await lamps.show(Shown(Light.ALARM))
+    assert indicator.state().shown == Shown(Light.ALARM)
