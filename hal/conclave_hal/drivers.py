@@ -52,17 +52,19 @@ class Driver(Generic[O]):
 
 
 _SIMULATED = "conclave_hal.simulated.{}:DRIVER"
+_V4L2 = "conclave_hal.v4l2.{}:DRIVER"
 _BUILT_IN: dict[Slot, dict[str, str]] = {
-    Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED},
+    Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED, "v4l2": _V4L2},
     Slot.MUTE_SWITCH: {"simulated": _SIMULATED},
     Slot.TAMPER: {"simulated": _SIMULATED},
     Slot.VIDEO_ENCODER: {
         "simulated": _SIMULATED,
         **{name: f"conclave_hal.encoding.{name}:DRIVER" for name in ("auto", "software", "v4l2m2m")},
     },
-    Slot.CAMERA: {"simulated": _SIMULATED},
+    Slot.CAMERA: {"simulated": _SIMULATED, "v4l2": _V4L2},
     Slot.CAMERA_CONTROL: {
         "simulated": _SIMULATED,
+        "v4l2": _V4L2,
         "visca": "conclave_hal.visca.camera_control:DRIVER",
     },
     Slot.MICROPHONE: {"simulated": _SIMULATED},
