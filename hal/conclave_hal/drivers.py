@@ -72,7 +72,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.SPEAKER: {"simulated": _SIMULATED},
     Slot.INDICATOR: {"simulated": _SIMULATED},
     Slot.BUTTONS: {"simulated": _SIMULATED},
-    Slot.DISPLAY: {},
+    Slot.DISPLAY: {"simulated": _SIMULATED, "mdc": "conclave_hal.mdc.display:DRIVER"},
     Slot.CODEC_CONTROL: {"simulated": _SIMULATED, "line": "conclave_hal.line_control.driver:DRIVER"},
     Slot.PANEL: {"simulated": _SIMULATED, "crystalfontz": "conclave_hal.lcd.panel:DRIVER"},
 }

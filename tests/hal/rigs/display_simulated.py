@@ -1,0 +1,14 @@
+"""The simulated display."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from conclave_hal.drivers import Slot
+from tests.hal.rigs import Rig
+
+
+@asynccontextmanager
+async def rig(folder: Path) -> AsyncIterator[Rig]:
+    """It brings its own wire."""
+    yield Rig(Slot.DISPLAY, "simulated")
