@@ -12,6 +12,9 @@ from enum import Enum
 from conclave_hal.buttons import Button
 from conclave_hal.device import Device, DeviceState
 
+LANGUAGES = ("en", "de", "ar", "ja")
+"""In which a panel speaks (ISO 639-1)."""
+
 
 class Lock(Enum):
     """The sign on the panel (DESIGN §1, *Lock*)."""

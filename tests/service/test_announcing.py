@@ -9,9 +9,10 @@ import pytest
 
 from conclave_hal.errors import DeviceGoneError
 from conclave_hal.none import NoSpeaker
+from conclave_hal.panel import LANGUAGES
 from conclave_hal.simulated.tone import dominant_frequency_hz, samples_of
 from conclaved.service.announcing import Announcing
-from conclaved.service.spoken_code import LANGUAGES, SAMPLE_RATE_HZ, SpeechError, speak, spelled
+from conclaved.service.spoken_code import SAMPLE_RATE_HZ, SpeechError, speak, spelled
 
 CODE = "48217 09356 71140 62893 30518 95427"
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")

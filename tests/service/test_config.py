@@ -105,6 +105,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "number for a path": ("hal = 3", "hal must be a str"),
     "text for a flag": ('allow_plain_key = "yes"', "allow_plain_key must be a bool"),
     "number for a flag": ("[acme]\nagree_terms = 1", "[acme] agree_terms must be a bool"),
+    "language unknown": ('[panel]\nlanguage = "tlh"', "[panel] language must be one of: en, de, ar, ja"),
     "flag for a number": ("join_countdown_s = true", "join_countdown_s must be a number"),
     "text for a table": ('bus = "unix:"', "bus must be a dict"),
     "negative countdown": ("join_countdown_s = -1", "join_countdown_s must be from 1 to 300"),

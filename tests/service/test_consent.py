@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conclave_hal.panel import ActionKind, MeetingState, PanelAction
-from conclaved.bus.room import MeetingRequest, RoomErrorKind
+from conclaved.bus.room import MeetingRequest, PolicyChange, RoomError, RoomErrorKind
 from conclaved.conference.hub import Hub
 from conclaved.meeting import Level, OwnRules
 from conclaved.service.panel_view import REFUSED_HERE
@@ -118,11 +118,18 @@ async def test_a_meeting_that_the_room_s_own_rules_end_is_shown_as_refused(
 async def test_an_invitation_that_the_policy_forbids_is_refused_to_who_asked(
     tmp_path: Path, tls: Tls, service: str
 ) -> None:
-    from conclaved.bus.room import PolicyChange, RoomError
-
     async with running_room(tmp_path, service_ca=tls.authority) as here:
         created = await here.room.create_meeting(replace(MeetingRequest("Weekly", "standard", (), service)))
         await here.room.set_policy(PolicyChange(minimum_level="locked"))
         with pytest.raises(RoomError) as caught:
             await here.room.join_meeting(created.link)
         assert caught.value.kind is RoomErrorKind.REFUSED
+
+
+async def test_the_panel_speaks_the_language_that_an_admin_sets_at_once(tmp_path: Path, tls: Tls) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority) as here:
+        assert (await here.panel()).language == "en"
+        await here.room.set_config({"panel.language": "ja"})
+        assert (await here.panel()).language == "ja"
+        with pytest.raises(RoomError, match=r"panel\.language"):
+            await here.room.set_config({"panel.language": "tlh"})

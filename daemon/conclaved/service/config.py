@@ -66,6 +66,9 @@ server_key = ""                  # SHA-256 of that server's public key, in hex
 [service]
 ca_file = ""                     # PEM of the conference service's CA; empty: the system's
 
+[panel]
+language = "en"                  # in which the panel speaks: en, de, ar or ja
+
 [conference]
 service = ""                     # wss://HOST[:PORT] of meetings that are created without naming one
 
@@ -82,6 +85,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from conclave_hal.panel import LANGUAGES
 from conclave_provisioning.enrollment import (
     AcmeSettings,
     ChallengeKind,
@@ -194,6 +198,8 @@ class Config:
     provider: ProviderConfig = field(default_factory=ProviderConfig)
     provisioning: ProvisioningConfig = field(default_factory=ProvisioningConfig)
     service_ca: Path | None = None
+    panel_language: str = "en"
+    """One of `conclave_hal.panel.LANGUAGES`."""
     conference_service: str = ""
     """Where meetings are held that are created without naming a service; empty: each must name one."""
     meeting_limits: Limits = DEFAULT_LIMITS
@@ -222,6 +228,7 @@ def load(path: Path) -> Config:
     provisioning = top.table("provisioning")
     service = top.table("service")
     conference = top.table("conference")
+    panel = top.table("panel")
     limits = top.table("limits")
     of_meeting, of_carrier = limits.table("meeting"), limits.table("carrier")
     defaults = Config()
@@ -253,6 +260,7 @@ def load(path: Path) -> Config:
             server_key=provisioning.take("server_key", str, ""),
         ),
         service_ca=service.path("ca_file"),
+        panel_language=panel.take("language", str, defaults.panel_language),
         conference_service=conference.take("service", str, ""),
         meeting_limits=of_meeting.take_numbers(DEFAULT_LIMITS, but=AGREED_LIMITS),
         carrier_limits=of_carrier.take_numbers(CarrierLimits()),
@@ -266,6 +274,7 @@ def load(path: Path) -> Config:
         provisioning,
         service,
         conference,
+        panel,
         of_meeting,
         of_carrier,
         limits,
@@ -283,6 +292,8 @@ def load(path: Path) -> Config:
         raise ConfigError(
             f"{path}: join_countdown_s must be from {SHORTEST_COUNTDOWN_S:g} to {LONGEST_COUNTDOWN_S:g}"
         )
+    if config.panel_language not in LANGUAGES:
+        raise ConfigError(f"{path}: [panel] language must be one of: {', '.join(LANGUAGES)}")
     if config.conference_service and not is_service_address(config.conference_service):
         raise ConfigError(f"{path}: [conference] service must be of the form wss://HOST[:PORT]")
     kinds = [kind.value for kind in ChallengeKind]

@@ -258,6 +258,7 @@ class ConclaveRoom:
             notices=tuple(filter(None, [self._presses.not_done])),
             invitations=self._schedule.today(),
             certificate_days=self._renewing.days_left,
+            language=self._config.panel_language,
         )
         return panel_view(serial, beside, self.meeting(), self.hardware())
 
@@ -565,7 +566,7 @@ class ConclaveRoom:
         """Read the code aloud, if it is still the one that people see."""
         meeting = self.meeting()
         if meeting.lock == "locked" and meeting.security_code and meeting.code_epoch == code_epoch:
-            self._announcing.say_code(meeting.security_code, "en")
+            self._announcing.say_code(meeting.security_code, self._config.panel_language)
 
     def _hush(self, is_hushed: bool) -> None:
         self._attending.hush(is_hushed)

@@ -8,8 +8,8 @@ import asyncio
 import io
 from contextlib import suppress
 
-LANGUAGES = ("en", "de", "ar", "ja")
-"""In which a panel speaks; each is espeak-ng's name of the voice too."""
+from conclave_hal.panel import LANGUAGES
+
 PROGRAM = "espeak-ng"
 WORDS_A_MINUTE = "130"
 DEADLINE_S = 10.0
@@ -34,6 +34,7 @@ def spelled(code: str) -> str:
 
 async def speak(code: str, language: str, *, program: str = PROGRAM, deadline_s: float = DEADLINE_S) -> bytes:
     """The samples of the spoken code: 16-bit little-endian, mono, 48 kHz. Raises SpeechError."""
+    # The names of the languages are those of the voices too.
     voice = language if language in LANGUAGES else LANGUAGES[0]
     try:
         process = await asyncio.create_subprocess_exec(

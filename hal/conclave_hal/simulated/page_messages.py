@@ -1,7 +1,8 @@
 """What the panel's page and its server say to each other: JSON objects over one WebSocket.
 
 server -> page   {"type": "navigate", "button": "down"}
-                 {"type": "view", "sequence": 7, "view": {...} | null, "switches": {...}, "buttons": [...]}
+                 {"type": "view", "sequence": 7, "view": {...} | null, "phone": {...} | null,
+                  "switches": {...}, "buttons": [...]}
 page -> server   {"type": "drawn", "sequence": 7}       that view is on the glass
                  {"type": "hidden"}                     nobody sees this page now
                  {"type": "press", "kind": "admit", "request_id": "..."}

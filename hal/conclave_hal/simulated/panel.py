@@ -35,7 +35,7 @@ from conclave_hal.options import (
     loopback_address,
     loopback_origin,
 )
-from conclave_hal.panel import ActionKind, MeetingState, Panel, PanelAction, PanelView
+from conclave_hal.panel import LANGUAGES, ActionKind, MeetingState, Panel, PanelAction, PanelView
 from conclave_hal.panel_document import panel_document
 from conclave_hal.panel_press import meant
 from conclave_hal.simulated.buttons import SimulatedButtons
@@ -48,6 +48,7 @@ from conclave_hal.simulated.page_messages import (
     SwitchMoved,
     parse_message,
 )
+from conclave_hal.simulated.phone_code import phone_code
 from conclave_hal.simulated.switch import Movable, SimulatedSwitch
 from conclave_hal.simulated.tamper import SimulatedTamper
 
@@ -61,20 +62,17 @@ CLOSE_DEADLINE_S = 2.0
 
 _FREE_PORT = ListenAddress("127.0.0.1", 0)
 
+_SCRIPT = "text/javascript; charset=utf-8"
+_STYLE = "text/css; charset=utf-8"
 _STATIC = {
     "": ("index.html", "text/html; charset=utf-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
-    "panel.css": ("panel.css", "text/css; charset=utf-8"),
-    "details.css": ("details.css", "text/css; charset=utf-8"),
-    "panel.js": ("panel.js", "text/javascript; charset=utf-8"),
-    "draw.js": ("draw.js", "text/javascript; charset=utf-8"),
-    "elements.js": ("elements.js", "text/javascript; charset=utf-8"),
-    "around.js": ("around.js", "text/javascript; charset=utf-8"),
-    "joining.js": ("joining.js", "text/javascript; charset=utf-8"),
-    "hosting.js": ("hosting.js", "text/javascript; charset=utf-8"),
-    "people.js": ("people.js", "text/javascript; charset=utf-8"),
-    "details.js": ("details.js", "text/javascript; charset=utf-8"),
-    "words.js": ("words.js", "text/javascript; charset=utf-8"),
+    **{name: (name, _STYLE) for name in ("panel.css", "details.css")},
+    **{
+        f"{name}.js": (f"{name}.js", _SCRIPT)
+        for name in ("panel", "draw", "around", "joining", "elements", "hosting", "people", "details")
+    },
+    **{f"{name}.js": (f"{name}.js", _SCRIPT) for name in ("words", *(f"words_{name}" for name in LANGUAGES))},
 }
 
 
@@ -322,6 +320,7 @@ class SimulatedPanel(Panel):
                 "type": "view",
                 "sequence": self._sequence,
                 "view": None if view is None else panel_document(view),
+                "phone": None if view is None else phone_code(view),
                 "switches": {name: switch.position.value for name, switch in self._switches.items()},
                 "buttons": [] if self._buttons is None else [button.value for button in Button],
             }

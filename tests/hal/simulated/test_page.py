@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 from PIL import Image
 
 from conclave_hal.buttons import Button
-from conclave_hal.panel import ActionKind, Lock, PanelAction, PanelView
+from conclave_hal.panel import LANGUAGES, ActionKind, Lock, PanelAction, PanelView
 from conclave_hal.simulated.buttons import SimulatedButtons
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.panel import PanelOptions, SimulatedPanel
@@ -457,7 +458,7 @@ async def test_a_join_from_outside_says_who_asks_and_is_accepted_or_refused(
     await glass.show(views.CALLED)
     stage = await glass.text("#stage")
     assert "Quarterly review" in stage
-    assert "Asked by \u2068an admin\u2069. Joining in 8 s." in stage
+    assert "Asked by an admin. Joining in 8 s." in stage
     keep("called.png", await glass.page.picture(), tmp_path)
     pressed = glass.panel.actions()
     await glass.page.tap("#accept_join")
@@ -527,3 +528,72 @@ async def test_buttons_select_what_is_on_the_glass_and_press_it(glass: Glass) ->
     assert await glass.page.evaluate(focused) == "join 1f"
     await glass.panel.navigate(Button.SELECT)
     assert await anext(glass.panel.actions()) == PanelAction(ActionKind.JOIN, invitation_id="1f")
+
+
+async def test_a_phone_reads_the_digits_off_the_details(glass: Glass, tmp_path: Path) -> None:
+    await glass.show(views.MEETING)
+    await glass.press("#lock")
+    picture = await glass.page.picture()
+    keep("details-phone.png", picture, tmp_path)
+    path = await glass.page.evaluate("document.querySelector('.phone-code path').getAttribute('d')")
+    dark = {(int(x) - 4, int(y) - 4) for x, y in re.findall(r"M(\d+) (\d+)h1v1h-1z", path)}
+    text = f"Quarterly review\n{views.CODE}\nnorth.rooms.example #7"
+    matrix = segno.make(text, error="m", micro=False).matrix
+    assert dark == {(x, y) for y, row in enumerate(matrix) for x, module in enumerate(row) if module}
+
+
+@pytest.mark.parametrize("view", [views.BROKEN, views.CATCHING_UP, views.ALONE, views.IDLE])
+async def test_where_no_code_stands_a_phone_finds_none(glass: Glass, view: PanelView) -> None:
+    await glass.show(view)
+    assert await glass.page.evaluate("document.querySelector('.phone-code') === null")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["MEETING", "CALLED", "INVITED", "ALARMED", "REFUSED"])
+async def test_every_language_fits_on_the_glass(
+    glass: Glass, tmp_path: Path, language: str, name: str
+) -> None:
+    await glass.show(replace(getattr(views, name), language=language))
+    assert await glass.page.evaluate("document.documentElement.lang") == language
+    direction = "rtl" if language == "ar" else "ltr"
+    assert await glass.page.evaluate("getComputedStyle(document.body).direction") == direction
+    outside = """[...document.querySelectorAll('#lock, h1, #groups li, .control, #stage > *:not([hidden])')]
+      .filter(e => e.checkVisibility()).filter(e => { const box = e.getBoundingClientRect();
+        return box.left < 0 || box.top < 0 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1; })
+      .map(e => e.outerHTML.slice(0, 80))"""
+    assert await glass.page.evaluate(outside) == []
+    keep(f"{name.lower()}-{language}.png", await glass.page.picture(), tmp_path)
+    await glass.press("#lock")
+    keep(f"{name.lower()}-{language}-details.png", await glass.page.picture(), tmp_path)
+
+
+async def test_the_groups_of_the_code_stand_from_left_to_right_in_arabic_too(glass: Glass) -> None:
+    await glass.show(replace(views.MEETING, language="ar"))
+    order = """[...document.querySelectorAll('#groups li')].map(e => e.getBoundingClientRect())
+      .map(box => [Math.round(box.top), Math.round(box.left)])"""
+    places = await glass.page.evaluate(order)
+    assert places == sorted(places)
+
+
+async def test_no_word_of_english_is_left_when_the_panel_speaks_another_language(glass: Glass) -> None:
+    await glass.show(replace(views.MEETING, language="ja"))
+    await glass.press("#lock")
+    shown = await glass.text("main") + await glass.text("#details")
+    known = (*views.MEETING.missing, views.MEETING.code_reason, views.MEETING.title, views.MEETING.suite)
+    for text in (*known, "RFC", "epoch", views.MEETING.sframe_suite):
+        shown = shown.replace(text, "")
+    english = (
+        "verified",
+        "host",
+        "Leave",
+        "code",
+        "Microphone",
+        "Close",
+        "member",
+        "guest",
+        "Admit",
+        "press",
+    )
+    assert [word for word in english if word in shown.replace("tomas@partner.example", "")] == []
+    await glass.show(views.MEETING)
+    assert await glass.text("h1") == "4 people, 1 not verified"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from conclave_hal.panel import LANGUAGES
 from conclave_provisioning.enrollment import ChallengeKind, EnrollmentError, check_domain
 from conclave_provisioning.enrollment.challenge.dns_view import parse_endpoint
 from conclave_provisioning.enrollment.settings import TSIG_ALGORITHMS
@@ -235,6 +236,13 @@ TABLE: tuple[Setting, ...] = (
         "Seconds for which people can read of a join asked for from outside, and refuse it.",
         least=SHORTEST_COUNTDOWN_S,
         most=LONGEST_COUNTDOWN_S,
+    ),
+    _setting(
+        "panel.language",
+        "panel_language",
+        _AT_ONCE,
+        "In which language the panel speaks.",
+        choices=LANGUAGES,
     ),
     _setting(
         "identity.domain",

@@ -4,34 +4,34 @@ import { byId, element, icon, keepingFocus, nameOf } from "./elements.js";
 import { hostSection, memberButtons } from "./hosting.js";
 import * as words from "./words.js";
 
-const SEES = ["The network addresses of those who connect", "When they connect, and how much each sends"];
-const CANNOT = ["Read names, requests to join, sound or pictures", "Let anyone in, or pass for somebody verified"];
-const MISSING = ["Recording by the service", "Transcription and captions by the service", "Dialling in by telephone"];
+const SEES = ["sees_addresses", "sees_amounts"];
+const CANNOT = ["cannot_read", "cannot_admit"];
+const MISSING = ["no_recording", "no_captions", "no_telephone"];
 
-export function drawDetails(view, press) {
+export function drawDetails(view, press, phone) {
   const dialog = byId("details");
   const head = element("header", "details-head");
-  const name = element("h2", "", "How this meeting is protected");
+  const name = element("h2", "", words.text("details"));
   name.id = "details-name";
   const close = element("button", "details-close");
   close.type = "button";
   close.id = "details-close";
-  close.append(icon("close"), element("span", "", "Close"));
+  close.append(icon("close"), element("span", "", words.text("close")));
   close.addEventListener("click", () => dialog.close());
   head.append(icon(words.lock(view.lock).icon, `details-lock ${view.lock}`), name, close);
 
   const left = element("div", "details-left");
-  left.append(section("Protection", facts(view)), section("Who vouches for whom", vouching(view, press)));
-  if (view.missing.length) left.append(section("Expected, and not here", bullets(view.missing)));
+  left.append(section(words.text("protection"), facts(view)),
+    section(words.text("who_vouches"), vouching(view, press)));
+  if (view.missing.length) left.append(section(words.text("expected"), bullets(view.missing)));
   const right = element("div", "details-right");
-  if (view.is_host && view.state === "in_meeting") right.append(section("As a host", hostSection(view, press)));
+  if (view.is_host && view.state === "in_meeting") right.append(section(words.text("as_a_host"), hostSection(view, press)));
+  if (phone) right.append(section(words.text("with_a_phone"), phoneCode(phone)));
   right.append(
-    section("The conference service can see", bullets(SEES)),
-    section("It cannot", bullets(CANNOT)),
-    section("Not available in an encrypted meeting", bullets(MISSING)),
-    section("What encryption does not settle", element("p", "caveat",
-      "Frames prove that they come from this group, not from which member: somebody who is in the meeting "
-      + "could forge another member's sound or picture (RFC 9605 has no sender signatures).")),
+    section(words.text("service_sees"), bullets(SEES.map((key) => words.text(key)))),
+    section(words.text("service_cannot"), bullets(CANNOT.map((key) => words.text(key)))),
+    section(words.text("not_available"), bullets(MISSING.map((key) => words.text(key)))),
+    section(words.text("not_settled"), element("p", "caveat", words.text("caveat"))),
   );
   const body = element("div", "details-body");
   body.append(left, right);
@@ -61,6 +61,22 @@ function section(title, content) {
   return made;
 }
 
+// Always dark on light, whatever the panel's colours: that is what phones look for.
+function phoneCode(phone) {
+  const namespace = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(namespace, "svg");
+  svg.setAttribute("class", "phone-code");
+  svg.setAttribute("viewBox", `0 0 ${phone.size} ${phone.size}`);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", words.text("with_a_phone"));
+  const dark = document.createElementNS(namespace, "path");
+  dark.setAttribute("d", phone.path);
+  svg.append(dark);
+  const made = element("div", "phone");
+  made.append(svg, element("p", "because", words.text("phone_meaning")));
+  return made;
+}
+
 function bullets(texts) {
   const list = element("ul", "bullets");
   list.append(...texts.map((text) => {
@@ -73,21 +89,26 @@ function bullets(texts) {
 
 function facts(view) {
   const list = element("dl", "facts");
-  const epoch = view.state === "in_meeting" ? `${view.epoch}, code since epoch ${view.code_epoch}` : "";
-  const rows = [["Key agreement", view.suite], ["Sound and picture", view.sframe_suite], ["Epoch", epoch],
-    ["Who may join", words.level(view.level)], ["Service", view.service]];
+  const epoch = view.state === "in_meeting" ? words.text("epoch_value", { epoch: view.epoch, code_epoch: view.code_epoch }) : "";
+  const rows = [["key_agreement", view.suite], ["sound_and_picture", view.sframe_suite], ["epoch", epoch],
+    ["who_may_join", words.level(view.level)], ["service", view.service]];
   for (const [term, value] of rows) {
     const row = element("div");
     const answer = element("dd");
-    answer.append(element("bdi", "", value || "none now"));
-    row.append(element("dt", "", term), answer);
+    answer.append(element("bdi", "", value || words.text("none_now")));
+    row.append(element("dt", "", words.text(term)), answer);
     list.append(row);
   }
   return list;
 }
 
+function voucher(participant) {
+  const isInvitation = participant.vouched_by === "the invitation";
+  return isInvitation ? words.text("the_invitation") : words.isolated(participant.vouched_by);
+}
+
 function vouching(view, press) {
-  if (view.participants.length === 0) return element("p", "nobody", "Nobody is in a meeting with this room.");
+  if (view.participants.length === 0) return element("p", "nobody", words.text("nobody"));
   const list = element("ul", "vouching");
   list.append(...view.participants.map((participant) => {
     const assurance = words.assurance(participant.assurance);
@@ -98,10 +119,10 @@ function vouching(view, press) {
     first.append(nameOf(participant, "name"), element("strong", "assurance", assurance.word));
     lines.append(first);
     const because = [
-      participant.issuer && `Certificate: ${words.isolated(participant.issuer)}`,
-      participant.vouched_by && `Admitted by ${words.isolated(participant.vouched_by)}`,
-      participant.role && `as ${words.role(participant)}`,
-      !participant.is_self && !participant.is_expected && "not on the invitation",
+      participant.issuer && words.text("certificate_by", { issuer: words.isolated(participant.issuer) }),
+      participant.vouched_by && words.text("admitted_by", { name: voucher(participant) }),
+      participant.role && words.text("as_role", { role: words.role(participant) }),
+      !participant.is_self && !participant.is_expected && words.text("not_on_invitation"),
     ].filter(Boolean);
     if (because.length) lines.append(element("p", "because", because.join(" · ")));
     if (participant.reason) lines.append(element("p", "because", words.isolated(participant.reason)));

@@ -7,7 +7,23 @@ import * as words from "./words.js";
 
 const LONG_HEADLINE = 30;
 
+let spoken = "";
+
+// The words that stand on the page before any view, and the way they are read.
+function drawLanguage(wanted) {
+  words.speak(wanted);
+  if (spoken === words.language().language) return;
+  spoken = words.language().language;
+  const { language: lang, direction } = words.language();
+  document.documentElement.lang = lang;
+  document.documentElement.dir = direction;
+  for (const one of document.querySelectorAll("[data-word]")) one.textContent = words.text(one.dataset.word);
+  for (const one of document.querySelectorAll("[data-label]")) one.setAttribute("aria-label", words.text(one.dataset.label));
+  for (const one of document.querySelectorAll(".company h2")) one.dataset.scroll = words.text("scroll");
+}
+
 export function draw(view, press, openDetails) {
+  drawLanguage(view.language);
   const glass = byId("glass");
   const lock = words.lock(view.lock);
   glass.dataset.state = view.state;
@@ -71,7 +87,7 @@ function drawCode(view, press) {
   byId("code-reason").textContent = code.reason;
   const speak = byId("speak-button");
   speak.hidden = !words.isCodeCurrent(view);
-  speak.textContent = words.SPEAK;
+  speak.textContent = words.text("speak");
   speak.onclick = () => press("speak_code");
   byId("groups").replaceChildren(...code.groups.map((digits) => element("li", "", digits)));
 }
@@ -94,7 +110,7 @@ let lobbyChangedAt = 0;
 function drawLobby(view, press) {
   const requests = view.state === "in_meeting" ? view.lobby : [];
   byId("glass").classList.toggle("has-lobby", requests.length > 0);
-  byId("lobby-name").textContent = requests.length > 1 ? `Waiting to come in: ${requests.length}` : "Waiting to come in";
+  byId("lobby-name").textContent = words.counted("waiting", requests.length);
   const order = JSON.stringify(requests.map((request) => request.request_id));
   if (order !== lobbyShown) {
     lobbyShown = order;
@@ -116,15 +132,16 @@ function card(request, canAdmit, press) {
   who.append(icon(assurance.icon, "assurance-icon"), lines);
   made.append(who);
   if (!canAdmit) {
-    made.append(element("p", "card-hosts", "Only a host can let somebody in."));
+    made.append(element("p", "card-hosts", words.text("only_hosts")));
     return made;
   }
   const buttons = element("div", "card-buttons");
-  for (const [kind, text] of [["admit", "Admit"], ["deny", "Deny"]]) {
+  for (const [kind, text] of ["admit", "deny"].map((each) => [each, words.text(each)])) {
     const button = element("button", kind, text);
     button.type = "button";
     button.id = `${kind} ${request.request_id}`;
-    button.setAttribute("aria-label", `${text} ${words.isolated(request.name)}, ${assurance.word}`);
+    button.setAttribute("aria-label", words.text("two_parts", {
+      first: words.text("with_name", { what: text, name: words.isolated(request.name) }), second: assurance.word }));
     if (kind === "admit" && request.obstacle) {
       button.disabled = true;
       button.title = request.obstacle;

@@ -17,7 +17,7 @@ export function askedTwice({ id, className, text, question, about = "", act }) {
   const label = (isAsking) => {
     button.textContent = isAsking ? question : text;
     button.classList.toggle("asks", isAsking);
-    button.setAttribute("aria-label", about ? `${button.textContent} ${words.isolated(about)}` : button.textContent);
+    button.setAttribute("aria-label", about ? words.text("with_name", { what: button.textContent, name: words.isolated(about) }) : button.textContent);
   };
   label(asked?.key === key);
   button.addEventListener("click", (event) => {
@@ -53,29 +53,29 @@ export function memberButtons(participant, view, press) {
   const about = participant.name;
   const leaf = participant.leaf;
   if (participant.role !== "host" && !words.isService(participant)) {
-    row.append(askedTwice({ id: `hand_over ${leaf}`, className: "small make-host", text: "Make host",
-      question: "Really make a host?", about, act: () => press("hand_over", { leaf }) }));
+    row.append(askedTwice({ id: `hand_over ${leaf}`, className: "small make-host", text: words.text("make_host"),
+      question: words.text("really_host"), about, act: () => press("hand_over", { leaf }) }));
   }
-  row.append(askedTwice({ id: `kick ${leaf}`, className: "small remove", text: "Remove",
-    question: "Really remove?", about, act: () => press("kick", { leaf }) }));
+  row.append(askedTwice({ id: `kick ${leaf}`, className: "small remove", text: words.text("remove"),
+    question: words.text("really_remove"), about, act: () => press("kick", { leaf }) }));
   return row;
 }
 
 // End for all, and whom to let back.
 export function hostSection(view, press) {
   const made = element("div", "hosting");
-  made.append(askedTwice({ id: "end_for_all", className: "small end-for-all", text: "End the meeting for all",
-    question: "Really end it for everybody?", act: () => press("end_for_all") }));
+  made.append(askedTwice({ id: "end_for_all", className: "small end-for-all", text: words.text("end_for_all"),
+    question: words.text("really_end"), act: () => press("end_for_all") }));
   if (view.removed.length > 0) {
-    made.append(element("p", "because", "Removed, and kept out until you allow them back:"));
+    made.append(element("p", "because", words.text("removed")));
     const list = element("ul", "removed");
     list.append(...view.removed.map((removed) => {
       const row = element("li");
-      const name = removed.name || "somebody who was removed before this room came";
-      const button = element("button", "small allow-back", "Allow back");
+      const name = removed.name || words.text("somebody");
+      const button = element("button", "small allow-back", words.text("allow_back"));
       button.type = "button";
       button.id = `allow_back ${removed.key_id}`;
-      button.setAttribute("aria-label", `Allow back ${words.isolated(name)}`);
+      button.setAttribute("aria-label", words.text("with_name", { what: words.text("allow_back"), name: words.isolated(name) }));
       button.addEventListener("click", () => press("allow_back", { request_id: removed.key_id }));
       row.append(element("bdi", "name", name), button);
       return row;

@@ -22,7 +22,7 @@ function drawIncoming(view, press) {
   place.replaceChildren();
   if (!view.incoming) return;
   for (const kind of ["accept_join", "refuse_join"]) {
-    const button = element("button", kind, words.INCOMING[kind]);
+    const button = element("button", kind, words.text(kind));
     button.type = "button";
     button.id = kind;
     button.addEventListener("click", () => press(kind));
@@ -33,7 +33,7 @@ function drawIncoming(view, press) {
 function drawInvitations(view, press) {
   const shown = words.invitations(view);
   byId("invitations").hidden = shown.length === 0;
-  byId("invitations-name").textContent = words.INVITATIONS.name;
+  byId("invitations-name").textContent = words.text("today");
   byId("invitation-list").replaceChildren(...shown.map((invitation) => {
     const row = element("li", invitation.is_now ? "invitation is-now" : "invitation");
     const lines = element("div", "person-lines");
@@ -41,12 +41,12 @@ function drawInvitations(view, press) {
     first.append(element("span", "invitation-time", invitation.time), element("bdi", "name", invitation.title));
     const second = element("p", "person-facts");
     second.append(element("bdi", "", invitation.by));
-    if (invitation.is_now) second.append(element("strong", "", words.INVITATIONS.now));
+    if (invitation.is_now) second.append(element("strong", "", words.text("now")));
     lines.append(first, second);
-    const button = element("button", "join", words.INVITATIONS.join);
+    const button = element("button", "join", words.text("join"));
     button.type = "button";
     button.id = `join ${invitation.invitation_id}`;
-    button.setAttribute("aria-label", `${words.INVITATIONS.join} ${words.isolated(invitation.title)}`);
+    button.setAttribute("aria-label", words.text("with_name", { what: words.text("join"), name: words.isolated(invitation.title) }));
     button.addEventListener("click", () => press("join", { invitation_id: invitation.invitation_id }));
     row.append(lines, button);
     return row;

@@ -4,6 +4,7 @@ import { drawButtons, drawSwitches, navigate } from "./around.js";
 import { draw, markCut } from "./draw.js";
 import { drawDetails, openDetailsAt, toggleDetails } from "./details.js";
 import { byId } from "./elements.js";
+import * as words from "./words.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 let socket = null;
@@ -36,11 +37,11 @@ function receive(message) {
   document.body.dataset.connection = message.view ? "open" : "opening";
   byId("glass").inert = !message.view;
   if (!message.view) {
-    byId("lost-title").textContent = "The room is starting";
-    byId("lost-line").textContent = "It has not said anything yet.";
+    byId("lost-title").textContent = words.text("starting");
+    byId("lost-line").textContent = words.text("starting_line");
   } else {
     draw(message.view, press, openDetailsAt);
-    drawDetails(message.view, press);
+    drawDetails(message.view, press, message.phone);
   }
   acknowledge();
 }
@@ -60,8 +61,8 @@ function lost() {
   document.body.dataset.connection = "lost";
   byId("glass").inert = true;
   byId("details").close();
-  byId("lost-title").textContent = "This panel has lost its room";
-  byId("lost-line").textContent = "Nothing that it showed before can be trusted now. It is trying to connect again.";
+  byId("lost-title").textContent = words.text("lost");
+  byId("lost-line").textContent = words.text("lost_line");
   setTimeout(connect, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
 }
 

@@ -7,7 +7,7 @@ export function drawPeople(view, press, openDetails) {
   // Those whom nobody verified come first, so that a long list cannot hide them.
   const safeLast = (p) => (words.assurance(p.assurance).isSafe ? 1 : 0);
   const sorted = [...view.participants].sort((a, b) => safeLast(a) - safeLast(b));
-  byId("people-name").textContent = sorted.length > 1 ? `In the meeting: ${sorted.length}` : "In the meeting";
+  byId("people-name").textContent = words.counted("in_the_meeting", sorted.length);
   byId("missing").textContent = words.missing(view);
   byId("people").replaceChildren(...sorted.map((participant) => person(participant, view, press, openDetails)));
 }
@@ -25,17 +25,17 @@ function person(participant, view, press, openDetails) {
   const second = element("span", "person-facts");
   second.append(element("strong", "assurance", assurance.word));
   // The line may be cut at its end: what matters most comes first.
-  if (words.isService(participant)) second.append(element("span", "service-end", participant.role));
+  if (words.isService(participant)) second.append(element("span", "service-end", words.text("service_end")));
   const heard = element("span", participant.is_heard ? "heard" : "heard not-yet");
   if (participant.is_self) {
-    second.append(element("span", "self", "this room"));
+    second.append(element("span", "self", words.text("this_room")));
   } else {
     heard.append(icon(participant.is_heard ? "heard" : "unheard"));
-    heard.append(element("span", "heard-word", participant.is_heard ? "heard" : "not heard"));
+    heard.append(element("span", "heard-word", words.text(participant.is_heard ? "heard" : "not_heard")));
     second.append(heard);
-    if (!participant.is_expected) second.append(element("span", "not-expected", "not expected"));
+    if (!participant.is_expected) second.append(element("span", "not-expected", words.text("not_expected")));
   }
-  if (participant.role && !words.isService(participant)) second.append(element("span", "role", participant.role));
+  if (participant.role && !words.isService(participant)) second.append(element("span", "role", words.role(participant)));
   second.append(...media(participant));
   lines.append(first, second);
   row.append(icon(assurance.icon, "assurance-icon"), lines);
@@ -60,8 +60,8 @@ function comparing(participant, press) {
   button.type = "button";
   button.id = `compare ${leaf}`;
   button.setAttribute("aria-pressed", String(isCompared));
-  button.setAttribute("aria-label", `Code compared with ${words.isolated(participant.name)}`);
-  button.title = isCompared ? "The code was compared" : "Tick when the code is the same";
+  button.setAttribute("aria-label", words.text("compared_with", { name: words.isolated(participant.name) }));
+  button.title = words.text(isCompared ? "compared" : "tick");
   button.append(element("span", "compare-box", isCompared ? "✓" : ""));
   button.addEventListener("click", () => press(isCompared ? "not_compared" : "compared", { leaf }));
   return button;

@@ -1,71 +1,96 @@
-// What a view means, in words. Pure functions of the view; nothing here touches the page.
+// What a view means, in words of the panel's language. Pure functions of the view but for `speak`.
 
-export const LOCK = {
-  locked: { icon: "lock-locked", word: "Locked", meaning: "end-to-end encrypted" },
-  opening: { icon: "lock-opening", word: "Opening", meaning: "nothing is sent" },
-  broken: { icon: "lock-broken", word: "Broken", meaning: "sending has stopped" },
-  none: { icon: "lock-none", word: "No lock", meaning: "no meeting" },
+import arabic from "./words_ar.js";
+import english from "./words_en.js";
+import german from "./words_de.js";
+import japanese from "./words_ja.js";
+
+const TABLES = { ar: arabic, en: english, de: german, ja: japanese };
+let table = english;
+let rules = new Intl.PluralRules("en");
+
+// Speak this language from now on; English where it is none of ours.
+export function speak(language) {
+  if (language === table.language) return;
+  table = TABLES[language] ?? english;
+  rules = new Intl.PluralRules(table.language);
+}
+
+export const language = () => ({ language: table.language, direction: table.direction });
+
+// A phrase with its gaps filled. A name is isolated by who calls: not every gap is a stranger's text.
+export function text(key, gaps = {}) {
+  const phrase = table[key];
+  const chosen = typeof phrase === "string" ? phrase : phrase[rules.select(gaps.n)] ?? phrase.other;
+  return chosen.replace(/\{(\w+)\}/g, (gap, name) => (name in gaps ? String(gaps[name]) : gap));
+}
+
+const LOCK = {
+  locked: { icon: "lock-locked" },
+  opening: { icon: "lock-opening" },
+  broken: { icon: "lock-broken" },
+  none: { icon: "lock-none" },
+};
+const ASSURANCE = {
+  verified: { icon: "tick", key: "verified", isSafe: true },
+  provider: { icon: "triangle", key: "not_verified", isSafe: false },
+  unknown: { icon: "triangle", key: "unknown", isSafe: false },
 };
 
-export const ASSURANCE = {
-  verified: { icon: "tick", word: "verified", isSafe: true },
-  provider: { icon: "triangle", word: "not verified", isSafe: false },
-  unknown: { icon: "triangle", word: "unknown, not verified", isSafe: false },
-};
+export function assurance(value) {
+  const found = ASSURANCE[value] ?? ASSURANCE.unknown;
+  return { ...found, word: text(found.key) };
+}
 
-export const assurance = (value) => ASSURANCE[value] ?? ASSURANCE.unknown;
-export const lock = (value) => LOCK[value] ?? LOCK.broken;
+export function lock(value) {
+  const key = value in LOCK ? value : "broken";
+  return { ...LOCK[key], word: text(key), meaning: text(`${key}_meaning`) };
+}
 
-const LEVEL = { locked: "Verified participants only", standard: "Guests allowed" };
-export const level = (value) => LEVEL[value] ?? value;
+export const level = (value) => (`level_${value}` in table ? text(`level_${value}`) : value);
 
+const ROLES = ["host", "member", "guest"];
 export const isService = (participant) => participant.role === "service end";
-export const role = (participant) => (isService(participant) ? "service end, which only receives" : participant.role);
+export function role(participant) {
+  if (isService(participant)) return text("service_end_long");
+  return ROLES.includes(participant.role) ? text(participant.role) : participant.role;
+}
 
 export function headline(view) {
-  if (view.incoming) return "Asked from outside to join";
-  if (view.state === "joining") return "Joining the meeting";
-  if (view.state === "lobby") return "Waiting to be let in";
-  if (view.refused) return "Refused by this room's own rules";
-  if (view.state === "left") return "This room has left";
-  if (view.state !== "in_meeting") return "Not in a meeting";
+  if (view.incoming) return text("called");
+  if (view.state === "joining") return text("joining");
+  if (view.state === "lobby") return text("in_lobby");
+  if (view.refused) return text("refused");
+  if (view.state === "left") return text("has_left");
+  if (view.state !== "in_meeting") return text("not_in_meeting");
   const count = view.participants.length;
-  if (count <= 1) return "Nobody else is here";
+  if (count <= 1) return text("nobody_else");
   const services = view.participants.filter(isService).length;
-  const people = `${count - services} ${count - services === 1 ? "person" : "people"}`;
-  const who = services === 0 ? people : `${people}, ${services} service ${services === 1 ? "end" : "ends"}`;
+  const people = text("people", { n: count - services });
+  const who = services === 0 ? people : text("two_parts", { first: people, second: text("services", { n: services }) });
   const unverified = view.participants.filter((p) => !assurance(p.assurance).isSafe).length;
-  if (unverified === 0) return `${who}, all verified`;
-  if (unverified === count) return `${who}, none verified`;
-  return `${who}, ${unverified} not verified`;
+  let rest = text("some_not_verified", { n: unverified });
+  if (unverified === 0) rest = text("all_verified");
+  if (unverified === count) rest = text("none_verified");
+  return text("two_parts", { first: who, second: rest });
 }
 
 export function notices(view) {
-  const leaving = view.minds ? [`Leaving in ${view.leaving_in_s} s: ${isolated(view.minds)}`] : [];
-  const behind = view.notices.length === 0 && view.lock === "broken" ? ["This device is behind."] : [];
-  return [...tampered(view), ...leaving, ...behind, ...view.notices, ...certificate(view)];
+  const leaving = view.minds ? [text("leaving_in", { seconds: view.leaving_in_s, why: isolated(view.minds) })] : [];
+  const behind = view.notices.length === 0 && view.lock === "broken" ? [text("behind")] : [];
+  const tampered = view.tamper === "tripped" ? [text("tampered")] : [];
+  return [...tampered, ...leaving, ...behind, ...view.notices, ...certificate(view.certificate_days)];
 }
 
-function tampered(view) {
-  if (view.tamper !== "tripped") return [];
-  return ["The case of this device was opened. Do not trust it until its administrator has looked at it."];
-}
-
-function certificate(view) {
-  const days = view.certificate_days;
+function certificate(days) {
   if (days === null) return [];
-  if (days < 0) return ["This room's certificate has ended: others see it as not verified. Tell its administrator."];
-  const when = days === 0 ? "today" : `in ${days} ${days === 1 ? "day" : "days"}`;
-  return [`This room's certificate ends ${when} and was not renewed. Tell its administrator.`];
+  if (days < 0) return [text("certificate_ended")];
+  return [days === 0 ? text("certificate_today") : text("certificate_days", { n: days })];
 }
-
-export const SPEAK = "Speak the code";
-export const INCOMING = { accept_join: "Join now", refuse_join: "Refuse" };
-export const INVITATIONS = { name: "Today", now: "now", join: "Join" };
 
 export function invitations(view) {
   const isFree = view.state === "idle" || view.state === "left";
-  return isFree ? view.invitations.map((i) => ({ ...i, by: `by ${isolated(i.host)}` })) : [];
+  return isFree ? view.invitations.map((i) => ({ ...i, by: text("invited_by", { host: isolated(i.host) }) })) : [];
 }
 
 const NAMES_ON_THE_GLASS = 3;
@@ -73,8 +98,11 @@ const NAMES_ON_THE_GLASS = 3;
 export function missing(view) {
   if (view.state !== "in_meeting" || view.missing.length === 0) return "";
   const shown = view.missing.slice(0, NAMES_ON_THE_GLASS).map(isolated).join(", ");
-  return `Expected, not here: ${shown}${view.missing.length > NAMES_ON_THE_GLASS ? " and others" : ""}`;
+  const names = view.missing.length > NAMES_ON_THE_GLASS ? text("and_others", { names: shown }) : shown;
+  return text("missing", { names });
 }
+
+export const counted = (key, n) => (n > 1 ? text("counted", { what: text(key), n }) : text(key));
 
 // Only a code that stands is compared: one behind a lock that is not closed is struck out.
 export const isCodeCurrent = (view) => view.lock === "locked" && view.security_code !== "";
@@ -89,98 +117,88 @@ export function hasUnverified(view) {
   return view.state === "in_meeting" && view.participants.some((p) => !assurance(p.assurance).isSafe);
 }
 
+// What the room calls those who ask; other words stand as they are.
+const ASKERS = { "an admin": "an_admin", "the room controller": "the_room_controller" };
+const asker = (who) => (who in ASKERS ? text(ASKERS[who]) : isolated(who));
+
 export function stage(view) {
-  const name = view.room || "A room without a name";
+  const name = view.room || text("unnamed_room");
   if (view.incoming) {
-    return { name: view.incoming.title || "A meeting",
-      line: `Asked by ${isolated(view.incoming.asked_by)}. Joining in ${view.incoming.seconds} s.`,
-      note: "Microphone and camera stay off until somebody here turns them on." };
+    const { asked_by: who, seconds, title } = view.incoming;
+    return { name: title || text("a_meeting"), note: text("starts_muted"),
+      line: `${text("asked_by", { who: asker(who) })} ${text("joining_in", { n: seconds })}` };
   }
-  if (view.refused) {
-    return { name: view.title || name, line: "Refused by this room's own rules", note: isolated(view.refused) };
-  }
+  if (view.refused) return { name: view.title || name, line: text("refused"), note: isolated(view.refused) };
   if (view.state === "joining") {
-    return { name: view.title || "Joining", line: "Keys are being agreed with those inside.",
-      note: "No picture and no sound leaves this room yet." };
+    return { name: view.title || text("joining_title"), line: text("joining_line"), note: text("nothing_leaves") };
   }
   if (view.state === "lobby") {
-    return { name: view.title || "Waiting in the lobby", 
-      line: view.is_invited ? "Invited. Waiting for a host to come." : "A host has to let this room in.",
-      note: view.room ? `Hosts see it as ${isolated(view.room)}. No picture and no sound leaves this room yet.`
-        : "No picture and no sound leaves this room yet." };
+    const seen = view.room ? `${text("seen_as", { room: isolated(view.room) })} ` : "";
+    return { name: view.title || text("lobby_title"), line: text(view.is_invited ? "invited_line" : "lobby_line"),
+      note: seen + text("nothing_leaves") };
   }
   if (view.state === "left") {
-    return { name, line: view.title ? `This room has left ${isolated(view.title)}.` : "This room has left the meeting.",
-      note: "It sends nothing and can read nothing that is sent from now on." };
+    return { name, note: text("left_meaning"),
+      line: view.title ? text("left_title", { title: isolated(view.title) }) : text("left_meeting") };
   }
-  return { name, line: "Not in a meeting",
-    note: view.room ? "" : "This device has no certificate yet. An administrator gives the room its domain." };
+  return { name, line: text("not_in_meeting"), note: view.room ? "" : text("no_certificate") };
 }
 
 export function code(view) {
   const groups = view.security_code.split(" ").filter(Boolean);
   const isCurrent = view.lock === "locked";
   if (groups.length === 0) {
-    return { groups, isCurrent, caption: "", reason: "",
-      nothing: view.lock === "locked" ? "A code appears as soon as somebody joins." : "No code to compare." };
+    return { groups, isCurrent, caption: "", reason: "", nothing: text(isCurrent ? "code_comes" : "no_code") };
   }
-  return {
-    groups,
-    isCurrent,
-    caption: isCurrent ? "Read it aloud. Same digits on every panel: nobody is in between. Tick whom you compared with."
-      : "Not current. Do not compare it now.",
-    reason: view.code_reason ? `Changed because: ${isolated(view.code_reason)}${at(view.code_time)}` : "",
-    nothing: "",
-  };
+  const gaps = { why: isolated(view.code_reason), time: view.code_time ? clockTime(view.code_time) : "" };
+  const reason = view.code_reason ? text(view.code_time ? "changed_at" : "changed", gaps) : "";
+  return { groups, isCurrent, caption: text(isCurrent ? "code_caption" : "code_stale"), reason, nothing: "" };
 }
-
-const at = (seconds) => (seconds ? `, at ${clockTime(seconds)}` : "");
-
-// What members say of themselves; empty while a microphone or camera is live.
-const SAID_MICROPHONE = { live: "", muted: "microphone off" };
-const SAID_CAMERA = { live: "", muted: "camera off", closed: "shutter closed" };
-export const saidMicrophone = (p) => SAID_MICROPHONE[p.microphone] ?? "microphone unknown";
-export const saidCamera = (p) => SAID_CAMERA[p.camera] ?? "camera unknown";
 
 // A hardware switch wins, and one that nobody can read is never taken for closed.
 export function microphone(view) {
   return control(view, view.microphone_muted, view.mute_switch, {
-    icon: "microphone", live: "Microphone on", off: "Microphone off", blocked: "by the room's switch",
-    unread: "room's switch unknown: not safe", mute: "mute_microphone", unmute: "unmute_microphone",
+    icon: "microphone", live: "microphone_on", off: "microphone_off", blocked: "by_switch",
+    unread: "switch_unknown", mute: "mute_microphone", unmute: "unmute_microphone",
   });
 }
 
 export function camera(view) {
   return control(view, view.camera_muted, view.shutter, {
-    icon: "camera", live: "Camera on", off: "Camera off", blocked: "shutter is closed",
-    unread: "shutter unknown: not safe", mute: "mute_camera", unmute: "unmute_camera",
+    icon: "camera", live: "camera_on", off: "camera_off", blocked: "by_shutter",
+    unread: "shutter_unknown", mute: "mute_camera", unmute: "unmute_camera",
   });
 }
 
-function control(view, isMuted, hardware, words) {
+function control(view, isMuted, hardware, keys) {
   const isBlocked = hardware === "blocking";
-  const isUnread = !isBlocked && hardware !== "passing";
+  const isUnread = !["blocking", "passing", "not fitted"].includes(hardware);
   const isOff = isMuted || isBlocked;
-  let why = isMuted ? whenOff(view) : whenOn(view);
-  if (isBlocked) why = isMuted ? `${words.blocked}, and off here` : words.blocked;
-  if (isUnread) why = words.unread;
-  return { icon: isOff ? `${words.icon}-off` : words.icon, word: isOff ? words.off : words.live, why, isOff,
-    isBlocked, isUnread, isMuted, press: isMuted ? words.unmute : words.mute };
+  let why = text(isMuted ? whenOff(view) : whenOn(view));
+  if (isBlocked) why = isMuted ? text("and_off_here", { why: text(keys.blocked) }) : text(keys.blocked);
+  if (isUnread) why = text(keys.unread);
+  return { icon: isOff ? `${keys.icon}-off` : keys.icon, word: text(isOff ? keys.off : keys.live), why, isOff,
+    isBlocked, isUnread, isMuted, press: isMuted ? keys.unmute : keys.mute };
 }
 
-function whenOff(view) {
-  return view.state === "in_meeting" ? "press to turn on" : "until somebody here turns it on";
-}
+const whenOff = (view) => (view.state === "in_meeting" ? "turn_on" : "until_turned_on");
 
 function whenOn(view) {
-  if (view.state === "idle" || view.state === "left") return "in the next meeting";
-  return view.lock === "locked" ? "press to turn off" : "but nothing is sent now";
+  if (view.state === "idle" || view.state === "left") return "next_meeting";
+  return view.lock === "locked" ? "turn_off" : "nothing_sent";
 }
 
 export function leave(view) {
-  if (view.state === "in_meeting") return { word: "Leave", why: "this room goes, the meeting stays" };
-  return { word: "Do not join", why: "stop waiting" };
+  const key = view.state === "in_meeting" ? "leave" : "do_not_join";
+  return { word: text(key), why: text(`${key}_why`) };
 }
+
+// What members say of themselves; empty while a microphone or camera is live.
+const SAID_MICROPHONE = { live: "", muted: "microphone_muted" };
+const SAID_CAMERA = { live: "", muted: "camera_muted", closed: "shutter_closed" };
+const said = (key) => (key ? text(key) : "");
+export const saidMicrophone = (p) => said(SAID_MICROPHONE[p.microphone] ?? "microphone_unknown");
+export const saidCamera = (p) => said(SAID_CAMERA[p.camera] ?? "camera_unknown");
 
 // Keeps the direction of a stranger's text from turning the sentence around it.
 export const isolated = (text) => `\u2068${text}\u2069`;
