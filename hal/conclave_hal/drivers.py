@@ -74,7 +74,11 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.BUTTONS: {"simulated": _SIMULATED},
     Slot.DISPLAY: {"simulated": _SIMULATED, "mdc": "conclave_hal.mdc.display:DRIVER"},
     Slot.CODEC_CONTROL: {"simulated": _SIMULATED, "line": "conclave_hal.line_control.driver:DRIVER"},
-    Slot.PANEL: {"simulated": _SIMULATED, "crystalfontz": "conclave_hal.lcd.panel:DRIVER"},
+    Slot.PANEL: {
+        "simulated": _SIMULATED,
+        "crystalfontz": "conclave_hal.lcd.panel:DRIVER",
+        "pixels": "conclave_hal.pixels.pixel_panel:DRIVER",
+    },
 }
 """Beside `none`, which every slot has: the driver's name, and where it is imported from."""
 DEFAULT_DRIVERS: dict[Slot, str] = {Slot.VIDEO_ENCODER: "auto"}
