@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint bench bench-mls man schema lock clean setup-run setup-test setup-peers
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint bench bench-mls man schema lock clean test-hal-vm setup-run setup-test setup-peers setup-vm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -26,6 +26,9 @@ simulate: setup-test ## a minute of meetings under every fault; ARGS='--hours 4'
 
 peers: setup-peers ## one MLS group with OpenMLS, mls-rs and ts-mls, live; builds them first; ARGS=--record
 	@$(PY) -m tests.peers $(ARGS)
+
+test-hal-vm: setup-vm ## camera, sound, CEC, input and screen drivers on a guest's kernel; ARGS='-k name'
+	@$(PY) -m tests.vm $(ARGS)
 
 fuzz: setup-test ## a minute of hostile bytes for MLS; ARGS='--seconds 600', ARGS='--replay FILE'
 	@tests/fuzz/setup.sh && $(PY) -m tests.fuzz $(ARGS)
@@ -64,3 +67,6 @@ setup-test:
 
 setup-peers:
 	@tests/setup.sh peers
+
+setup-vm:
+	@tests/setup.sh vm

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a bare Debian 12 able to run one of the make targets: names and installs the
 # Debian packages it lacks, then builds .venv from the lock file.
-# Usage: tests/setup.sh run|test|peers
+# Usage: tests/setup.sh run|test|peers|vm
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,11 +19,14 @@ fonts="fonts-b612 fonts-dejavu-core fonts-droid-fallback fonts-lohit-deva libfri
 servers="caddy knot"
 # For the other MLS stacks' programs; Rust and Node.js in Debian 12 are too old for them.
 compilers="gcc libc6-dev cmake pkg-config libssl-dev"
+# A small virtual machine, and what reads the screen that it shows.
+machine="qemu-system-x86 tesseract-ocr v4l-utils"
 case "${1:-run}" in
     run) wanted="$base" ;;
     test) wanted="$base $keys $admin $servers $browser $voice $fonts" ;;
     peers) wanted="$base $compilers" ;;
-    *) echo "usage: tests/setup.sh run|test|peers" >&2; exit 2 ;;
+    vm) wanted="$base $fonts $machine" ;;
+    *) echo "usage: tests/setup.sh run|test|peers|vm" >&2; exit 2 ;;
 esac
 
 missing=""
