@@ -120,7 +120,8 @@ class CameraControl(Device[CameraControlState]):
 
     Each raises DeviceGoneError while the camera is not there, DeviceTimeoutError past its deadline,
     DeviceError if the camera refuses, UsageError for a value outside of the capabilities' limits.
-    A newer move takes the place of one that is under way: the older one then raises DeviceError.
+    A newer move takes the place of one that is under way: the older one then raises DeviceError. So does a
+    caller that is cancelled while it waits: the camera stops.
     """
 
     def _unknown(self) -> CameraControlState:
@@ -140,11 +141,15 @@ class CameraControl(Device[CameraControlState]):
 
     @abstractmethod
     async def drive(self, speed: Speed) -> None:
-        """Keep turning at this speed until the next call; `STILL` stops. A lost link stops it too."""
+        """Keep turning at this speed until the next call; `STILL` stops.
+
+        A driver that ends stops the camera first. One that has lost its link cannot: the camera then turns on
+        to its own end, and is stopped as soon as the link is back.
+        """
 
     @abstractmethod
     async def home(self) -> None:
-        """Look to where the camera looks after power-on."""
+        """Look to where the camera looks after power-on, at its widest."""
 
     @abstractmethod
     async def recall_preset(self, number: int) -> None:

@@ -44,7 +44,7 @@ class SimulatedCameraControl(ViscaCamera):
             Limits(body.zoom.least, body.zoom.most),
             PRESETS,
         )
-        super().__init__(ranges, camera=1, is_network=False)
+        super().__init__("the simulated camera", ranges, camera=1, is_network=False)
         self._pace = Pace(options.pace)
         self._ring = ViscaRing([self.camera])
         self._folder: tempfile.TemporaryDirectory[str] | None = None

@@ -18,6 +18,7 @@ from conclave_hal.visca.replies import ErrorCode
 VERTICAL_CYCLE_S = 0.02
 SOCKETS = 2
 POWER_ON_S = 8.0
+CHAIN_CHANGED = b"\x38"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ class SimulatedViscaCamera:
         if self._sockets:
             self.body.stop()
         self._sockets.clear()
-        self._said.clear()
+        # News of the chain answers nothing, so that it is not taken back.
+        self._said = [said for said in self._said if said[2].packet.message == CHAIN_CHANGED]
+        heapq.heapify(self._said)
 
     def restart(self, now: float) -> None:
         """Lose the mains and get them back: it forgets its commands, and tells that the chain has changed."""
@@ -82,7 +85,7 @@ class SimulatedViscaCamera:
         self.clear()
         self.body.stop()
         self.settings = Settings()
-        self._say(b"\x38", None)
+        self._say(CHAIN_CHANGED, None)
 
     # What is said
 
@@ -116,6 +119,8 @@ class SimulatedViscaCamera:
         if self._wakes_at is not None and self._wakes_at <= now:
             self._wakes_at = None
             self.body.power = Power.ON
+            # Cameras differ in what they keep over standby; this one keeps least.
+            self.settings.obeys_remote = True
         self._complete(now)
 
     def _complete(self, now: float) -> None:

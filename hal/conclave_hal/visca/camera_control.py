@@ -51,13 +51,18 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
 
     def __init__(
         self,
+        name: str,
         ranges: Ranges,
         camera: int,
         *,
         is_network: bool,
+        advice: str = "",
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`name` stands in messages; `advice` is for whom the camera does not answer."""
         super().__init__(pause=pause)
+        self._name = name
+        self._advice = advice
         self._ranges = ranges
         self._camera = camera
         self._is_network = is_network
@@ -83,7 +88,8 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
 
     async def _session(self) -> None:
         transport = await self._connect()
-        client = ViscaClient("the camera", Link(self._camera, is_network=self._is_network), transport)
+        link = Link(self._camera, is_network=self._is_network)
+        client = ViscaClient(self._name, link, transport, advice=self._advice)
         running = asyncio.create_task(client.run())
         serving = asyncio.create_task(self._serve(client))
         try:
@@ -105,11 +111,13 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
 
     async def _serve(self, client: ViscaClient) -> None:
         await client.ready()
-        greeted_after = -1
+        changes = clearings = -1
         while True:
-            if client.changes != greeted_after:
-                greeted_after = client.changes
+            if (changes, clearings) != (client.changes, client.clearings):
+                changes = client.changes
                 await self._greet(client)
+                # A question of the greeting that nobody answered has cleared the link too; once is enough.
+                clearings = client.clearings
             self._client = client
             await self._look(client)
             self._poke.clear()
@@ -130,8 +138,8 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
         async with self._looking:
             seen = await look(client, self._survey)
             if seen.power is Power.ON and self._state.power is Power.STANDBY:
-                # Asleep it told less of itself.
-                self._survey = await survey(client, self._ranges)
+                # Asleep it told less of itself, and awake it may have forgotten what it was told.
+                await self._greet(client)
             if self._client is not client:
                 return
             await self._publish(
@@ -201,7 +209,7 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
         steps = []
         if pan or tilt:
             if can.pan is None or can.tilt is None:
-                raise DeviceError("the camera cannot turn")
+                raise DeviceError(f"{self._name} cannot turn")
             _check_limits("pan", _span(can.pan), pan)
             _check_limits("tilt", _span(can.tilt), tilt)
             steps.append(
@@ -209,7 +217,7 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
             )
         if zoom:
             if can.zoom is None:
-                raise DeviceError("the camera cannot zoom")
+                raise DeviceError(f"{self._name} cannot zoom")
             target = await client.ask(inquiries.ZOOM) + zoom
             _check_limits("zoom", can.zoom, target)
             steps.append(commands.zoom_to(target))
@@ -238,8 +246,12 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
 
     async def home(self) -> None:
         """Turn home; the lens to its widest."""
-        wide = () if self._survey.capabilities.zoom is None else (commands.zoom_to(0),)
-        await self._move(self._at_hand(), commands.home(), *wide)
+        client = self._at_hand()
+        can = self._survey.capabilities
+        steps = [] if can.pan is None else [commands.home()]
+        if can.zoom is not None:
+            steps.append(commands.zoom_to(0))
+        await self._move(client, *steps)
 
     async def recall_preset(self, number: int) -> None:
         """Look to where a preset says."""
@@ -275,7 +287,7 @@ class ViscaCamera(HotPlugDevice[CameraControlState], CameraControl):
                 return (commands.set_white_balance(setting),)
             case Tally() if can.has_tally:
                 return (commands.set_tally(setting),)
-        raise DeviceError(f"the camera has no {type(setting).__name__} that can be set")
+        raise DeviceError(f"{self._name} has no {type(setting).__name__} that can be set")
 
     # Moves: the newest one counts
 
@@ -397,7 +409,13 @@ class ViscaCameraControl(ViscaCamera):
             Limits(0, options.zoom_most),
             options.presets,
         )
-        super().__init__(ranges, options.camera, is_network=options.address is not None)
+        if options.address is None:
+            name = f"camera {options.camera} on {options.port}"
+            advice = f"is it switched on, and set to {options.baud} bits in a second?"
+        else:
+            name = f"the camera at {options.address.host}:{options.address.port}"
+            advice = "is it switched on, and VISCA over IP enabled in it?"
+        super().__init__(name, ranges, options.camera, is_network=options.address is not None, advice=advice)
         self._options = options
 
     async def _connect(self) -> Transport:

@@ -41,10 +41,17 @@ class ViscaClient:
     """One camera behind a transport, which it closes."""
 
     def __init__(
-        self, name: str, link: Link, transport: Transport, *, clock: Callable[[], float] | None = None
+        self,
+        name: str,
+        link: Link,
+        transport: Transport,
+        *,
+        advice: str = "",
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """`name` says in messages which camera it is."""
+        """`name` says in messages which camera it is, `advice` what to look at if it is not found."""
         self._name = name
+        self._advice = advice
         self._link = link
         self._transport = transport
         self._clock = clock or asyncio.get_running_loop().time
@@ -54,6 +61,8 @@ class ViscaClient:
         self._end: HalError | None = None
         self.changes = 0
         """How often the chain of cameras has changed: what was set in the camera may be lost."""
+        self.clearings = 0
+        """How often the link was cleared: the camera was silent, perhaps because it had no power."""
 
     async def run(self) -> None:
         """Serve until the link dies. Raises DeviceGoneError or DeviceTimeoutError then."""
@@ -148,13 +157,16 @@ class ViscaClient:
                 if waiting is not None and not waiting.done():
                     waiting.set_result(event)
             case Ready():
+                self.clearings += 1
                 self._is_ready.set()
             case Changed():
                 self.changes += 1
             case Died():
-                error = DeviceTimeoutError if event.is_silence else DeviceGoneError
-                hint = "is it plugged in, switched on, and at the same baud rate?" if event.is_silence else ""
-                raise error(f"{self._name} {event.reason}", hint=hint)
+                if event.is_silence:
+                    # In the message, because it becomes the reason of the state that people read.
+                    advice = f": {self._advice}" if self._advice else ""
+                    raise DeviceTimeoutError(f"{self._name} {event.reason}{advice}")
+                raise DeviceGoneError(f"{self._name} {event.reason}")
 
     def _fail_all(self, error: HalError) -> None:
         self._end = error

@@ -11,10 +11,11 @@ from conclave_hal.errors import UsageError
 
 SETTING_S = 5.0
 """For what only electronics do."""
-MOVE_S = 60.0
-"""For a turn from one end to the other at the slowest speed that `move_to` asks for."""
+MOVE_S = 30.0
+"""For a turn from one end to the other at the greatest speed; one at half of that may take twice as long."""
 MECHANICS_S = 120.0
-"""For power-on, home and reset, where the mechanics may find their zero first."""
+"""For power-on, home and reset, where the mechanics may find their zero first, and for presets, which the
+camera recalls at a speed of its own."""
 
 MAX_PAN_SPEED = 0x18
 MAX_TILT_SPEED = 0x17
@@ -112,23 +113,27 @@ def pan_tilt_drive(pan: int, tilt: int) -> Command:
     return Command(name, bytes((0x01, 0x06, 0x01, abs(pan), abs(tilt), sideways, upward)))
 
 
-def _speeds(pan_speed: int, tilt_speed: int) -> bytes:
+def _turn(message: bytes, pan_speed: int, tilt_speed: int, rest: bytes, *, is_repeatable: bool) -> Command:
     _ranged(pan_speed, 1, MAX_PAN_SPEED, "the pan's speed")
     _ranged(tilt_speed, 1, MAX_TILT_SPEED, "the tilt's speed")
-    return bytes((pan_speed, tilt_speed))
+    return Command(
+        "turn",
+        message + bytes((pan_speed, tilt_speed)) + rest,
+        MOVE_S * max(MAX_PAN_SPEED / pan_speed, MAX_TILT_SPEED / tilt_speed),
+        is_repeatable,
+    )
 
 
 def pan_tilt_to(pan: int, tilt: int, pan_speed: int, tilt_speed: int, *, pan_nibbles: int = 4) -> Command:
     """Pan-tiltDrive AbsolutePosition. `pan_nibbles` is 5 for cameras such as the BRC-300."""
     where = nibbles(pan, pan_nibbles) + nibbles(tilt)
-    return Command("turn", b"\x01\x06\x02" + _speeds(pan_speed, tilt_speed) + where, deadline_s=MOVE_S)
+    return _turn(b"\x01\x06\x02", pan_speed, tilt_speed, where, is_repeatable=True)
 
 
 def pan_tilt_by(pan: int, tilt: int, pan_speed: int, tilt_speed: int, *, pan_nibbles: int = 4) -> Command:
     """Pan-tiltDrive RelativePosition."""
     how_far = nibbles(pan, pan_nibbles) + nibbles(tilt)
-    message = b"\x01\x06\x03" + _speeds(pan_speed, tilt_speed) + how_far
-    return Command("turn", message, deadline_s=MOVE_S, is_repeatable=False)
+    return _turn(b"\x01\x06\x03", pan_speed, tilt_speed, how_far, is_repeatable=False)
 
 
 def home() -> Command:
@@ -158,7 +163,7 @@ def store_preset(number: int) -> Command:
 
 def recall_preset(number: int) -> Command:
     """CAM_Memory Recall."""
-    return _preset(f"recall preset {number}", 0x02, number, MOVE_S)
+    return _preset(f"recall preset {number}", 0x02, number, MECHANICS_S)
 
 
 _WHITE_BALANCE = {WhiteBalance.AUTO: 0x00, WhiteBalance.INDOOR: 0x01, WhiteBalance.OUTDOOR: 0x02}
