@@ -12,6 +12,7 @@ from tests.bench.floor import costs_of_primitives
 from tests.bench.frames import SIZES, measure_frames
 from tests.bench.groups import measure_group
 from tests.bench.keys import measure_keys
+from tests.bench.panel import measure_panel
 from tests.bench.stopwatch import Progress
 
 Tell = Callable[[str], None]
@@ -27,6 +28,7 @@ what is measured
            checked before it is given out where a device made it, beside a bare one; by the wall clock.
   daemon   the real conclaved with a simulated room on a bus of its own: start until its name answers,
            and its memory then, beside a bare interpreter.
+  panel    a warm redraw of the panel on pixels, 1280 x 800: layout, drawing, and packing for the screen.
   cli      the real conclavectl, from its start to its end, on a bus with a room that answers at once.
 
 how to read it
@@ -45,7 +47,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="make bench ARGS=...",
-        description="Print what Conclave costs, as ratios: MLS, SFrame, keys, the daemon and the CLI.",
+        description="Print what Conclave costs: MLS, SFrame, keys, the daemon, the panel and the CLI.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -124,11 +126,19 @@ def _cli(arguments: argparse.Namespace, progress: Progress) -> None:
     print(report.cli(figures))
 
 
+def _panel(arguments: argparse.Namespace, progress: Progress) -> None:
+    figures = measure_panel(rounds=5 if arguments.quick else arguments.rounds or 31, tell=progress)
+    progress.done()
+    print("\n" + report.heading("The panel on pixels, 1280 x 800, one thread"))
+    print(report.panel(figures))
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, Progress], None]] = {
     "mls": _mls,
     "sframe": _sframe,
     "keys": _keys,
     "daemon": _daemon,
+    "panel": _panel,
     "cli": _cli,
 }
 

@@ -14,6 +14,8 @@ from tests.bench.daemon import DaemonFigures
 from tests.bench.frames import FrameFigures
 from tests.bench.groups import OPERATIONS, GroupFigures
 from tests.bench.keys import KeyFigures
+from tests.bench.panel import ASKED_S as REDRAW_ASKED_S
+from tests.bench.panel import RedrawFigures
 
 MB = 1_000_000
 
@@ -101,6 +103,16 @@ def cli(figures: CliFigures) -> str:
     for words, seconds in figures.commands.items():
         asked = f"asked: {ASKED_S * 1e3:.0f} ms" if words in QUICK else ""
         rows.append([words, f"{seconds * 1e3:.0f} ms", f"{seconds / figures.interpreter_s:.1f}", asked])
+    return table(rows)
+
+
+def panel(figures: Iterable[RedrawFigures]) -> str:
+    """The panel: milliseconds a warm redraw, in parts, and the first one of all."""
+    rows = [["milliseconds a redraw", "layout", "drawing", "packing", "warm", "first", ""]]
+    asked = f"asked: under {REDRAW_ASKED_S * 1e3:.0f} warm"
+    for each in figures:
+        parts = (each.layout_s, each.drawing_s, each.packing_s, each.warm_s, each.first_s)
+        rows.append([each.page, *(f"{seconds * 1e3:.1f}" for seconds in parts), asked])
     return table(rows)
 
 

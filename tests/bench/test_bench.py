@@ -6,6 +6,7 @@ from tests.bench.floor import Counts, costs_of_primitives, creating, joining, pr
 from tests.bench.frames import SIZES, measure_frames
 from tests.bench.groups import OPERATIONS, measure_group
 from tests.bench.keys import measure_keys
+from tests.bench.panel import measure_panel
 from tests.bench.stopwatch import silent
 from tests.key_places import PLACES
 
@@ -34,6 +35,13 @@ def test_a_key_in_every_place_gives_a_positive_figure() -> None:
     assert tuple(figures.places) == PLACES
     assert all(seconds > 0 for seconds in (figures.bare_s, *figures.places.values()))
     assert "tpm2" in report.keys(figures)
+
+
+def test_a_redraw_of_the_panel_gives_positive_figures() -> None:
+    figures = measure_panel(rounds=1, tell=silent)
+    for each in figures:
+        assert min(each.layout_s, each.drawing_s, each.packing_s, each.first_s) > 0
+    assert "meeting" in report.panel(figures)
 
 
 def test_every_command_that_is_measured_gives_a_positive_figure() -> None:

@@ -1,6 +1,7 @@
 """The golden pictures: `python -m tests.hal.pixels.record [names]` draws them anew. Look at them then."""
 
 import hashlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from tests.hal.pixels.pictures import GOLDEN, Golden, artist
 FOLDER = Path(__file__).parent / "golden"
 COLOURS = 64
 VERSIONS = FOLDER / "drawn-with.txt"
+DOCS = Path(__file__).parents[3] / "docs"
+IN_DOCS = {
+    "panel-pixels.png": "meeting",
+    "panel-pixels-arabic.png": "meeting-arabic",
+    "panel-pixels-details.png": "details",
+}
+"""Golden pictures that readers see."""
 
 
 def picture(golden: Golden) -> Image.Image:
@@ -35,6 +43,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or GOLDEN:
         picture(GOLDEN[name]).save(FOLDER / f"{name}.png", optimize=True)
+    for name, golden in IN_DOCS.items():
+        shutil.copyfile(FOLDER / f"{golden}.png", DOCS / name)
     VERSIONS.write_text(versions(), encoding="utf-8")
     total = sum(path.stat().st_size for path in FOLDER.glob("*.png"))
     print(f"{len(GOLDEN)} pictures in {FOLDER}, {total / 1000:.0f} kB: look at them")

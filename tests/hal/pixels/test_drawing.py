@@ -10,7 +10,7 @@ from conclave_hal.pixels.scene import Shape, Tone
 from conclave_hal.pixels.screen import Theme
 from conclave_hal.pixels.signs import draw_sign
 from tests.hal.pixels.pictures import GOLDEN, artist
-from tests.hal.pixels.record import FOLDER, VERSIONS, picture, versions
+from tests.hal.pixels.record import DOCS, FOLDER, IN_DOCS, VERSIONS, picture, versions
 
 SEEN_APART = 48
 """By so much of 255 a channel has to differ before somebody sees it."""
@@ -39,6 +39,11 @@ def test_every_golden_picture_is_drawn_and_all_together_are_small() -> None:
     kept = list(FOLDER.glob("*.png"))
     assert {path.stem for path in kept} == set(GOLDEN)
     assert sum(path.stat().st_size for path in kept) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", IN_DOCS)
+def test_readers_see_what_is_drawn_now(name: str) -> None:
+    assert (DOCS / name).read_bytes() == (FOLDER / f"{IN_DOCS[name]}.png").read_bytes()
 
 
 def test_a_second_drawing_is_the_same_to_the_byte() -> None:
