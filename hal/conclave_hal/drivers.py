@@ -53,9 +53,10 @@ class Driver(Generic[O]):
 
 _SIMULATED = "conclave_hal.simulated.{}:DRIVER"
 _V4L2 = "conclave_hal.v4l2.{}:DRIVER"
+_INPUT = "conclave_hal.input.{}:DRIVER"
 _BUILT_IN: dict[Slot, dict[str, str]] = {
-    Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED, "v4l2": _V4L2},
-    Slot.MUTE_SWITCH: {"simulated": _SIMULATED},
+    Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED, "v4l2": _V4L2, "input": _INPUT},
+    Slot.MUTE_SWITCH: {"simulated": _SIMULATED, "input": _INPUT},
     Slot.TAMPER: {"simulated": _SIMULATED},
     Slot.VIDEO_ENCODER: {
         "simulated": _SIMULATED,
@@ -71,7 +72,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.SCREEN: {"simulated": _SIMULATED},
     Slot.SPEAKER: {"simulated": _SIMULATED},
     Slot.INDICATOR: {"simulated": _SIMULATED},
-    Slot.BUTTONS: {"simulated": _SIMULATED},
+    Slot.BUTTONS: {"simulated": _SIMULATED, "input": _INPUT},
     Slot.DISPLAY: {"simulated": _SIMULATED, "mdc": "conclave_hal.mdc.display:DRIVER"},
     Slot.CODEC_CONTROL: {"simulated": _SIMULATED, "line": "conclave_hal.line_control.driver:DRIVER"},
     Slot.PANEL: {

@@ -1,0 +1,32 @@
+"""An input device as mute switch, with a double in place of the kernel."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from conclave_hal.drivers import Slot
+from conclave_hal.input.events import SW_MUTE_DEVICE
+from tests.hal.input.doubles import DoubleInput
+from tests.hal.rigs import Rig
+
+
+@asynccontextmanager
+async def rig(folder: Path) -> AsyncIterator[Rig]:
+    """A device that is plugged in and works."""
+    double = DoubleInput(folder)
+    double.switches = {SW_MUTE_DEVICE: False}
+    double.plug_in()
+
+    async def unplug() -> None:
+        double.unplug()
+
+    async def plug_in() -> None:
+        double.plug_in()
+
+    try:
+        with patch("conclave_hal.input.node.fcntl", SimpleNamespace(ioctl=double.ioctl)):
+            yield Rig(Slot.MUTE_SWITCH, "input", {"device": str(double.path)}, unplug, plug_in)
+    finally:
+        double.unplug()

@@ -1,0 +1,32 @@
+"""An input device as shutter, with a double in place of the kernel."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from conclave_hal.drivers import Slot
+from conclave_hal.input.events import SW_CAMERA_LENS_COVER
+from tests.hal.input.doubles import DoubleInput
+from tests.hal.rigs import Rig
+
+
+@asynccontextmanager
+async def rig(folder: Path) -> AsyncIterator[Rig]:
+    """A device that is plugged in and works."""
+    double = DoubleInput(folder)
+    double.switches = {SW_CAMERA_LENS_COVER: False}
+    double.plug_in()
+
+    async def unplug() -> None:
+        double.unplug()
+
+    async def plug_in() -> None:
+        double.plug_in()
+
+    try:
+        with patch("conclave_hal.input.node.fcntl", SimpleNamespace(ioctl=double.ioctl)):
+            yield Rig(Slot.PRIVACY_SWITCH, "input", {"device": str(double.path)}, unplug, plug_in)
+    finally:
+        double.unplug()
