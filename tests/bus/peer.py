@@ -113,6 +113,12 @@ class Peer:
         )
         return value.value
 
+    async def set_flag(self, interface: str, name: str, value: bool) -> None:
+        """Set a property to a boolean. Raises PeerError, as no property of the room can be set."""
+        of = f"{NAME}.{interface}"
+        flag = Variant("b", value)
+        await self.call("org.freedesktop.DBus.Properties", "Set", "ssv", of, name, flag)
+
     async def listen(self) -> None:
         """Ask for every PropertiesChanged on the bus."""
         await self.call(

@@ -511,4 +511,73 @@ _ADMIN = (
     ),
 )
 
-MUTANTS: tuple[Mutant, ...] = (*_MLS, *_IDENTITY, *_KEYS, *_MEETING, *_ADMIN)
+_SAID = ("tests/meeting/test_media_state.py",)
+_ROOM = (
+    Mutant(
+        "an older word about a mute takes the place of a newer one",
+        Kind.STALE_INPUT,
+        "meeting/media_state.py",
+        "        if before is not None and is_same and statement.number <= before.statement.number:\n"
+        "            return\n",
+        "",
+        _SAID,
+    ),
+    Mutant(
+        "what was said of a mute is believed for ever",
+        Kind.STALE_INPUT,
+        "meeting/media_state.py",
+        "if heard.at >= oldest}",
+        "if True}",
+        _SAID,
+    ),
+    Mutant(
+        "what one said who left speaks for who comes back",
+        Kind.WRONG_PARTY,
+        "meeting/media_state.py",
+        "if leaf in leaves and leaf not in came",
+        "if leaf in leaves",
+        _SAID,
+    ),
+    Mutant(
+        "an admin unmutes",
+        Kind.MISSING_CHECK,
+        "service/mutes.py",
+        "        if not isinstance(by, Hand):\n",
+        "        if False:\n",
+        ("tests/service/test_mutes.py",),
+    ),
+    Mutant(
+        "a mute from outside that names nothing unmutes",
+        Kind.TOO_TRUSTING,
+        "service/room.py",
+        "        self._hardware.mutes.mute(by, camera=camera, microphone=microphone)\n",
+        "        self._hardware.mutes._set(camera, by, True, True)\n",
+        ("tests/service/test_nothing_from_outside_unmutes.py",),
+    ),
+    Mutant(
+        "a closed shutter is told as live",
+        Kind.TOO_TRUSTING,
+        "service/hardware.py",
+        "            camera = CameraState.CLOSED\n",
+        "            camera = CameraState.LIVE\n",
+        ("tests/service/test_hardware.py",),
+    ),
+    Mutant(
+        "a lock outside of any meeting is shown",
+        Kind.TOO_TRUSTING,
+        "service/panel_view.py",
+        "        return Lock.BROKEN\n",
+        "        return Lock.LOCKED\n",
+        ("tests/service/test_lock.py",),
+    ),
+    Mutant(
+        "an opened case is forgotten at a restart",
+        Kind.MISSING_CHECK,
+        "service/tampering.py",
+        "            self._save()\n",
+        "",
+        ("tests/service/test_tampering.py",),
+    ),
+)
+
+MUTANTS: tuple[Mutant, ...] = (*_MLS, *_IDENTITY, *_KEYS, *_MEETING, *_ADMIN, *_ROOM)

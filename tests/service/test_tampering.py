@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from conclave_hal.device import Health
+from conclave_hal.indicator import Light
 from conclave_hal.none import NoTamper
 from conclave_hal.simulated.tamper import SimulatedTamper
 from conclave_hal.switches import SwitchPosition, TamperState, TamperStatus
 from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.service.tampering import Tampering
+from tests.service.rooms import HAL, TestRoom, running_room
+from tests.service.test_hosting import until
 
 AT = 1_800_000_000
 OPENED, CLOSED = SwitchPosition.BLOCKING, SwitchPosition.PASSING
@@ -108,3 +111,26 @@ async def test_what_cannot_be_stored_is_said(tmp_path: Path) -> None:
 
 async def test_a_case_without_a_contact_is_not_called_intact(tmp_path: Path) -> None:
     assert tampering(NoTamper(), tmp_path).status == "not fitted"
+
+
+async def test_panel_lamps_and_status_say_so_over_a_restart_until_an_admin_clears_it(tmp_path: Path) -> None:
+    hal = HAL + "".join(f'\n[{slot}]\ndriver = "simulated"\n' for slot in ("tamper", "indicator"))
+    async with running_room(tmp_path, hal=hal) as here:
+        case = here.hardware.devices.tamper
+        assert isinstance(case, SimulatedTamper)
+        await case.move(OPENED)
+        await until(here, lambda: here.room.hardware().tampered_at > 0)
+        await until(here, lambda: lamp(here) is Light.TAMPERED)
+        assert (await here.panel()).tamper == "tripped"
+    async with running_room(tmp_path, hal=hal) as again:
+        assert again.room.hardware().tamper == "tripped"
+        assert any("was opened" in problem for problem in again.room.device().problems)
+        assert (await again.room.clear_tamper()).changed
+        await until(again, lambda: lamp(again) is Light.OFF)
+        assert (await again.panel()).tamper == "intact"
+        assert not any("was opened" in problem for problem in again.room.device().problems)
+
+
+def lamp(here: TestRoom) -> Light | None:
+    shown = here.hardware.devices.indicator.state().shown
+    return None if shown is None else shown.ring

@@ -22,7 +22,10 @@ def lock_of(view: MeetingView) -> str:
         return "none"
     if view.state is not State.IN_GROUP:
         return "opening"
-    return "broken" if view.behind or view.alarms else "locked"
+    if view.behind or view.alarms:
+        return "broken"
+    # Who is on the way out sends nothing any more.
+    return "locked" if view.may_send else "opening"
 
 
 def meeting_status(view: MeetingView) -> MeetingStatus:

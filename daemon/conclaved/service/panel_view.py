@@ -40,7 +40,7 @@ def panel_view(serial: int, beside: Beside, meeting: MeetingStatus, hardware: Ha
         serial=serial,
         room=beside.room,
         state=MeetingState(meeting.state),
-        lock=Lock(meeting.lock),
+        lock=_lock(meeting),
         title=meeting.title,
         level=meeting.level,
         participants=tuple(
@@ -91,6 +91,13 @@ def panel_view(serial: int, beside: Beside, meeting: MeetingStatus, hardware: Ha
         certificate_days=beside.certificate_days,
         language=beside.language,
     )
+
+
+def _lock(meeting: MeetingStatus) -> Lock:
+    """Never more than the meeting's state justifies: outside of a meeting nothing is locked."""
+    if meeting.lock == Lock.LOCKED.value and meeting.state != MeetingState.IN_MEETING.value:
+        return Lock.BROKEN
+    return Lock(meeting.lock)
 
 
 def _incoming(meeting: MeetingStatus) -> PanelIncoming | None:

@@ -554,8 +554,8 @@ class ConclaveRoom:
         asked = controlling.Asked(
             join=partial(self._attending.join, asked_by=controlling.ASKED_BY),
             leave=self.leave_meeting,
-            mute_microphone=partial(self.mute, camera=False, microphone=True),
-            mute_camera=partial(self.mute, camera=True, microphone=False),
+            mute_microphone=partial(self.mute, camera=False, microphone=True, by=Outside.CONTROLLER),
+            mute_camera=partial(self.mute, camera=True, microphone=False, by=Outside.CONTROLLER),
         )
         await controlling.serve(self._hardware.devices, asked, self._record)
 
