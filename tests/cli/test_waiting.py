@@ -323,3 +323,25 @@ async def test_steps_are_told_in_their_order_though_the_first_look_is_ahead_of_t
 
     await _follow(cast("RoomClient", Ahead()), Output(is_json=False), DOMAIN)
     assert capfd.readouterr().err.splitlines() == [f"enrolling {DOMAIN}", "talking", "ordering"]
+
+
+async def test_watching_tells_a_countdown_once_and_not_by_the_second(room: FakeRoom, cli: Cli) -> None:
+    counting = replace(JOINING, joining_in_s=8, asked_by="an admin", title="Weekly")
+    process = await cli.start("watch")
+    assert process.stdout is not None
+    lines = [""]
+    async with asyncio.timeout(DEADLINE_S):
+        await process.stdout.readline()
+        room.set(Topic.MEETING, counting)
+        while "an admin" not in lines[-1]:
+            lines.append((await process.stdout.readline()).decode())
+        for seconds in (7, 6):
+            room.set(Topic.MEETING, replace(counting, joining_in_s=seconds))
+        room.set(Topic.MEETING, MeetingStatus("left", left_reason=REFUSED_HERE))
+        while "refused to join" not in lines[-1]:
+            lines.append((await process.stdout.readline()).decode())
+    process.terminate()
+    await cli.end(process)
+    told = [line for line in lines if "an admin" in line or "joining in" in line]
+    assert len(told) == 1
+    assert "asked to join Weekly by an admin: in 8 s, unless people in the room refuse" in told[0]

@@ -93,7 +93,11 @@ def fields_of(record: Record) -> dict[str, str]:
 
 def press_record(action: PanelAction) -> Record:
     """Return the record of a press on the panel, which anybody in the room may have made."""
-    about = {"request_id": action.request_id, "name": action.name}
+    about = {
+        "request_id": action.request_id,
+        "name": action.name,
+        "invitation_id": action.invitation_id,
+    }
     return Record(
         uid=None,
         origin="the panel",

@@ -203,7 +203,8 @@ def _meeting_words(meeting: Meeting) -> Parts:
             reason = "" if meeting.left_reason in ("", LEFT_BY_ITSELF) else f": {meeting.left_reason}"
             return [f"none; left {name}{reason}"]
         case "joining":
-            return [f"joining {name}"]
+            count = f" in {meeting.joining_in_s} s, unless people in the room refuse"
+            return [f"joining {name}{count if meeting.joining_in_s else ''}"]
         case "lobby":
             return [lobby_words(meeting)]
         case "in_meeting":

@@ -11,11 +11,12 @@ from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.meeting.people import media_words
 from conclave_provisioning.cli.model import Meeting, as_json, read
 from conclave_provisioning.cli.output import Output, assurance_words
-from conclave_provisioning.cli.status import muted_words, status_json
+from conclave_provisioning.cli.status import meeting_name, muted_words, status_json
 
 # Told in words of their own, or too long for a line.
 NOT_BY_NAME = {
     *("participants", "lobby", "removed", "minds", "security_code", "code_reason"),
+    *("joining_in_s", "asked_by"),
     *("certificates", "devices", "streams", "anchors"),
 }
 # What the panel draws is proof for `status`, and no news; a countdown is told once.
@@ -105,6 +106,9 @@ def _meeting_lines(before: Meeting, after: Meeting) -> Iterator[str]:
     for one in after.removed:
         if one.key_id not in kept_out:
             yield f"removed and kept out: {one.name or one.key_id}"
+    if after.joining_in_s and not before.joining_in_s:
+        asked = f"asked to join {meeting_name(after)} by {after.asked_by}"
+        yield f"{asked}: in {after.joining_in_s} s, unless people in the room refuse"
     if after.minds != before.minds:
         if after.minds:
             yield f"this room leaves in {after.leaving_in_s} s: {after.minds}"

@@ -165,6 +165,17 @@ async def test_hardware_that_failed_is_named_with_its_reason(room: Surroundings)
     is_so(await device.check_hardware(broken), CheckState.FAILED, "camera is failed (no answer)")
 
 
+async def test_a_speaker_without_a_voice_is_told(room: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_so(await device.check_voice(room), CheckState.OK, "no speaker is fitted")
+    unfitted = replace(room, devices=(("speaker", "ready", "not fitted"),))
+    is_so(await device.check_voice(unfitted), CheckState.OK, "no speaker is fitted")
+    fitted = replace(room, devices=(("speaker", "ready", ""),))
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    is_so(await device.check_voice(fitted), CheckState.WARNING, "espeak-ng is not installed")
+    monkeypatch.setattr("shutil.which", lambda program: f"/usr/bin/{program}")
+    is_so(await device.check_voice(fitted), CheckState.OK, "espeak-ng reads the code aloud")
+
+
 async def test_the_device_files_of_the_hardware_are_looked_at(room: Surroundings, tmp_path: Path) -> None:
     is_so(await device.check_ports(room), CheckState.OK, "no serial")
     (tmp_path / "hal.toml").write_text(

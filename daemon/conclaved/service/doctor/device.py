@@ -9,8 +9,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from conclave_hal.none import NOT_FITTED
 from conclaved.identity import IdentityError, Protection
 from conclaved.identity.atomic_file import write_atomically
+from conclaved.service import spoken_code
 from conclaved.service.doctor.check import Outcome, Surroundings, failed, ok, unknown, warning
 
 DAY_S = 86_400
@@ -93,6 +95,17 @@ async def check_hardware(room: Surroundings) -> Outcome:
     if bad:
         return failed("; ".join(bad), "check cable and power, then: conclavectl hardware")
     return ok(f"well: {', '.join(slot for slot, _, _ in room.devices)}")
+
+
+async def check_voice(room: Surroundings) -> Outcome:
+    """Whether the security code can be read aloud to who cannot see it from where they sit."""
+    speakers = [health for slot, health, reason in room.devices if slot == "speaker" and reason != NOT_FITTED]
+    if not speakers:
+        return ok("no speaker is fitted: the code is read from the panel")
+    if shutil.which(spoken_code.PROGRAM) is None:
+        why = f"{spoken_code.PROGRAM} is not installed: nothing reads the code aloud"
+        return warning(why, "ask the device's maker")
+    return ok(f"{spoken_code.PROGRAM} reads the code aloud")
 
 
 async def check_ports(room: Surroundings) -> Outcome:

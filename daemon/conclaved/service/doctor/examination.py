@@ -21,6 +21,7 @@ CHECKS: dict[str, Check] = {
     "port-80": network.check_port_80,
     "conference": network.check_conference,
     "hardware": device.check_hardware,
+    "voice": device.check_voice,
     "ports": device.check_ports,
     "disk": device.check_disk,
 }
