@@ -140,6 +140,8 @@ class Link:
         self._idents = 0
         self._number = 0
         self._tries = self._starts = 0
+        self._is_cleared_alone = False
+        """Whether the camera has answered IF_Clear when it was for itself, not for all."""
         self._waiting: deque[_Request] = deque()
         self._in_flight: _InFlight | None = None
         self._executing: dict[int, _Executing] = {}
@@ -278,7 +280,9 @@ class Link:
     def _send_start(self) -> None:
         self._tries += 1
         if self._phase is Phase.CLEARING:
-            receiver = self._camera if self._is_network else BROADCAST
+            # There are cameras that know it in one of its two forms only: first what was answered before.
+            is_broadcast = not self._is_network and self._tries % 2 != self._is_cleared_alone
+            receiver = BROADCAST if is_broadcast else self._camera
             self._send(Kind.CLEAR, receiver, b"\x01\x00\x01", START_S)
         elif self._is_network:
             self._send(Kind.RESET, None, b"", START_S)
@@ -419,6 +423,7 @@ class Link:
         if isinstance(reply, Completed | Refused) and reply.socket:
             return False  # of a command that is being cleared
         # A camera that knows no IF_Clear, and says so, is there all the same.
+        self._is_cleared_alone = isinstance(reply, Completed)
         self._become_ready()
         return True
 

@@ -32,6 +32,7 @@ RELATIVE = commands.pan_tilt_by(100, 0, 24, 23)
 ZOOM = commands.zoom_to(0x1000)
 POWER_ON = commands.set_power(Power.ON)
 ADDRESS_SET, IF_CLEAR = "88 30 01 ff", "88 01 00 01 ff"
+CLEAR_ONE = "81 01 00 01 ff"
 ADDRESSED, CLEARED = "88 30 02 ff", "88 01 00 01 ff"
 
 
@@ -125,13 +126,24 @@ def test_a_camera_with_a_fixed_address_is_found_by_if_clear() -> None:
     assert wire.link.phase is Phase.READY
 
 
+def test_a_camera_that_knows_if_clear_only_for_itself_is_asked_so() -> None:
+    wire = new().hears(ADDRESSED).wait(START_S + 0.01)
+    assert wire.says() == [ADDRESS_SET, IF_CLEAR, CLEAR_ONE]
+    wire.hears("90 50 ff")
+    assert wire.link.phase is Phase.READY
+    wire.submit(inquiries.ZOOM)
+    wire.says()
+    wire.wait(ANSWER_S)
+    assert wire.says() == [CLEAR_ONE], "it is not asked in vain again"
+
+
 def test_a_camera_that_refuses_to_be_addressed_is_asked_no_further() -> None:
     assert new().hears("90 60 02 ff").says() == [ADDRESS_SET, IF_CLEAR]
 
 
 def test_a_dead_wire_is_told_from_a_slow_one_by_its_silence() -> None:
     wire = new().wait((ADDRESS_TRIES + CLEAR_TRIES) * START_S + 0.01)
-    assert wire.says() == [ADDRESS_SET] * ADDRESS_TRIES + [IF_CLEAR] * CLEAR_TRIES
+    assert wire.says() == [ADDRESS_SET] * ADDRESS_TRIES + [IF_CLEAR, CLEAR_ONE] * (CLEAR_TRIES // 2)
     assert wire.told() == [Died("does not answer", is_silence=True)]
     assert wire.link.next_timer() is None
 
@@ -445,7 +457,7 @@ def test_a_wire_that_returns_at_any_time_finds_the_link_trying_again_soon(return
             wire.link.start(wire.now)
             wire.note()
         elif wire.now >= returns_at and (said := wire.says()):
-            wire.hears({ADDRESS_SET: ADDRESSED, IF_CLEAR: CLEARED}[said[-1]])
+            wire.hears({ADDRESS_SET: ADDRESSED, IF_CLEAR: CLEARED, CLEAR_ONE: "90 50 ff"}[said[-1]])
         else:
             wire.says()
             died_at = due
