@@ -315,6 +315,9 @@ ca_file = {quote(str(service_ca))}
 driver = "simulated"
 name = {quote(part.domain)}
 
+[camera_control]
+driver = "simulated"
+
 [microphone]
 driver = "simulated"
 frequency_hz = {part.frequency_hz}
