@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint bench bench-mls man schema lock clean test-hal-vm setup-run setup-test setup-peers setup-vm
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema lock clean test-hal-vm setup-run setup-test setup-peers setup-vm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -38,6 +38,9 @@ mutants: setup-test ## plant deliberate bugs, one at a time; each must be notice
 
 lint: setup-test ## ruff and mypy --strict
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+conformance: setup-test ## do your drivers keep their promises? ARGS='hal.toml --interactive' (docs/hal.md)
+	@$(PY) -m tests.hal.conformance $(or $(ARGS),--help)
 
 bench: setup-test ## print the figures of speed and size
 	@$(PY) -m tests.bench $(ARGS)

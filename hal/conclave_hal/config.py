@@ -111,20 +111,7 @@ def load(path: Path | str) -> RoomHardware:
     Raises ConfigurationError: one line that names file, key and allowed values.
     """
     file = Path(path)
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: is not TOML: {error}") from error
-    allowed = [slot.value for slot in Slot]
-    for key in document:
-        if key not in allowed:
-            raise ConfigurationError(f"{file}: [{key}]: unknown table; tables: {', '.join(sorted(allowed))}")
-    made: dict[Slot, AnyDevice] = {}
-    for slot in Slot:
-        table = document.get(slot.value, {"driver": DEFAULT_DRIVERS.get(slot, "none")})
-        made[slot] = _make(file, slot, table, made)
+    made = make_devices(file)
     return RoomHardware(
         privacy_switch=_checked(file, made, Slot.PRIVACY_SWITCH, PrivacySwitch),
         mute_switch=_checked(file, made, Slot.MUTE_SWITCH, MuteSwitch),
@@ -141,6 +128,25 @@ def load(path: Path | str) -> RoomHardware:
         codec_control=_checked(file, made, Slot.CODEC_CONTROL, CodecControl),
         panel=_checked(file, made, Slot.PANEL, Panel),
     )
+
+
+def make_devices(file: Path) -> dict[Slot, AnyDevice]:
+    """The device of each slot, as its driver makes it; opens none of them. Raises ConfigurationError."""
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: is not TOML: {error}") from error
+    allowed = [slot.value for slot in Slot]
+    for key in document:
+        if key not in allowed:
+            raise ConfigurationError(f"{file}: [{key}]: unknown table; tables: {', '.join(sorted(allowed))}")
+    made: dict[Slot, AnyDevice] = {}
+    for slot in Slot:
+        table = document.get(slot.value, {"driver": DEFAULT_DRIVERS.get(slot, "none")})
+        made[slot] = _make(file, slot, table, made)
+    return made
 
 
 def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, AnyDevice]) -> AnyDevice:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from conclave_hal.camera_control import Power
-from conclave_hal.device import AnyDevice, Health
-from conclave_hal.display import DisplayState
+from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError
 from conclave_hal.mdc.display import MdcDisplay, MdcOptions
@@ -117,7 +116,6 @@ class SimulatedDisplay(MdcDisplay):
             raise ConfigurationError(f"display: no terminal: {error.strerror}") from error
         self.display = SimulatedMdcDisplay(wire)
         self._options = MdcOptions(str(wire.link), 1, self._input)
-        await self._publish(DisplayState(Health.READY))
 
     async def run(self) -> None:
         """Run the display and its driver until cancelled."""

@@ -1,0 +1,47 @@
+"""Every driver keeps its promises, each against its counterpart in `rigs`."""
+
+from pathlib import Path
+
+import pytest
+
+from conclave_hal.drivers import _BUILT_IN, Slot
+from tests.hal.checks.check import Check
+from tests.hal.checks.run import Result, checks_of, examine, warm_up
+from tests.hal.rig_hands import RigHands, write_hal_toml
+from tests.hal.rigs import all_rigs, slot_of
+
+RIGS = all_rigs()
+WITHOUT_RIG = {
+    "video_encoder_v4l2m2m": "no kernel here has such an encoder: tests/hal/encoding has a double of it",
+    "camera_v4l2": "it needs a kernel with cameras: make test-hal-vm boots one",
+    "camera_control_v4l2": "as camera_v4l2",
+    "privacy_switch_v4l2": "as camera_v4l2",
+}
+"""Drivers that no counterpart here can serve, `<slot>_<driver>`, and why."""
+BY_RIG = [
+    pytest.param(name, check, id=f"{name}-{check.name}")
+    for name in RIGS
+    for check in checks_of(slot_of(name), name.removeprefix(slot_of(name).value + "_"))
+]
+_warm: set[str] = set()
+
+
+@pytest.mark.parametrize(("name", "check"), BY_RIG)
+async def test_a_driver_keeps_its_promises(name: str, check: Check, tmp_path: Path) -> None:
+    async with RIGS[name](tmp_path) as rig:
+        hands = RigHands(rig)
+        file = write_hal_toml(tmp_path, rig)
+        if name not in _warm:
+            await warm_up(file, rig.slot, rig.driver, hands)
+            _warm.add(name)
+        outcome = await examine(check, file, rig.slot, hands)
+    if outcome.result is Result.SKIPPED:
+        pytest.skip(outcome.reason)
+    assert outcome.result is Result.OK, f"{outcome.reason} ({check.mend})"
+
+
+def test_every_driver_has_a_counterpart_or_a_reason() -> None:
+    drivers = {f"{slot.value}_{name}" for slot in Slot for name in (*_BUILT_IN[slot], "none")}
+    # A driver may have several: `camera_control_visca_network`.
+    served = {driver for driver in drivers for rig in RIGS if f"{rig}_".startswith(f"{driver}_")}
+    assert drivers - served <= set(WITHOUT_RIG) <= drivers
