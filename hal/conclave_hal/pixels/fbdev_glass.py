@@ -5,6 +5,7 @@ writes to it (a console's cursor) is seen by `check`, and drawn over.
 """
 
 import ctypes
+import errno
 from contextlib import ExitStack, suppress
 from ctypes import c_char, c_uint16, c_uint32, c_ulong
 
@@ -115,6 +116,12 @@ class FbdevGlass(Glass):
         self._is_as_it_was()
         data = pack_565(picture) if self._format == "565" else picture.tobytes("raw", self._format)
         self._picture.write(data, self.name)
+        try:
+            # Where the screen is fed in batches (deferred I/O), the picture would else come a little later.
+            self._kernel.flush(self._descriptor)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # which says that there is nothing to wait for
+                raise
 
     def check(self) -> None:
         """The mode has not changed, and the memory holds what was drawn."""

@@ -42,6 +42,9 @@ class Kernel(Protocol):
     def map(self, descriptor: int, length: int, offset: int) -> Mapping:
         """Map memory of the device, shared."""
 
+    def flush(self, descriptor: int) -> None:
+        """Wait until what was written to mapped memory has gone to the device."""
+
     def close(self, descriptor: int) -> None:
         """Close a device."""
 
@@ -58,6 +61,9 @@ class SystemKernel:
 
     def map(self, descriptor: int, length: int, offset: int) -> Mapping:
         return mmap.mmap(descriptor, length, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=offset)
+
+    def flush(self, descriptor: int) -> None:
+        os.fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)

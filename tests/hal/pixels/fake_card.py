@@ -86,6 +86,9 @@ class FakeCard:
         assert descriptor == DESCRIPTOR
         self.is_open = False
 
+    def flush(self, descriptor: int) -> None:
+        raise OSError(errno.EINVAL, "a card has DIRTYFB")
+
     def map(self, descriptor: int, length: int, offset: int) -> Mapping:
         handle = offset >> 12
         _, _, size = self.dumb[handle]

@@ -1,6 +1,7 @@
 """The panel on a framebuffer device, 32 and 16 bits."""
 
 import ctypes
+import errno
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,6 +28,8 @@ class FakeFramebuffer:
     padding: int = 8
     yoffset: int = 0
     is_open: bool = False
+    flushed: list[bytes] = field(default_factory=list)
+    flush_error: int = 0
     memory: FakeMemory = field(default_factory=lambda: FakeMemory(4096))
 
     def open(self, path: str) -> int:
@@ -35,6 +38,11 @@ class FakeFramebuffer:
 
     def close(self, descriptor: int) -> None:
         self.is_open = False
+
+    def flush(self, descriptor: int) -> None:
+        self.flushed.append(self.memory[0:1])
+        if self.flush_error:
+            raise OSError(self.flush_error, "flush")
 
     def map(self, descriptor: int, length: int, offset: int) -> Mapping:
         return self.memory
@@ -88,6 +96,18 @@ def test_the_part_that_is_shown_is_written() -> None:
     row = 4 * 4 + 8
     assert device.memory[0 : 2 * row] == bytes(2 * row)
     assert device.memory[2 * row : 2 * row + 3] == b"\x01\x10\xff"
+
+
+def test_a_screen_that_is_fed_in_batches_has_the_picture_when_it_is_said_to() -> None:
+    device = FakeFramebuffer()
+    FbdevGlass(device, "/dev/fb0").show(PICTURE)
+    assert device.flushed == [b"\x01"]
+
+
+def test_a_screen_without_batches_has_nothing_to_wait_for() -> None:
+    FbdevGlass(FakeFramebuffer(flush_error=errno.EINVAL), "/dev/fb0").show(PICTURE)
+    with pytest.raises(OSError, match="flush"):
+        FbdevGlass(FakeFramebuffer(flush_error=errno.EIO), "/dev/fb0").show(PICTURE)
 
 
 def test_what_covers_the_picture_is_noticed() -> None:
