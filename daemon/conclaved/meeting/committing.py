@@ -140,6 +140,11 @@ class Committing:
         return self._agenda.since is not None or self._own_leaf.change is not None
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether something waits to be committed, or a commit of ours is being made or published."""
+        return self.has_work or self._making is not None or self.is_publishing
+
+    @property
     def due_at(self) -> float | None:
         """When this device commits what waits, if no other has done so and nothing holds it up."""
         group = self._member.group

@@ -133,7 +133,7 @@ class Session:
         outcome = Outcome(self._entered, self._removed, self._watch.unknown_epoch, self._rejoin)
         self._commits = Committing(self._out, self._log, self._member, wall, outcome, limits)
         self._voice = Voice(self._out, self._member, self._commits, now, self._broke)
-        self._telling = Telling(self._out, self._member, self._voice)
+        self._telling = Telling(self._out, self._member, self._commits, self._voice)
         self._vanishing = Vanishing(self._member, self._commits, self._voice)
         self._hosting = Hosting(out, own, member, self._commits, self._voice, assess, self._broke, limits)
         self._leaving = Leaving(self._out, self._member, self._voice, self._hosting)

@@ -8,6 +8,7 @@ speak in the order of their leaves, `PACE_S` apart: a group of a thousand does n
 from collections.abc import Callable
 
 from conclaved.meeting.alive import SESSION_BYTES
+from conclaved.meeting.committing import Committing
 from conclaved.meeting.media_state import PACE_S, MediaState, Statement, repeat_every_s
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
@@ -15,13 +16,17 @@ from conclaved.meeting.voice import Voice
 
 GAP_S = 0.5
 """Between two statements. A hand that flutters on a switch is heard once it rests."""
+PATIENCE_S = 5.0
+"""How long a word waits at most for a commit that is due or being made: a TPM needs half a second for each
+signature, and one that is late with its commit has another member commit in its place."""
 
 
 class Telling:
     """Used only while this device is in the group; `Session` sees to that."""
 
-    def __init__(self, out: Outbox, member: Membership, voice: Voice) -> None:
+    def __init__(self, out: Outbox, member: Membership, commits: Committing, voice: Voice) -> None:
         self._member = member
+        self._commits = commits
         self._voice = voice
         self._session = out.random(SESSION_BYTES)
         self._changed: Callable[[], None] = out.changed
@@ -63,8 +68,11 @@ class Telling:
             self._plan(now)
         if self._due is None:
             self._plan(now + repeat_every_s(len(self._member.leaves())))
-        if self._due is not None and now >= self._due and not self._is_signing:
-            self._say(own, now)
+        if self._due is None or now < self._due or self._is_signing:
+            return
+        if self._commits.is_at_work and now < self._due + PATIENCE_S:
+            return
+        self._say(own, now)
 
     def close(self) -> None:
         """The group is given up: the next one is told anew."""
