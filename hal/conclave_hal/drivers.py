@@ -71,7 +71,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.MICROPHONE: {"simulated": _SIMULATED},
     Slot.SCREEN: {"simulated": _SIMULATED},
     Slot.SPEAKER: {"simulated": _SIMULATED},
-    Slot.INDICATOR: {"simulated": _SIMULATED},
+    Slot.INDICATOR: {"simulated": _SIMULATED, "led": "conclave_hal.led.{}:DRIVER"},
     Slot.BUTTONS: {"simulated": _SIMULATED, "input": _INPUT},
     Slot.DISPLAY: {"simulated": _SIMULATED, "mdc": "conclave_hal.mdc.display:DRIVER"},
     Slot.CODEC_CONTROL: {"simulated": _SIMULATED, "line": "conclave_hal.line_control.driver:DRIVER"},
