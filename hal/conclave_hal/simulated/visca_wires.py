@@ -112,9 +112,9 @@ class UdpWire(asyncio.DatagramProtocol):
                     self._last_number = 0
                     self._send(PayloadType.CONTROL_REPLY, datagram.number, RESET)
             elif datagram.kind not in (PayloadType.COMMAND, PayloadType.INQUIRY):
-                self._send(PayloadType.CONTROL_REPLY, datagram.number, TYPE_REFUSED)
+                self._send(PayloadType.CONTROL, datagram.number, TYPE_REFUSED)
             elif self._last_number is None or datagram.number <= self._last_number:
-                self._send(PayloadType.CONTROL_REPLY, datagram.number, NUMBER_REFUSED)
+                self._send(PayloadType.CONTROL, datagram.number, NUMBER_REFUSED)
             else:
                 self._last_number = datagram.number
                 self.ring.receive(parse_packet(datagram.payload), self._pace.now(), datagram.number)

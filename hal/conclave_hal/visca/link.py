@@ -237,13 +237,24 @@ class Link:
         else:
             self.strays += 1
 
-    def sequence_refused(self, now: float) -> None:
-        """The camera expects other sequence numbers: it has restarted, or another controller came."""
+    def sequence_refused(self, now: float, number: int) -> None:
+        """The camera expects other sequence numbers: it has restarted, or another controller came.
+
+        What bore the refused number was not done, so that even a relative move may be sent again.
+        """
         self._pass_time(now)
-        if self._phase is Phase.READY and self._is_network:
-            self._chain_changed()
-        else:
+        if self._phase not in (Phase.READY, Phase.CLEARING) or not self._is_network:
             self.strays += 1
+            return
+        flying = self._in_flight
+        refused = None if flying is None or flying.number != number else flying.request
+        if refused is not None:
+            self._in_flight = None
+        self._chain_changed()
+        if refused is not None and refused.sendings < SENDINGS and not refused.is_unwanted:
+            self._waiting.appendleft(refused)
+        elif refused is not None:
+            self._end(refused, Outcome.CANCELLED if refused.is_unwanted else Outcome.INTERRUPTED)
 
     # What comes out
 

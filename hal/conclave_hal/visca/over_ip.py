@@ -1,4 +1,4 @@
-"""Sony's header around VISCA in datagrams, UDP port 52381 ("VISCA over IP", SRG-300H and BRC-H900).
+"""Sony's header around VISCA in datagrams, UDP port 52381 (Sony BRC-X400 "Command List", "VISCA over IP").
 
 type, 2 bytes    0100 command, 0110 inquiry, 0111 reply, 0200 control command, 0201 control reply
 length, 2        of the payload, 1 to 16
@@ -30,6 +30,10 @@ class PayloadType(IntEnum):
     REPLY = 0x0111
     CONTROL = 0x0200
     CONTROL_REPLY = 0x0201
+
+
+ERRORS = (PayloadType.CONTROL, PayloadType.CONTROL_REPLY)
+"""What errors come in: the manual says the first, and there are cameras that use the second."""
 
 
 @dataclass(frozen=True, slots=True)

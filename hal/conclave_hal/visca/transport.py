@@ -15,7 +15,7 @@ from conclave_hal.options import HostPort
 from conclave_hal.serial_port import SerialPort, SerialSettings, open_serial_port
 from conclave_hal.visca.link import Link
 from conclave_hal.visca.link_events import Kind, Outgoing
-from conclave_hal.visca.over_ip import NUMBER_REFUSED, RESET, Datagram, PayloadType, parse_datagram
+from conclave_hal.visca.over_ip import ERRORS, NUMBER_REFUSED, RESET, Datagram, PayloadType, parse_datagram
 from conclave_hal.visca.packet import PacketReader, parse_packet
 from conclave_hal.visca.replies import parse_reply
 
@@ -107,8 +107,8 @@ class UdpTransport(asyncio.DatagramProtocol, Transport):
                 link.receive(parse_reply(parse_packet(datagram.payload)), now, datagram.number)
             elif datagram.kind is PayloadType.CONTROL_REPLY and datagram.payload == RESET:
                 link.sequence_reset(now)
-            elif datagram.kind is PayloadType.CONTROL_REPLY and datagram.payload == NUMBER_REFUSED:
-                link.sequence_refused(now)
+            elif datagram.kind in ERRORS and datagram.payload == NUMBER_REFUSED:
+                link.sequence_refused(now, datagram.number)
 
     async def send(self, outgoing: Outgoing) -> None:
         """Send one datagram."""

@@ -82,6 +82,14 @@ class Wire:
         self.link.cancel(ident, self.now)
         self.note()
 
+    def refuses_number(self, number: int) -> None:
+        self.link.sequence_refused(self.now, number)
+        self.note()
+
+    def resets(self) -> None:
+        self.link.sequence_reset(self.now)
+        self.note()
+
     def note(self) -> None:
         self.events += self.link.take_events()
         outgoing = self.link.take_outgoing()
@@ -514,9 +522,8 @@ def network() -> Wire:
     wire.link.start(wire.now)
     wire.note()
     assert wire.says() == ["reset"]
-    wire.link.sequence_reset(wire.now)
-    wire.note()
-    assert wire.says() == ["81 01 00 01 ff"]
+    wire.resets()
+    assert wire.says() == [CLEAR_ONE]
     wire.hears("90 50 ff", number=1)
     assert wire.told() == [Ready()]
     return wire
@@ -548,14 +555,35 @@ def test_in_a_network_the_answer_to_an_earlier_try_of_the_clearing_counts() -> N
     assert wire.link.phase is Phase.READY
 
 
-def test_a_camera_that_expects_other_numbers_is_reset() -> None:
+def test_a_camera_that_expects_other_numbers_is_reset_and_even_a_relative_move_sent_again() -> None:
     wire = network()
-    wire.submit(ZOOM)
-    wire.says()
-    wire.link.sequence_refused(wire.now)
-    wire.note()
+    ident = wire.submit(RELATIVE)
+    said = wire.says()
+    wire.refuses_number(2)
     assert wire.says() == ["reset"]
-    assert wire.told() == [Changed()]
+    wire.resets()
+    wire.hears("90 50 ff", number=1)
+    assert wire.told() == [Changed(), Ready()]
+    assert wire.says() == [CLEAR_ONE, *said]
+    assert outcomes(wire.hears("90 51 ff", number=2).told()) == [(ident, Outcome.DONE)]
+
+
+def test_a_camera_that_refuses_every_number_does_not_keep_a_request_for_ever() -> None:
+    wire = network()
+    ident = wire.submit(ZOOM)
+    for _ in range(2):
+        wire.refuses_number(2)
+        wire.resets()
+        wire.hears("90 50 ff", number=1)
+    assert outcomes(wire.told()) == [(ident, Outcome.INTERRUPTED)]
+
+
+def test_a_camera_may_refuse_the_number_of_the_clearing_too() -> None:
+    wire = network()
+    wire.submit(inquiries.ZOOM)
+    wire.wait(ANSWER_S).says()
+    wire.refuses_number(3)
+    assert wire.says() == ["reset"]
 
 
 # What does not fit
@@ -655,5 +683,31 @@ def test_whatever_happens_every_request_ends_once_and_one_packet_is_in_flight(
         assert len(wire.says()) <= 1 or isinstance(happening, float)
         events += wire.told()
     wire.wait(1000.0)
+    events += wire.told()
+    assert sorted(ident for ident, _ in outcomes(events)) == submitted
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(ANYTHING, st.integers(0, 9)), max_size=60))
+def test_in_a_network_too_every_request_ends_once(happenings: list[tuple[object, int]]) -> None:
+    wire = network()
+    submitted: list[int] = []
+    events: list[Event] = []
+    for happening, number in happenings:
+        if wire.link.phase is Phase.DEAD:
+            break
+        match happening:
+            case str():
+                wire.hears(happening, number=number)
+            case float():
+                wire.wait(happening)
+            case int() if number % 2:
+                wire.refuses_number(happening)
+            case int():
+                wire.resets()
+            case Command() | Inquiry() if len(submitted) < MAX_WAITING:
+                submitted.append(wire.submit(happening))
+        events += wire.told()
+    wire.wait(3000.0)
     events += wire.told()
     assert sorted(ident for ident, _ in outcomes(events)) == submitted
