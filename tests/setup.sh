@@ -13,6 +13,8 @@ admin="openssh-server openssh-client systemd-journal-remote groff-base"
 browser="chromium"
 # The voice that reads the security code aloud.
 voice="espeak-ng"
+# What the loudspeaker's driver plays with.
+sound="alsa-utils"
 # For the panel: digits that are not mistaken, and letters beyond Latin, joined as they are read.
 fonts="fonts-b612 fonts-dejavu-core fonts-droid-fallback fonts-lohit-deva libfribidi0"
 # A second kind of CA, and a DNS server that takes updates.
@@ -23,7 +25,7 @@ compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 machine="qemu-system-x86 tesseract-ocr v4l-utils"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $servers $browser $voice $fonts" ;;
+    test) wanted="$base $keys $admin $servers $browser $voice $sound $fonts" ;;
     peers) wanted="$base $compilers" ;;
     vm) wanted="$base $fonts $machine" ;;
     *) echo "usage: tests/setup.sh run|test|peers|vm" >&2; exit 2 ;;

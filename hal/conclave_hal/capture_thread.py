@@ -40,6 +40,8 @@ class CaptureThread(Generic[T]):
         self._arrived = asyncio.Event()
         self._ended = asyncio.Event()
         self._is_woken = False
+        self._is_told = False
+        self._has_ended = False
         self._stop = Event()
         self._loop = asyncio.get_running_loop()
 
@@ -94,7 +96,9 @@ class CaptureThread(Generic[T]):
                     if self._stop.is_set():
                         break
                     if item is not None:
-                        self._tell(self._take, item)
+                        self._lost += len(self._waiting) == self._waiting.maxlen
+                        self._waiting.append(item)
+                        self._tell()
         except HalError as error:
             end = error
         except OSError as error:  # FFmpeg's errors are such
@@ -102,21 +106,22 @@ class CaptureThread(Generic[T]):
             end.__cause__ = error
         except Exception as error:  # noqa: BLE001 - the thread's root: who reads gets it
             end = error
-        self._tell(self._finish, end)
+        self._end = end
+        self._has_ended = True
+        self._is_told = False
+        self._tell()
 
-    def _tell(self, function: Callable[[T], None] | Callable[[BaseException], None], what: object) -> None:
+    def _tell(self) -> None:
+        """Wake the loop, once for all that has come until it looks: a fast device must not flood it."""
+        if self._is_told:
+            return
+        self._is_told = True
         # A loop that has ended meanwhile needs nothing any more.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(function, what)  # type: ignore[arg-type]
+            self._loop.call_soon_threadsafe(self._look)
 
-    def _take(self, item: T) -> None:
-        if self._stop.is_set():
-            return
-        self._lost += len(self._waiting) == self._waiting.maxlen
-        self._waiting.append(item)
+    def _look(self) -> None:
+        self._is_told = False
         self._arrived.set()
-
-    def _finish(self, end: BaseException) -> None:
-        self._end = end
-        self._ended.set()
-        self._arrived.set()
+        if self._has_ended:
+            self._ended.set()

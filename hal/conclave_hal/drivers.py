@@ -52,6 +52,7 @@ class Driver(Generic[O]):
 
 
 _SIMULATED = "conclave_hal.simulated.{}:DRIVER"
+_ALSA = "conclave_hal.alsa.{}:DRIVER"
 _V4L2 = "conclave_hal.v4l2.{}:DRIVER"
 _INPUT = "conclave_hal.input.{}:DRIVER"
 _BUILT_IN: dict[Slot, dict[str, str]] = {
@@ -68,9 +69,9 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
         "v4l2": _V4L2,
         "visca": "conclave_hal.visca.camera_control:DRIVER",
     },
-    Slot.MICROPHONE: {"simulated": _SIMULATED},
+    Slot.MICROPHONE: {"simulated": _SIMULATED, "alsa": _ALSA},
     Slot.SCREEN: {"simulated": _SIMULATED},
-    Slot.SPEAKER: {"simulated": _SIMULATED},
+    Slot.SPEAKER: {"simulated": _SIMULATED, "alsa": _ALSA},
     Slot.INDICATOR: {"simulated": _SIMULATED, "led": "conclave_hal.led.{}:DRIVER"},
     Slot.BUTTONS: {"simulated": _SIMULATED, "input": _INPUT},
     Slot.DISPLAY: {"simulated": _SIMULATED, "mdc": "conclave_hal.mdc.display:DRIVER"},

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
 from conclave_hal.errors import DeviceTimeoutError
@@ -71,16 +71,3 @@ async def _answer(worker: Worker, path: str, function: Callable[..., T], *argume
             return await worker.call(function, *arguments)
     except TimeoutError as error:
         raise DeviceTimeoutError(f"{path} does not answer for {DEADLINE_S:g} s") from error
-
-
-async def either(first: Awaitable[object], second: Awaitable[object]) -> bool:
-    """Wait for either; whether it was (also) the first."""
-    tasks = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].done()
-    finally:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task

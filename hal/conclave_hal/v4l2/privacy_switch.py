@@ -17,8 +17,9 @@ from conclave_hal.hot_plug import HotPlugDevice
 from conclave_hal.options import Option, device_path
 from conclave_hal.switches import PrivacySwitch, SwitchPosition, SwitchState
 from conclave_hal.v4l2.abi import ControlId
-from conclave_hal.v4l2.asking import AskedNode, either, opened
+from conclave_hal.v4l2.asking import AskedNode, opened
 from conclave_hal.v4l2.node import Node
+from conclave_hal.waiting import either
 
 POLL_S = 0.2
 """Between two looks at a control whose changes are not told."""

@@ -1,0 +1,200 @@
+"""A camera or microphone that is read in a thread: it comes and goes, and captures only while it is wanted.
+
+Wanted means: enabled, and somebody reads. While it is not wanted the device is closed, so that its lamp is
+dark and its line dead, and is looked at now and then, so that an unplugged one is missed.
+"""
+
+import asyncio
+from abc import abstractmethod
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import Generic, TypeVar
+
+from conclave_hal.capture_thread import CaptureThread
+from conclave_hal.device import DeviceState
+from conclave_hal.errors import DeviceGoneError, DeviceTimeoutError, HalError
+from conclave_hal.hot_plug import HotPlugDevice
+from conclave_hal.waiting import either
+from conclave_hal.worker import Worker
+
+LOOK_DEADLINE_S = 10.0
+"""For a device to say what it can do: some USB cameras take seconds."""
+FIRST_ITEM_S = 10.0
+NEXT_ITEM_S = 4.0
+"""Without anything for so long the device has hung, or its signal is gone."""
+WATCH_S = 1.0
+"""Between two looks whether an idle device is still there."""
+
+S = TypeVar("S", bound=DeviceState)
+F = TypeVar("F")
+T = TypeVar("T")
+
+
+class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
+    """The lifecycle. `F` is what is found of a device that is there, `T` what it delivers."""
+
+    def __init__(self, name: str, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """`pause` waits so many seconds."""
+        super().__init__(pause=pause)
+        self._name = name
+        self._is_enabled = True
+        self._is_closed = False
+        self._reader: Reader[T] | None = None
+        self._turned = asyncio.Event()
+        self._worker: Worker | None = None
+        self._thread: CaptureThread[T] | None = None
+
+    @abstractmethod
+    def _look(self) -> F:
+        """What there is. Runs in a worker. Raises HalError if it is not there or cannot be used."""
+
+    @abstractmethod
+    def _is_still(self, found: F) -> bool:
+        """Whether the idle device is the one that was found. On the loop: a look, no question."""
+
+    @abstractmethod
+    def _capture(self, found: F) -> Generator[T | None, None, None]:
+        """Open the device and yield what it delivers, as `CaptureThread` has it. Runs in its thread."""
+
+    @abstractmethod
+    def _ready(self, found: F, is_capturing: bool) -> S:
+        """The state of a device that is there."""
+
+    @abstractmethod
+    def _keep(self, waiting: "deque[T]", item: T) -> None:
+        """Put `item` to what waits for the reader, and throw away what it was too slow for."""
+
+    def _keeps(self, found: F) -> int:
+        """How many items may wait between thread and loop."""
+        return 1
+
+    async def set_enabled(self, is_enabled: bool) -> None:
+        """Start or stop capture. Stopped, the device is closed, and nothing of before comes later."""
+        self._is_enabled = is_enabled
+        if not is_enabled and self._reader is not None:
+            self._reader.forget()
+        self._turn()
+
+    async def close(self) -> None:
+        """Let readers go. `run` has been cancelled before, and with it the capture."""
+        self._is_closed = True
+        if self._reader is not None:
+            self._reader.end(None)
+        if self._worker is not None:
+            await self._worker.close()
+        await self._publish(self._lost("closed"))
+
+    async def _delivered(self) -> AsyncGenerator[T, None]:
+        """For the newest reader: what is captured, until `close`; raises HalError when the device goes."""
+        if self._reader is not None:
+            self._reader.end(None)
+        reader = self._reader = Reader(self._keep)
+        self._turn()
+        try:
+            while not self._is_closed and (item := await reader.next()) is not None:
+                yield item
+        finally:
+            if self._reader is reader:
+                self._reader = None
+                self._turn()
+
+    async def _session(self) -> None:
+        found = await self._looked()
+        await self._publish(self._ready(found, False))
+        reason = f"{self._name} is gone"
+        try:
+            while True:
+                self._turned.clear()
+                if self._is_wanted:
+                    await self._serve(found)
+                elif not await either(self._turned.wait(), self._pause(WATCH_S)) and not self._is_still(
+                    found
+                ):
+                    raise DeviceGoneError(f"{self._name} is not there any more")
+        except (HalError, OSError) as error:
+            reason = str(error)
+            raise
+        finally:
+            if self._reader is not None and not self._is_closed:
+                self._reader.end(DeviceGoneError(reason))
+
+    def _turn(self) -> None:
+        """Something else may be wanted from now on."""
+        self._turned.set()
+        if self._thread is not None:
+            self._thread.wake()
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._is_enabled and self._reader is not None and not self._is_closed
+
+    async def _looked(self) -> F:
+        if self._worker is None:
+            self._worker = Worker(self._name)
+        try:
+            async with asyncio.timeout(LOOK_DEADLINE_S):
+                return await self._worker.call(self._look)
+        except TimeoutError as error:
+            self._worker.abandon()
+            self._worker = None
+            raise DeviceTimeoutError(f"{self._name} does not answer") from error
+
+    async def _serve(self, found: F) -> None:
+        """Capture until nobody wants it any more. Raises HalError when the device goes."""
+        deadline_s = FIRST_ITEM_S
+        thread: CaptureThread[T] = CaptureThread(
+            self._name, lambda: self._capture(found), keeps=self._keeps(found)
+        )
+        async with thread:
+            self._thread = thread
+            try:
+                while self._is_wanted:
+                    item = await thread.next(deadline_s)
+                    if item is None or self._reader is None or not self._is_wanted:
+                        continue
+                    deadline_s = NEXT_ITEM_S
+                    capturing = self._ready(found, True)
+                    if self._state != capturing:
+                        await self._publish(capturing)
+                    if self._is_wanted and self._reader is not None:
+                        self._reader.give(item)
+            finally:
+                self._thread = None
+        await self._publish(self._ready(found, False))
+
+
+class Reader(Generic[T]):
+    """Who reads a source, and what waits for it."""
+
+    def __init__(self, keep: "Callable[[deque[T], T], None]") -> None:
+        self._keep = keep
+        self._waiting: deque[T] = deque()
+        self._end: HalError | None = None
+        self._has_ended = False
+        self._arrived = asyncio.Event()
+
+    def give(self, item: T) -> None:
+        """Another item."""
+        self._keep(self._waiting, item)
+        self._arrived.set()
+
+    def forget(self) -> None:
+        """What waits was captured before the source was stopped: nobody gets it."""
+        self._waiting.clear()
+
+    def end(self, error: HalError | None) -> None:
+        """Nothing more comes: the reader gets the error, or its end."""
+        self._waiting.clear()
+        self._has_ended, self._end = True, error
+        self._arrived.set()
+
+    async def next(self) -> T | None:
+        """The next item, or None at the end."""
+        while not self._waiting:
+            if self._has_ended:
+                if self._end is not None:
+                    raise self._end
+                return None
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._waiting.popleft()
