@@ -54,11 +54,12 @@ class Driver(Generic[O]):
 _SIMULATED = "conclave_hal.simulated.{}:DRIVER"
 _ALSA = "conclave_hal.alsa.{}:DRIVER"
 _V4L2 = "conclave_hal.v4l2.{}:DRIVER"
+_GPIO = "conclave_hal.gpio.{}:DRIVER"
 _INPUT = "conclave_hal.input.{}:DRIVER"
 _BUILT_IN: dict[Slot, dict[str, str]] = {
-    Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED, "v4l2": _V4L2, "input": _INPUT},
-    Slot.MUTE_SWITCH: {"simulated": _SIMULATED, "input": _INPUT},
-    Slot.TAMPER: {"simulated": _SIMULATED},
+    Slot.PRIVACY_SWITCH: {"simulated": _SIMULATED, "v4l2": _V4L2, "input": _INPUT, "gpio": _GPIO},
+    Slot.MUTE_SWITCH: {"simulated": _SIMULATED, "input": _INPUT, "gpio": _GPIO},
+    Slot.TAMPER: {"simulated": _SIMULATED, "gpio": _GPIO},
     Slot.VIDEO_ENCODER: {
         "simulated": _SIMULATED,
         **{name: f"conclave_hal.encoding.{name}:DRIVER" for name in ("auto", "software", "v4l2m2m")},
@@ -72,8 +73,8 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.MICROPHONE: {"simulated": _SIMULATED, "alsa": _ALSA},
     Slot.SCREEN: {"simulated": _SIMULATED},
     Slot.SPEAKER: {"simulated": _SIMULATED, "alsa": _ALSA},
-    Slot.INDICATOR: {"simulated": _SIMULATED, "led": "conclave_hal.led.{}:DRIVER"},
-    Slot.BUTTONS: {"simulated": _SIMULATED, "input": _INPUT},
+    Slot.INDICATOR: {"simulated": _SIMULATED, "led": "conclave_hal.led.{}:DRIVER", "gpio": _GPIO},
+    Slot.BUTTONS: {"simulated": _SIMULATED, "input": _INPUT, "gpio": _GPIO},
     Slot.DISPLAY: {"simulated": _SIMULATED, "mdc": "conclave_hal.mdc.display:DRIVER"},
     Slot.CODEC_CONTROL: {"simulated": _SIMULATED, "line": "conclave_hal.line_control.driver:DRIVER"},
     Slot.PANEL: {
