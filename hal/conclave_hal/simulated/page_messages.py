@@ -8,6 +8,7 @@ page -> server   {"type": "drawn", "sequence": 7}       that view is on the glas
                  {"type": "press", "kind": "admit", "request_id": "..."}
                  {"type": "press", "kind": "kick", "leaf": 3}
                  {"type": "press", "kind": "join", "invitation_id": "..."}
+                 {"type": "selected", "invitation_id": "..."}    it has the focus; empty: none has
                  {"type": "button", "button": "microphone"}
                  {"type": "switch", "switch": "shutter", "position": "blocking"}
 """
@@ -62,7 +63,14 @@ class ButtonPressed:
     button: Button
 
 
-PageMessage = Drawn | Hidden | SwitchMoved | ButtonPressed | PanelAction
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """An invitation has the focus, or none has."""
+
+    invitation_id: str
+
+
+PageMessage = Drawn | Hidden | SwitchMoved | ButtonPressed | Selected | PanelAction
 
 
 def parse_message(data: str | bytes) -> PageMessage:
@@ -78,6 +86,8 @@ def parse_message(data: str | bytes) -> PageMessage:
             return Hidden()
         case {"type": "switch", "switch": str(switch), "position": str(position)} if switch in SWITCHES:
             return SwitchMoved(switch, _member(SwitchPosition, position))
+        case {"type": "selected", "invitation_id": str(invitation_id)}:
+            return Selected(invitation_id)
         case {"type": "button", "button": str(button)}:
             return ButtonPressed(_member(Button, button))
         case {"type": "press", "kind": str(kind), "invitation_id": str(invitation_id)}:

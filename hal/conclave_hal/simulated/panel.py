@@ -45,6 +45,7 @@ from conclave_hal.simulated.page_messages import (
     ButtonPressed,
     Drawn,
     Hidden,
+    Selected,
     SwitchMoved,
     parse_message,
 )
@@ -70,7 +71,17 @@ _STATIC = {
     **{name: (name, _STYLE) for name in ("panel.css", "details.css")},
     **{
         f"{name}.js": (f"{name}.js", _SCRIPT)
-        for name in ("panel", "draw", "around", "joining", "elements", "hosting", "people", "details")
+        for name in (
+            "panel",
+            "draw",
+            "around",
+            "joining",
+            "elements",
+            "hosting",
+            "people",
+            "details",
+            "large_code",
+        )
     },
     **{f"{name}.js": (f"{name}.js", _SCRIPT) for name in ("words", *(f"words_{name}" for name in LANGUAGES))},
 }
@@ -102,6 +113,8 @@ class _Page:
     """Views sent and not acknowledged yet, by sequence number."""
     drawn: PanelView | None = field(default=None, repr=False)
     is_hidden: bool = False
+    selected: str = ""
+    """The invitation that has the focus there."""
     navigation: list[str] = field(default_factory=list)
     """Buttons that the page has not heard of yet."""
     outgoing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -218,6 +231,10 @@ class SimulatedPanel(Panel):
             if len(page.navigation) < MAX_WAITING_PRESSES:
                 page.navigation.append(button.value)
                 page.outgoing.set()
+
+    def selected(self) -> str:
+        """What has the focus on a page that is seen."""
+        return next((page.selected for page in self._visible_pages() if page.selected), "")
 
     def _visible_pages(self) -> list[_Page]:
         return [page for page in self._pages if not page.is_hidden]
@@ -344,6 +361,8 @@ class SimulatedPanel(Panel):
                 if switch not in self._switches:
                     raise DeviceError(f"the page moved a switch that is not simulated here: {switch}")
                 await self._switches[switch].move(position)
+            case Selected(invitation_id):
+                page.selected = invitation_id
             case ButtonPressed(button):
                 if self._buttons is None:
                     raise DeviceError("the page pressed a button that is not simulated here")

@@ -55,6 +55,10 @@ class Glass:
         """What a person reads there; empty if it is not shown."""
         return str(await self.page.evaluate(f"document.querySelector({selector!r})?.innerText ?? ''"))
 
+    async def wait_a_second(self) -> None:
+        """By the page's own clock, which stands still from then on."""
+        await self.page.evaluate("{ const then = performance.now() + 1000; performance.now = () => then; }")
+
     async def press(self, selector: str) -> None:
         await self.page.evaluate(f"document.querySelector({selector!r}).click()")
 
@@ -460,6 +464,7 @@ async def test_a_join_from_outside_says_who_asks_and_is_accepted_or_refused(
     assert "Quarterly review" in stage
     assert "Asked by an admin. Joining in 8 s." in stage
     keep("called.png", await glass.page.picture(), tmp_path)
+    await glass.wait_a_second()
     pressed = glass.panel.actions()
     await glass.page.tap("#accept_join")
     assert await anext(pressed) == PanelAction(ActionKind.ACCEPT_JOIN)
@@ -482,6 +487,7 @@ async def test_an_invitation_of_today_is_joined_by_a_press(glass: Glass, tmp_pat
     for said in ("14:00-15:00", "Quarterly review", "by \u2068south.rooms.example\u2069", "now"):
         assert said in first
     keep("invited.png", await glass.page.picture(), tmp_path)
+    await glass.wait_a_second()
     await glass.page.tap("[id='join 2e']")
     assert await anext(glass.panel.actions()) == PanelAction(ActionKind.JOIN, invitation_id="2e")
 
@@ -526,8 +532,14 @@ async def test_buttons_select_what_is_on_the_glass_and_press_it(glass: Glass) ->
     await glass.panel.navigate(Button.UP)
     await glass.show(replace(views.INVITED, news=("one",)))
     assert await glass.page.evaluate(focused) == "join 1f"
+    assert glass.panel.selected() == "1f"
     await glass.panel.navigate(Button.SELECT)
     assert await anext(glass.panel.actions()) == PanelAction(ActionKind.JOIN, invitation_id="1f")
+    await glass.panel.navigate(Button.BACK)
+    await glass.page.until("document.activeElement === document.body")
+    await glass.page.tap("#button\\ leave")
+    await glass.show(views.INVITED)
+    assert glass.panel.selected() == ""
 
 
 async def test_a_phone_reads_the_digits_off_the_details(glass: Glass, tmp_path: Path) -> None:
@@ -597,3 +609,41 @@ async def test_no_word_of_english_is_left_when_the_panel_speaks_another_language
     assert [word for word in english if word in shown.replace("tomas@partner.example", "")] == []
     await glass.show(views.MEETING)
     assert await glass.text("h1") == "4 people, 1 not verified"
+
+
+async def test_the_digits_are_shown_as_large_as_the_glass_carries(glass: Glass, tmp_path: Path) -> None:
+    await glass.show(views.MEETING)
+    await glass.page.tap("#enlarge")
+    assert (await glass.text(".large-groups")).split() == views.CODE.split()
+    inside = """[...document.querySelectorAll('.large-groups li')].every(e => {
+      const box = e.getBoundingClientRect();
+      return box.left >= 0 && box.right <= innerWidth && box.bottom <= innerHeight * 50 / 54; })"""
+    assert await glass.page.evaluate(inside)
+    keep("large-code.png", await glass.page.picture(), tmp_path)
+    await glass.press("#large-speak")
+    assert await anext(glass.panel.actions()) == PanelAction(ActionKind.SPEAK_CODE, code_epoch=7)
+
+
+async def test_large_digits_that_are_old_are_struck_out_and_those_that_are_gone_close(glass: Glass) -> None:
+    await glass.show(views.MEETING)
+    await glass.press("#enlarge")
+    await glass.show(views.BROKEN)
+    assert await glass.page.evaluate(
+        "document.querySelector('.large-groups').classList.contains('is-struck')"
+    )
+    assert await glass.page.evaluate("document.querySelector('#large-speak') === null")
+    await glass.show(views.ALONE)
+    assert not await glass.page.evaluate("document.querySelector('#large-code').open")
+
+
+@pytest.mark.parametrize(
+    ("view", "button"), [(views.CALLED, "#refuse_join"), (views.INVITED, "[id='join 1f']")]
+)
+async def test_a_finger_on_a_way_in_that_has_only_just_appeared_does_nothing(
+    glass: Glass, view: PanelView, button: str
+) -> None:
+    await glass.wait_a_second()
+    await glass.show(view)
+    await glass.page.tap(button)
+    await glass.press("#microphone-button")
+    assert (await anext(glass.panel.actions())).kind is ActionKind.MUTE_MICROPHONE

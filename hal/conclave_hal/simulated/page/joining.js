@@ -3,17 +3,28 @@
 import { byId, element, keepingFocus } from "./elements.js";
 import * as words from "./words.js";
 
+// A finger on its way to one button must not hit another that has just appeared under it.
+const SETTLE_MS = 600;
 let drawn = "";
+let drawnAt = 0;
 
 export function drawWaysIn(view, press) {
   // Drawn anew only when it differs, so that a press is not lost between two seconds of a countdown.
   const shown = JSON.stringify([view.language, view.incoming && view.incoming.title, words.invitations(view)]);
   if (shown === drawn) return;
   drawn = shown;
+  drawnAt = performance.now();
   keepingFocus(() => {
     drawIncoming(view, press);
     drawInvitations(view, press);
   });
+}
+
+function whenSettled(act) {
+  return (event) => {
+    const isFinger = event.isTrusted && event.detail > 0;
+    if (!isFinger || performance.now() - drawnAt >= SETTLE_MS) act();
+  };
 }
 
 function drawIncoming(view, press) {
@@ -25,7 +36,7 @@ function drawIncoming(view, press) {
     const button = element("button", kind, words.text(kind));
     button.type = "button";
     button.id = kind;
-    button.addEventListener("click", () => press(kind));
+    button.addEventListener("click", whenSettled(() => press(kind)));
     place.append(button);
   }
 }
@@ -47,7 +58,8 @@ function drawInvitations(view, press) {
     button.type = "button";
     button.id = `join ${invitation.invitation_id}`;
     button.setAttribute("aria-label", words.text("with_name", { what: words.text("join"), name: words.isolated(invitation.title) }));
-    button.addEventListener("click", () => press("join", { invitation_id: invitation.invitation_id }));
+    button.addEventListener("click", 
+      whenSettled(() => press("join", { invitation_id: invitation.invitation_id })));
     row.append(lines, button);
     return row;
   }));

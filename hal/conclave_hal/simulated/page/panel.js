@@ -4,12 +4,14 @@ import { drawButtons, drawSwitches, navigate } from "./around.js";
 import { draw, markCut } from "./draw.js";
 import { drawDetails, openDetailsAt, toggleDetails } from "./details.js";
 import { byId } from "./elements.js";
+import { drawLargeCode, openLargeCode } from "./large_code.js";
 import * as words from "./words.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 let socket = null;
 let failures = 0;
 let sequence = 0;
+let latest = null;
 
 const say = (message) => {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
@@ -41,6 +43,8 @@ function receive(message) {
     byId("lost-line").textContent = words.text("starting_line");
   } else {
     draw(message.view, press, openDetailsAt);
+    latest = message.view;
+    drawLargeCode(latest, press);
     drawDetails(message.view, press, message.phone);
   }
   acknowledge();
@@ -60,7 +64,7 @@ function acknowledge() {
 function lost() {
   document.body.dataset.connection = "lost";
   byId("glass").inert = true;
-  byId("details").close();
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   byId("lost-title").textContent = words.text("lost");
   byId("lost-line").textContent = words.text("lost_line");
   setTimeout(connect, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
@@ -69,8 +73,16 @@ function lost() {
 for (const input of document.querySelectorAll(".switch input")) {
   input.addEventListener("change", () => say({ type: "switch", switch: input.name, position: input.value }));
 }
+byId("enlarge").addEventListener("click", () => latest && openLargeCode(latest, press));
 byId("lock").addEventListener("click", toggleDetails);
 byId("stage-lock").addEventListener("click", toggleDetails);
+// Which invitation has the focus: a button beside the panel may be pressed for it.
+for (const kind of ["focusin", "focusout"]) {
+  byId("invitation-list").addEventListener(kind, (event) => {
+    const chosen = kind === "focusin" ? event.target.id.replace(/^join /, "") : "";
+    say({ type: "selected", invitation_id: chosen });
+  });
+}
 window.addEventListener("resize", markCut);
 document.addEventListener("visibilitychange", acknowledge);
 connect();

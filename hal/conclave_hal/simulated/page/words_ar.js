@@ -48,6 +48,7 @@ export default {
   "changed": "تغير بسبب: {why}",
   "changed_at": "تغير بسبب: {why}، الساعة {time}",
   "speak": "نطق الرمز",
+  "enlarge": "عرض الأرقام أكبر",
   "accept_join": "انضمام الآن",
   "refuse_join": "رفض",
   "asked_by": "بطلب من {who}.",

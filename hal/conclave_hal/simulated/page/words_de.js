@@ -48,6 +48,7 @@ export default {
   "changed": "Geändert, weil: {why}",
   "changed_at": "Geändert, weil: {why}, um {time}",
   "speak": "Code vorlesen",
+  "enlarge": "Ziffern größer zeigen",
   "accept_join": "Jetzt beitreten",
   "refuse_join": "Ablehnen",
   "asked_by": "Verlangt von {who}.",

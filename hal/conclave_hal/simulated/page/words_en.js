@@ -48,6 +48,7 @@ export default {
   "changed": "Changed because: {why}",
   "changed_at": "Changed because: {why}, at {time}",
   "speak": "Speak the code",
+  "enlarge": "Show the digits larger",
   "accept_join": "Join now",
   "refuse_join": "Refuse",
   "asked_by": "Asked by {who}.",

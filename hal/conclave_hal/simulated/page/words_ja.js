@@ -48,6 +48,7 @@ export default {
   "changed": "変更の理由：{why}",
   "changed_at": "変更の理由：{why}（{time}）",
   "speak": "コードを読み上げる",
+  "enlarge": "数字を大きく表示",
   "accept_join": "今すぐ参加",
   "refuse_join": "拒否する",
   "asked_by": "要求元：{who}。",
