@@ -25,7 +25,7 @@ from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError, DeviceError, DeviceTimeoutError, HalError, UsageError
 from conclave_hal.hot_plug import HotPlugDevice
 from conclave_hal.options import Option, Rule, choice, file_path, integer, number, one_of
-from conclave_hal.panel import Panel, PanelAction, PanelView
+from conclave_hal.panel import ActionKind, Panel, PanelAction, PanelView
 from conclave_hal.panel_press import meant
 from conclave_hal.pixels.drawing import Artist
 from conclave_hal.pixels.fonts import can_shape, find_fonts
@@ -36,7 +36,7 @@ from conclave_hal.pixels.navigation import Ask, Opened, Press, Target, moved, se
 from conclave_hal.pixels.scene import Scene, Touch
 from conclave_hal.pixels.screen import Screen, Theme
 from conclave_hal.pixels.touch import Tap, turned
-from conclave_hal.pixels.touch_reader import OpensTouch, open_touch, taps
+from conclave_hal.pixels.touch_reader import OpensTouch, TouchNode, taps
 from conclave_hal.pixels.typesetting import Typesetter
 from conclave_hal.worker import Worker
 
@@ -156,7 +156,7 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
         options: PixelPanelOptions,
         *,
         opens_glass: OpensGlass = _open,
-        opens_touch: OpensTouch = open_touch,
+        opens_touch: OpensTouch = TouchNode,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -229,6 +229,18 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
         elif opened != self._opened:
             self._opened = opened
             await self._redraw()
+
+    def selected(self) -> str:
+        """The invitation that SELECT would join, or nothing."""
+        target = self.selected_target
+        if isinstance(target, Press) and target.action.kind is ActionKind.JOIN:
+            return target.action.invitation_id
+        return ""
+
+    @property
+    def selected_target(self) -> Target | None:
+        """What SELECT would press."""
+        return self._opened.selected
 
     async def tapped(self, tap: Tap) -> None:
         """A finger came and went, on the glass's own axes."""

@@ -1,19 +1,17 @@
 """A touch screen: events of the kernel's input layer (evdev) in, taps out.
 
 The tracker is pure. It follows the first finger only: what a second one does is nobody's wish. A tap is a
-finger that comes and goes within `SLOP` of the screen; where it came down counts. Layout of an event and
-the numbers are those of `include/uapi/linux/input.h` and `input-event-codes.h`; multi-touch protocols A and
+finger that comes and goes within `SLOP` of the screen; where it came down counts. The
+numbers are those of `include/uapi/linux/input-event-codes.h`; multi-touch protocols A and
 B are those of Documentation/input/multi-touch-protocol.rst.
 """
 
-import struct
 from dataclasses import dataclass
 
-EVENT = struct.Struct("@llHHi")
-"""struct input_event: two longs of time, type, code, value."""
+from conclave_hal.input.events import EV_KEY, EV_SYN, SYN_DROPPED, SYN_REPORT
 
-EV_SYN, EV_KEY, EV_ABS = 0, 1, 3
-SYN_REPORT, SYN_MT_REPORT, SYN_DROPPED = 0, 2, 3
+EV_ABS = 3
+SYN_MT_REPORT = 2
 BTN_LEFT, BTN_TOUCH = 0x110, 0x14A
 """A mouse with absolute positions, as virtual machines have, presses with the first."""
 ABS_X, ABS_Y = 0x00, 0x01

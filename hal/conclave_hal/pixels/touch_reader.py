@@ -1,19 +1,15 @@
-"""A touch screen's device file on the event loop: taps as they come, until it is unplugged."""
+"""A touch screen's device file: taps as they come, until it is unplugged."""
 
-import asyncio
-import fcntl
-import os
 import struct
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 
 from conclave_hal.errors import DeviceError
+from conclave_hal.input.node import InputNode
 from conclave_hal.pixels.touch import (
     ABS_MT_POSITION_X,
     ABS_MT_POSITION_Y,
     ABS_X,
     ABS_Y,
-    EVENT,
     Range,
     Tap,
     TouchTracker,
@@ -21,10 +17,6 @@ from conclave_hal.pixels.touch import (
 
 _ABS_INFO = struct.Struct("=6i")
 """struct input_absinfo: value, minimum, maximum, fuzz, flat, resolution."""
-GRAB = 1 << 30 | 4 << 16 | ord("E") << 8 | 0x90
-"""EVIOCGRAB: nobody else gets the touches, a console least of all."""
-EVENTS_AT_ONCE = 64
-MAX_WAITING_TAPS = 16
 
 
 def get_abs(axis: int) -> int:
@@ -32,75 +24,40 @@ def get_abs(axis: int) -> int:
     return 2 << 30 | _ABS_INFO.size << 16 | ord("E") << 8 | (0x40 + axis)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTouch:
-    """An open device and the ranges of its axes."""
+class TouchNode(InputNode):
+    """An input device with positions."""
 
-    descriptor: int
-    x: Range
-    y: Range
+    def axis(self, *candidates: int) -> Range:
+        """The range of the first of these axes that the device has. Raises DeviceError if it has none."""
+        for axis in candidates:
+            said = bytearray(_ABS_INFO.size)
+            try:
+                self._ioctl(self._descriptor, get_abs(axis), said)
+            except OSError:
+                continue
+            _, low, high, *_ = _ABS_INFO.unpack(said)
+            if high > low:
+                return Range(low, high)
+        raise DeviceError(f"{self.path} is no touch screen: it reports no positions")
 
 
-OpensTouch = Callable[[str], OpenTouch]
+OpensTouch = Callable[[str], TouchNode]
 
 
-def open_touch(path: str) -> OpenTouch:
-    """Open and grab. Raises OSError, DeviceError where it has no positions."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+async def taps(path: str, opens: OpensTouch = TouchNode) -> AsyncGenerator[Tap | None, None]:
+    """None once it is open, then taps until the device goes.
+
+    Raises OSError or HalError then, or if it is not there.
+    """
+    node = opens(path)
     try:
-        x = _range(descriptor, ABS_MT_POSITION_X) or _range(descriptor, ABS_X)
-        y = _range(descriptor, ABS_MT_POSITION_Y) or _range(descriptor, ABS_Y)
-        if x is None or y is None:
-            raise DeviceError(f"{path} is no touch screen: it reports no positions")
-        fcntl.ioctl(descriptor, GRAB, 1)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return OpenTouch(descriptor, x, y)
-
-
-def _range(descriptor: int, axis: int) -> Range | None:
-    try:
-        data = fcntl.ioctl(descriptor, get_abs(axis), bytes(_ABS_INFO.size))
-    except OSError:
-        return None
-    _, low, high, *_ = _ABS_INFO.unpack(data)
-    return Range(low, high) if high > low else None
-
-
-async def taps(path: str, opens: OpensTouch = open_touch) -> AsyncGenerator[Tap | None, None]:
-    """None once it is open, then taps until the device goes. Raises OSError then, or if it is not there."""
-    opened = opens(path)
-    loop = asyncio.get_running_loop()
-    tracker = TouchTracker(opened.x, opened.y)
-    waiting: asyncio.Queue[Tap | OSError] = asyncio.Queue(MAX_WAITING_TAPS)
-
-    def readable() -> None:
-        try:
-            data = os.read(opened.descriptor, EVENT.size * EVENTS_AT_ONCE)
-            if not data:
-                raise OSError(19, "unplugged")
-        except BlockingIOError:
-            return
-        except OSError as error:
-            loop.remove_reader(opened.descriptor)
-            if waiting.full():
-                waiting.get_nowait()
-            waiting.put_nowait(error)
-            return
-        for _, _, kind, code, value in EVENT.iter_unpack(data[: len(data) // EVENT.size * EVENT.size]):
-            tap = tracker.feed(kind, code, value)
-            if tap is not None and not waiting.full():
-                waiting.put_nowait(tap)
-
-    loop.add_reader(opened.descriptor, readable)
-    try:
+        tracker = TouchTracker(node.axis(ABS_MT_POSITION_X, ABS_X), node.axis(ABS_MT_POSITION_Y, ABS_Y))
+        node.grab()
         yield None
         while True:
-            found = await waiting.get()
-            if isinstance(found, OSError):
-                raise found
-            yield found
+            for event in await node.read():
+                tap = tracker.feed(event.type, event.code, event.value)
+                if tap is not None:
+                    yield tap
     finally:
-        loop.remove_reader(opened.descriptor)
-        os.close(opened.descriptor)
+        node.close()

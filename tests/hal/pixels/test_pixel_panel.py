@@ -20,7 +20,7 @@ from conclave_hal.pixels.pixel_panel import PixelPanel, PixelPanelOptions
 from conclave_hal.pixels.scene import Scene
 from conclave_hal.pixels.screen import Screen
 from conclave_hal.pixels.touch import Tap
-from conclave_hal.pixels.touch_reader import OpenTouch
+from conclave_hal.pixels.touch_reader import TouchNode
 from tests.hal.eventually import eventually
 from tests.hal.pixels.pictures import IDLE, MEETING
 from tests.hal.pixels.test_layout import scene_of
@@ -263,6 +263,7 @@ async def test_buttons_select_and_press() -> None:
         await bench.panel.show(IDLE)
         await bench.panel.navigate(Button.DOWN)
         assert len(bench.glass.shown) == 2
+        assert bench.panel.selected() == "i1"
         await bench.panel.navigate(Button.SELECT)
         assert await next_action(bench.panel) == PanelAction(ActionKind.JOIN, invitation_id="i1")
 
@@ -279,7 +280,7 @@ async def test_what_nobody_touches_is_closed() -> None:
 
 
 async def test_a_panel_whose_touch_screen_is_away_still_shows() -> None:
-    def opens(path: str) -> OpenTouch:
+    def opens(path: str) -> TouchNode:
         raise OSError(2, "No such file or directory")
 
     time = Time()

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-import tempfile
+import struct
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from conclave_hal.errors import DeviceError, DeviceGoneError
+from conclave_hal.input.events import EV_KEY, EV_SYN, GRAB, SYN_DROPPED, SYN_REPORT, InputEvent
 from conclave_hal.pixels.touch import (
     ABS_MT_POSITION_X,
     ABS_MT_POSITION_Y,
@@ -18,18 +20,13 @@ from conclave_hal.pixels.touch import (
     BTN_LEFT,
     BTN_TOUCH,
     EV_ABS,
-    EV_KEY,
-    EV_SYN,
-    EVENT,
-    SYN_DROPPED,
     SYN_MT_REPORT,
-    SYN_REPORT,
     Range,
     Tap,
     TouchTracker,
     turned,
 )
-from conclave_hal.pixels.touch_reader import OpenTouch, taps
+from conclave_hal.pixels.touch_reader import TouchNode, get_abs, taps
 
 Event = tuple[int, int, int]
 REPORT: Event = (EV_SYN, SYN_REPORT, 0)
@@ -126,23 +123,65 @@ def test_a_tap_is_where_people_see_it(rotation: int, seen: tuple[float, float]) 
     assert (found.x, found.y) == pytest.approx(seen)
 
 
-async def test_taps_come_from_the_device_until_it_is_unplugged() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        pipe = Path(folder) / "event0"
-        os.mkfifo(pipe)
-        reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        writing = os.open(pipe, os.O_WRONLY)
+class Screen:
+    """A touch screen at the ioctl seam, its events through a pipe."""
 
-        def opens(path: str) -> OpenTouch:
-            return OpenTouch(os.dup(reading), Range(0, 1000), Range(0, 400))
+    def __init__(self, folder: Path, axes: dict[int, tuple[int, int]]) -> None:
+        self.path = folder / "event0"
+        self.axes = axes
+        self.is_grabbed = False
+        os.mkfifo(self.path)
+        # Open for both: neither opening nor writing waits for a reader.
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
 
-        events = b"".join(EVENT.pack(0, 0, *event) for event in [*DOWN, *UP])
-        async with asyncio.timeout(5), aclosing(taps(str(pipe), opens)) as coming:
-            assert await anext(coming) is None
-            os.write(writing, events[: EVENT.size * 3])
-            os.write(writing, events[EVENT.size * 3 :])
-            assert await anext(coming) == Tap(0.25, 0.25)
-            os.close(writing)
-            with pytest.raises(OSError, match="unplugged"):
-                await anext(coming)
-        os.close(reading)
+    def opens(self, path: str) -> TouchNode:
+        return TouchNode(path, ioctl=self._ioctl)
+
+    def send(self, *events: Event) -> None:
+        os.write(self._descriptor, b"".join(bytes(InputEvent(*event)) for event in events))
+
+    def unplug(self) -> None:
+        os.close(self._descriptor)
+
+    def _ioctl(self, descriptor: int, request: int, data: bytearray | int) -> int:
+        if request == GRAB:
+            self.is_grabbed = True
+            return 0
+        for axis, (low, high) in self.axes.items():
+            if request == get_abs(axis) and isinstance(data, bytearray):
+                data[:] = struct.pack("=6i", 0, low, high, 0, 0, 0)
+                return 0
+        raise OSError(22, "Invalid argument")
+
+
+MULTI_TOUCH = {ABS_MT_POSITION_X: (0, 1000), ABS_MT_POSITION_Y: (0, 400)}
+
+
+async def test_taps_come_from_the_device_until_it_is_unplugged(tmp_path: Path) -> None:
+    screen = Screen(tmp_path, MULTI_TOUCH)
+    async with asyncio.timeout(20), aclosing(taps(str(screen.path), screen.opens)) as coming:
+        assert await anext(coming) is None
+        assert screen.is_grabbed
+        screen.send(*DOWN, *UP)
+        assert await anext(coming) == Tap(0.25, 0.25)
+        screen.unplug()
+        with pytest.raises(DeviceGoneError, match="unplugged"):
+            await anext(coming)
+
+
+async def test_a_screen_for_one_finger_has_its_axes_too(tmp_path: Path) -> None:
+    screen = Screen(tmp_path, {ABS_X: (100, 300), ABS_Y: (0, 400)})
+    async with asyncio.timeout(20), aclosing(taps(str(screen.path), screen.opens)) as coming:
+        assert await anext(coming) is None
+        screen.send((EV_ABS, ABS_X, 150), (EV_ABS, ABS_Y, 100), (EV_KEY, BTN_TOUCH, 1), REPORT)
+        screen.send((EV_KEY, BTN_TOUCH, 0), REPORT)
+        assert await anext(coming) == Tap(0.25, 0.25)
+    screen.unplug()
+
+
+async def test_a_device_without_positions_is_no_touch_screen(tmp_path: Path) -> None:
+    screen = Screen(tmp_path, {})
+    async with aclosing(taps(str(screen.path), screen.opens)) as coming:
+        with pytest.raises(DeviceError, match="reports no positions"):
+            await anext(coming)
+    screen.unplug()
