@@ -258,6 +258,7 @@ class FakeRoom:
         self.config_status = CONFIG
         self.report = REPORT
         self.checks = CHECKS
+        self.tested: dict[str, CheckStatus] = {}
         self.ended: set[str] = set()
         self.log: tuple[LogEntry, ...] = LOGS
         self.done: list[tuple[Any, ...]] = []
@@ -471,6 +472,10 @@ class FakeRoom:
 
     async def clear_tamper(self, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "clear_tamper")
+
+    async def test_hardware(self, slot: str, *, in_meeting: bool = False) -> tuple[CheckStatus, ...]:
+        self._do("test_hardware", slot, in_meeting)
+        return (self.tested.get(slot, CheckStatus(slot, "ok", f"the {slot} is well")),)
 
     def _change(self, dry_run: bool, verb: str, *arguments: Any) -> ChangeReport:
         """A verb that changes what an admin sets; one that only would is told apart by its last word."""

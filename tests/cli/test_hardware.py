@@ -4,7 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 
-from conclaved.bus.room import HardwareStatus, SlotStatus, Topic
+from conclaved.bus.room import CheckStatus, HardwareStatus, RoomError, RoomErrorKind, SlotStatus, Topic
 from tests.bus.fake_room import HARDWARE, FakeRoom
 from tests.cli.conftest import DEADLINE_S, Cli
 
@@ -77,3 +77,43 @@ async def test_watch_tells_of_the_slots_that_are_named(room: FakeRoom, cli: Cli)
         "driver": "simulated",
         "details": {},
     }
+
+
+async def test_what_is_fitted_is_tested_slot_by_slot(room: FakeRoom, cli: Cli) -> None:
+    result = await cli("hardware", "test")
+    assert result.code == 0
+    fitted = ["camera", "camera_control", "panel"]
+    assert room.done == [("test_hardware", slot, False) for slot in fitted]
+    assert [line.split(maxsplit=2) for line in result.out.splitlines()] == [
+        ["ok", slot, f"the {slot} is well"] for slot in fitted
+    ]
+    assert "testing camera_control" in result.err
+
+
+async def test_a_failed_test_is_exit_code_1_with_what_to_say_next(room: FakeRoom, cli: Cli) -> None:
+    room.tested["panel"] = CheckStatus("panel", "failed", "no answer within 40 s", "conclavectl logs")
+    result = await cli("hardware", "test", "panel", "--in-meeting")
+    assert result.code == 1
+    assert room.done == [("test_hardware", "panel", True)]
+    assert result.out.split() == [
+        "failed",
+        "panel",
+        "no",
+        "answer",
+        "within",
+        "40",
+        "s",
+        "conclavectl",
+        "logs",
+    ]
+    answer = (await cli("hardware", "test", "panel", "--json")).json
+    assert (answer["ok"], answer["checks"][0]["state"]) == (False, "failed")
+
+
+async def test_a_room_in_a_meeting_is_exit_code_8(room: FakeRoom, cli: Cli) -> None:
+    room.error = RoomError(RoomErrorKind.BUSY, "the room is in a meeting", hint="--in-meeting")
+    result = await cli("hardware", "test")
+    assert (result.code, result.err.splitlines()[-1]) == (
+        8,
+        "conclavectl: the room is in a meeting; --in-meeting",
+    )

@@ -293,6 +293,13 @@ async def _clear_tamper(room: Room, given: dict[str, Any]) -> list[Any]:
     return _reported(await room.clear_tamper(dry_run=_dry_run(given)))
 
 
+async def _test_hardware(room: Room, slot: str, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    in_meeting = options.take("in_meeting", bool, False)
+    options.finish()
+    return [list(await room.test_hardware(slot, in_meeting=in_meeting))]
+
+
 async def _list_audits(room: Room) -> list[Any]:
     return [list(await room.list_audits())]
 
@@ -348,6 +355,7 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
         camera=camera, microphone=microphone
     ),
     (ROOM + "Hardware", "ClearTamper"): _clear_tamper,
+    (ROOM + "Hardware", "Test"): _test_hardware,
 }
 
 

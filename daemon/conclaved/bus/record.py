@@ -28,6 +28,7 @@ SHOWN = frozenset(
         "force",
         "generation",
         "hosts",
+        "in_meeting",
         "invited",
         "key_id",
         "keys",
@@ -50,6 +51,7 @@ SHOWN = frozenset(
         "requires_verified",
         "service",
         "service_ends",
+        "slot",
         "what",
     }
 )

@@ -652,5 +652,8 @@ class Room(Protocol):
     async def clear_tamper(self, *, dry_run: bool = False) -> ChangeReport:
         """An admin has looked at a device whose case was opened; REFUSED while it is open."""
 
+    async def test_hardware(self, slot: str, *, in_meeting: bool = False) -> tuple[CheckStatus, ...]:
+        """Let a slot try itself. BUSY in a meeting, unless it is to try what nobody there notices."""
+
     def changes(self) -> AsyncIterator[frozenset[Topic]]:
         """Sets of topics whose snapshots have changed since the last yield, coalesced."""

@@ -72,6 +72,7 @@ from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
 from conclaved.service.renewing import Renewing
 from conclaved.service.schedule import FOLDER as SCHEDULE_FOLDER
 from conclaved.service.schedule import Schedule
+from conclaved.service.self_test import SelfTest
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.slots import slot_statuses
@@ -135,6 +136,9 @@ class ConclaveRoom:
             devices.tamper, config.state_directory / TAMPER_FILE, lambda: self._changed(Topic.HARDWARE)
         )
         self._lamps = Lamps(devices.indicator)
+        self._self_test = SelfTest(
+            devices, lambda: self._attending.is_busy, lambda: self._changed(Topic.HARDWARE), pause=pause
+        )
         self._announcing = Announcing(devices.speaker, self._hush, self._presses.say)
         self._enrolling = Enrolling(
             self._configuring.config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
@@ -255,7 +259,7 @@ class ConclaveRoom:
         """What the panel shows now."""
         beside = Beside(
             room=self._enrolling.domain,
-            notices=tuple(filter(None, [self._presses.not_done])),
+            notices=tuple(filter(None, [self._presses.not_done, self._self_test.notice])),
             invitations=self._schedule.today(),
             certificate_days=self._renewing.days_left,
             language=self._config.panel_language,
@@ -503,6 +507,10 @@ class ConclaveRoom:
         """See `Room`."""
         return await self._tampering.clear(dry_run=dry_run)
 
+    async def test_hardware(self, slot: str, *, in_meeting: bool = False) -> tuple[CheckStatus, ...]:
+        """See `Room`."""
+        return await self._self_test.run(slot, in_meeting=in_meeting)
+
     # -- within the room ------------------------------------------------------------------------
 
     def act(self, action: PanelAction, by: Hand = Hand.PANEL) -> None:
@@ -710,7 +718,7 @@ class ConclaveRoom:
     async def _light_lamps(self) -> None:
         await self._lamps.show(shown(self.meeting(), self.hardware()))
         async for _ in self.changes():
-            await self._lamps.show(shown(self.meeting(), self.hardware()))
+            await self._lamps.show(self._self_test.lamps(shown(self.meeting(), self.hardware())))
 
     def _changed(self, *topics: Topic) -> None:
         self._panel_wake.set()

@@ -5,6 +5,7 @@ import click
 from conclave_provisioning.cli.hardware.listing import list_slots
 from conclave_provisioning.cli.hardware.showing import show
 from conclave_provisioning.cli.hardware.tamper import clear_tamper
+from conclave_provisioning.cli.hardware.testing import test
 from conclave_provisioning.cli.hardware.watching import watch
 from conclave_provisioning.cli.invocation import shared_options
 
@@ -23,11 +24,12 @@ def hardware(context: click.Context) -> None:
     Examples:
       conclavectl hardware
       conclavectl hardware list
+      conclavectl hardware test camera_control
       conclavectl hardware watch
     """
     if context.invoked_subcommand is None:
         context.invoke(show)
 
 
-for _command in (show, list_slots, watch, clear_tamper):
+for _command in (show, list_slots, test, watch, clear_tamper):
     hardware.add_command(_command)

@@ -181,6 +181,7 @@ ANSWERS: dict[str, Shape] = {
     "hardware show": {"hardware": model.Hardware},
     "hardware clear-tamper": CHANGES,
     "hardware list": {"devices": [model.Slot]},
+    "hardware test": {"ok": bool, "checks": [Check]},
     "hardware watch": {"event": str, "time": float, "device": model.Slot},
     "time": {"clock": ANY},
     "doctor": {"ok": bool, "checks": [Check]},
