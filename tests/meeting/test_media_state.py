@@ -56,9 +56,8 @@ def test_a_statement_is_read_as_it_was_written_and_is_as_long_as_a_beacon(state:
     [
         Statement(bytes(8), 1, LIVE).encode()[:-1],
         Statement(bytes(8), 1, LIVE).encode() + b"\0",
-        Statement(bytes(8), 1, LIVE).encode()[:-1] + b"\1",
-        Statement(bytes(8), 1, LIVE).encode()[:-4] + b"\3\0\0\0",
-        Statement(bytes(8), 1, LIVE).encode()[:-4] + b"\0\4\0\0",
+        Statement(bytes(8), 1, LIVE).encode()[:-2] + b"\3\0",
+        Statement(bytes(8), 1, LIVE).encode()[:-2] + b"\0\4",
         b"\2",
     ],
 )
@@ -182,6 +181,26 @@ def test_an_old_word_does_not_take_the_place_of_a_newer_one() -> None:
     for event in reversed(held):
         meeting.service.hand_over(host, event)
     assert shown(host, "a.example.com") == LIVE
+
+
+def test_words_that_were_kept_for_later_are_as_old_as_they_come_late() -> None:
+    told, session = ToldStates(lambda: None), b"1" * 8
+    told.heard(3, Statement(session, 0, MUTED), 100.0, is_present_epoch=True)
+    kept = [Statement(session, round(1000 * REPEAT_S * turn), MUTED) for turn in range(1, 4)]
+    begun = 100.0 + stale_after_s(2) + kept[-1].elapsed_ms / 1000
+    for turn, statement in enumerate(kept):
+        now = begun + turn
+        told.heard(3, statement, now, is_present_epoch=True)
+        told.expire(now, 2)
+        assert told.states == {}
+
+
+def test_a_beacon_shows_how_late_a_word_is_that_was_late_from_the_first() -> None:
+    told, session = ToldStates(lambda: None), b"1" * 8
+    told.alive(3, session, 60_000, 160.0)
+    told.heard(3, Statement(session, 0, MUTED), 160.0, is_present_epoch=True)
+    told.expire(160.0, 2)
+    assert told.states == {}
 
 
 def insider_with_two() -> tuple[Room, Insider]:

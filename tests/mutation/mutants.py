@@ -517,7 +517,7 @@ _ROOM = (
         "an older word about a mute takes the place of a newer one",
         Kind.STALE_INPUT,
         "meeting/media_state.py",
-        "        if before is not None and is_same and statement.number <= before.statement.number:\n"
+        "        if before is not None and is_same and statement.elapsed_ms <= before.statement.elapsed_ms:\n"
         "            return\n",
         "",
         _SAID,

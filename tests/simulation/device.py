@@ -10,7 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conclaved.identity import Verdict
-from conclaved.meeting import Admission, MeetingError, MeetingView, OwnRules, Session, State
+from conclaved.meeting import (
+    Admission,
+    CameraState,
+    MediaState,
+    MeetingError,
+    MeetingView,
+    MicrophoneState,
+    OwnRules,
+    Session,
+    State,
+)
 from conclaved.meeting.events import (
     Announce,
     BadInput,
@@ -40,6 +50,13 @@ START = 1000.0
 """The simulated clock when a schedule begins."""
 FAST_JOB_S = 0.004
 SLOW_JOB_S = 0.6
+MUTE_EVERY_S = 12
+SAID = (
+    MediaState(MicrophoneState.MUTED, CameraState.MUTED),
+    MediaState(MicrophoneState.LIVE, CameraState.LIVE),
+    MediaState(MicrophoneState.LIVE, CameraState.CLOSED),
+)
+"""What devices say of themselves, in turn."""
 MEDIA_S = 1.0
 """Between two frames of a device. Real ones send fifty a second; one stands for many."""
 
@@ -101,6 +118,8 @@ class Device:
         """The transcript of every epoch of the present group that it was in."""
         self.was_in: dict[bytes, float] = {}
         """When it left each epoch, by transcript; infinity for the present one."""
+        self.said: list[tuple[float, MediaState]] = []
+        """How its microphone and camera were, and since when."""
         self.view: MeetingView | None = None
         self.is_view_new = False
         self.starts = 0
@@ -198,6 +217,7 @@ class Device:
         if paper is not self.paper:
             self.renew(self.paper)
         world.loop.after(world.rng.uniform(0.1, MEDIA_S), partial(self._media, self.starts))
+        self._mute()
 
     def _paper_to_start_with(self) -> Paper:
         """The newest, or what goes with the admission that it has kept: the old key signs for the new one."""
@@ -461,8 +481,17 @@ class Device:
             return
         self.keyring.poll(loop.now)
         self.world.judge.on_media(self)
+        if int(loop.now) % MUTE_EVERY_S == 0:
+            self._mute()
         if self.is_in and self.view is not None and self.view.may_send and self.stay is not None:
             self.world.media.send(self)
+
+    def _mute(self) -> None:
+        """People mute, unmute, and close the shutter, one after the other."""
+        assert self.session is not None
+        state = SAID[len(self.said) % len(SAID)]
+        self.said.append((self.world.loop.now, state))
+        self.perform(self.session.media_is(state, self.world.loop.now))
 
     def hear_frame(self, frame: bytes) -> Opened | None:
         """A frame from the relay."""

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from conclaved.identity import Assurance
-from conclaved.meeting import MeetingView
+from conclaved.meeting import MediaState, MeetingView
 from conclaved.meeting.events import Ended
+from conclaved.meeting.media_state import NOTHING_KNOWN, stale_after_s
 from conclaved.mls import X509Credential
 from tests.simulation.people import truth_of
 
@@ -18,6 +19,9 @@ LOCKED = "who is in a locked meeting with somebody unverified leaves after a whi
 SHOWN_WITHIN_S = 5.0 + 1.5
 LEAVES_WITHIN_S = 30.0 + 5.0 + 6.0
 """DESIGN §4: half a minute's patience, a look every few seconds, and a goodbye."""
+TOLD = "nobody is shown as muted, or as live, who has not been so lately"
+LATE_S = 20.0
+"""What the service may hold back from a session's first message on counts as its slow way."""
 ENDS = "a meeting ends for a room only for a reason"
 
 
@@ -33,6 +37,7 @@ class PeopleInvariants:
         group = device.group
         if group is None or group.epoch != view.epoch:
             return
+        self._told(device, view)
         for participant in view.participants:
             if participant.assurance is not Assurance.VERIFIED:
                 continue
@@ -46,6 +51,20 @@ class PeopleInvariants:
                 self.judge.broken(
                     VERIFIED, f"{device.label} calls {participant.name} verified: {truth.vouching.value}"
                 )
+
+    def _told(self, device: "Device", view: MeetingView) -> None:
+        """What is shown of a microphone and a camera was true not long ago."""
+        since = self.world.loop.now - stale_after_s(len(view.participants)) - LATE_S
+        for participant in view.participants:
+            shown = MediaState(participant.microphone, participant.camera)
+            owners = [d for d in self.world.devices if d.had_key_in(frozenset({participant.signature_key}))]
+            if shown == NOTHING_KNOWN or len(owners) != 1 or not owners[0].is_honest:
+                continue
+            self.judge.count(TOLD)
+            (owner,) = owners
+            ends = [at for at, _ in owner.said[1:]] + [self.world.loop.now]
+            if shown not in {state for (_, state), end in zip(owner.said, ends, strict=True) if end >= since}:
+                self.judge.broken(TOLD, f"{device.label} shows {owner.label} as {shown}")
 
     def on_time(self, device: "Device") -> None:
         """Time has passed: nobody is shown as verified for long after that has ended, or kept company."""

@@ -8,7 +8,7 @@ from tests.simulation.faults import FAULTS
 from tests.simulation.invariants_group import ADMITTED, AGREE, INVITED, KICKED, ONE_CODE, ONE_COMMIT
 from tests.simulation.invariants_keys import GONE, NO_KEY
 from tests.simulation.invariants_lock import FORGED, MUTED, STOPS
-from tests.simulation.invariants_people import ENDS, LOCKED, VERIFIED
+from tests.simulation.invariants_people import ENDS, LOCKED, TOLD, VERIFIED
 from tests.simulation.liveness import ENDED, LIVENESS
 from tests.simulation.runner import Tally
 
@@ -28,6 +28,7 @@ INVARIANTS = (
     ADMITTED,
     INVITED,
     KICKED,
+    TOLD,
     ENDS,
     LIVENESS,
     ENDED,

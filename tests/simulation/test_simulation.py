@@ -1,13 +1,16 @@
 """A few schedules, that a seed is a schedule, and that what must hold can be seen not to."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
+from conclaved.meeting import CameraState, MediaState, MicrophoneState
+from conclaved.meeting.media_state import Statement
 from conclaved.meeting.membership import Membership
 from conclaved.mls import Group
 from conclaved.sframe import MediaKeyring
-from tests.simulation import invariants_group, invariants_keys
+from tests.simulation import invariants_group, invariants_keys, invariants_people
 from tests.simulation.invariants_lock import MUTED
 from tests.simulation.runner import run_seed
 from tests.simulation.world import World
@@ -50,6 +53,18 @@ def test_old_handshake_keys_that_are_kept_are_found(monkeypatch: pytest.MonkeyPa
 def test_old_media_keys_that_are_kept_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MediaKeyring, "_erase_due", lambda self, now: None)
     assert _finds(invariants_keys.GONE)
+
+
+def test_what_nobody_said_of_a_microphone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = MediaState(MicrophoneState.MUTED, CameraState.CLOSED)
+    decode = Statement.decode
+
+    def another(data: bytes) -> Statement | None:
+        statement = decode(data)
+        return statement and replace(statement, state=never)
+
+    monkeypatch.setattr(Statement, "decode", another)
+    assert _finds(invariants_people.TOLD)
 
 
 def test_a_code_that_does_not_depend_on_the_group_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,5 +141,6 @@ class Hearing:
         if beacon is None:
             return
         self._watch.heard(content.sender, beacon, now)
+        self._member.told.alive(content.sender, beacon.session, beacon.elapsed_ms, now)
         if opener is group:
             self._awaiting.heard(content.sender)

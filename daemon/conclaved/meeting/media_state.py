@@ -6,18 +6,21 @@ that begins or stops at that moment.
 
 A statement is believed while it is fresh. The service may keep back the one that says "live": then nobody
 is shown as muted for longer than `stale_after_s`, but as unknown, which nobody takes for safe. It may also
-deliver late: a session numbers its statements, and an older one never takes the place of a newer one.
+have kept those that said "muted", and deliver them one by one: so a statement says, as a beacon does, how
+long its sender's session has lasted, and is as old as it comes later than that session's fastest message. For
+the same reason an older one never takes the place of a newer one.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from conclaved.meeting.alive import SESSION_BYTES
+from conclaved.meeting.alive import DRIFT, SESSION_BYTES
 from conclaved.meeting.errors import RemoteError
-from conclaved.mls.codec import Reader, decode_whole, uint8, uint32
+from conclaved.mls.codec import Reader, decode_whole, uint8
 from conclaved.mls.errors import DecodeError
 
+ELAPSED_BYTES = 6
 KIND = 2
 """The first byte; a beacon's is 1."""
 REPEAT_S = 10.0
@@ -67,15 +70,15 @@ class Statement:
     """The content of an application message that tells a media state."""
 
     session: bytes
-    """8 random bytes: the numbers begin anew with each session of the sender's."""
-    number: int
-    """Grows with each statement of a session; uint32."""
+    """8 random bytes: the clock starts anew with each session of the sender's. The same as in its beacons."""
+    elapsed_ms: int
+    """How long the sender's session has lasted; 48 bits."""
     state: MediaState
 
     def encode(self) -> bytes:
-        """17 bytes, as a beacon has: kind, session, number, microphone, camera, two of zero."""
-        codes = bytes((_MICROPHONES.index(self.state.microphone), _CAMERAS.index(self.state.camera), 0, 0))
-        return uint8(KIND) + self.session + uint32(self.number) + codes
+        """17 bytes, as a beacon has: kind, session, elapsed, microphone, camera."""
+        codes = bytes((_MICROPHONES.index(self.state.microphone), _CAMERAS.index(self.state.camera)))
+        return uint8(KIND) + self.session + self.elapsed_ms.to_bytes(ELAPSED_BYTES) + codes
 
     @classmethod
     def decode(cls, data: bytes) -> "Statement | None":
@@ -88,11 +91,11 @@ class Statement:
 
         def read(reader: Reader) -> "Statement":
             reader.uint8()
-            session, number = reader.fixed(SESSION_BYTES), reader.uint32()
-            microphone, camera, *zero = reader.fixed(4)
-            if microphone >= len(_MICROPHONES) or camera >= len(_CAMERAS) or any(zero):
+            session, elapsed_ms = reader.fixed(SESSION_BYTES), int.from_bytes(reader.fixed(ELAPSED_BYTES))
+            microphone, camera = reader.fixed(2)
+            if microphone >= len(_MICROPHONES) or camera >= len(_CAMERAS):
                 raise DecodeError("no such state")
-            return cls(session, number, MediaState(_MICROPHONES[microphone], _CAMERAS[camera]))
+            return cls(session, elapsed_ms, MediaState(_MICROPHONES[microphone], _CAMERAS[camera]))
 
         try:
             return decode_whole(data, read)
@@ -110,12 +113,33 @@ def stale_after_s(members: int) -> float:
     return MISSED * repeat_every_s(members) + members * PACE_S
 
 
+@dataclass(slots=True)
+class _Clock:
+    """A sender's clock, as its messages show it."""
+
+    session: bytes
+    least: float
+    """The least difference of our clock to its elapsed time: the way that messages take at best."""
+    least_at: float
+
+    def hear(self, session: bytes, elapsed_s: float, now: float) -> float:
+        """When a message that says this was sent at best, by our clock."""
+        difference = now - elapsed_s
+        if session != self.session:
+            self.session, self.least = session, difference
+        else:
+            self.least = min(difference, self.least + (now - self.least_at) * DRIFT)
+        self.least_at = now
+        return elapsed_s + self.least
+
+
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """The newest statement of a member."""
 
     statement: Statement
     at: float
+    """When it was made, at best."""
 
 
 class ToldStates:
@@ -125,6 +149,7 @@ class ToldStates:
         """`changed` is called when `states` is another."""
         self._changed = changed
         self._heard: dict[int, _Heard] = {}
+        self._clocks: dict[int, _Clock] = {}
         self.states: Mapping[int, MediaState] = {}
         """Of those whose word is fresh; everybody else's is not known."""
         self.has_newcomers = False
@@ -132,6 +157,11 @@ class ToldStates:
 
     def __repr__(self) -> str:
         return f"ToldStates({len(self._heard)})"
+
+    def alive(self, leaf: int, session: bytes, elapsed_ms: int, now: float) -> float:
+        """A beacon, or a statement, was opened and its signature held. Returns when it was sent, at best."""
+        clock = self._clocks.setdefault(leaf, _Clock(session, now - elapsed_ms / 1000, now))
+        return clock.hear(session, elapsed_ms / 1000, now)
 
     def heard(self, leaf: int, statement: Statement, now: float, *, is_present_epoch: bool) -> None:
         """A statement was opened and its signature held.
@@ -143,9 +173,10 @@ class ToldStates:
         is_same = before is not None and before.statement.session == statement.session
         if not is_same and not is_present_epoch:
             return
-        if before is not None and is_same and statement.number <= before.statement.number:
+        if before is not None and is_same and statement.elapsed_ms <= before.statement.elapsed_ms:
             return
-        self._heard[leaf] = _Heard(statement, now)
+        at = self.alive(leaf, statement.session, statement.elapsed_ms, now)
+        self._heard[leaf] = _Heard(statement, at)
         self._show()
 
     def entered(self, leaves: frozenset[int], came: frozenset[int], *, is_first: bool) -> None:
@@ -156,6 +187,7 @@ class ToldStates:
         self._heard = {
             leaf: heard for leaf, heard in self._heard.items() if leaf in leaves and leaf not in came
         }
+        self._clocks = {leaf: clock for leaf, clock in self._clocks.items() if leaf in leaves - came}
         self.has_newcomers |= is_first or bool(came)
         self._show()
 
@@ -171,7 +203,7 @@ class ToldStates:
 
     def close(self) -> None:
         """The group is given up."""
-        self._heard = {}
+        self._heard, self._clocks = {}, {}
         self.states = {}
         self.has_newcomers = False
 

@@ -7,7 +7,6 @@ speak in the order of their leaves, `PACE_S` apart: a group of a thousand does n
 
 from collections.abc import Callable
 
-from conclaved.meeting.alive import SESSION_BYTES
 from conclaved.meeting.committing import Committing
 from conclaved.meeting.media_state import PACE_S, MediaState, Statement, repeat_every_s
 from conclaved.meeting.membership import Membership
@@ -28,9 +27,8 @@ class Telling:
         self._member = member
         self._commits = commits
         self._voice = voice
-        self._session = out.random(SESSION_BYTES)
         self._changed: Callable[[], None] = out.changed
-        self._number = 0
+        self._count = 0
         self._said: MediaState | None = None
         """What the others were told last, in this group."""
         self._said_at = float("-inf")
@@ -38,7 +36,7 @@ class Telling:
         self._is_signing = False
 
     def __repr__(self) -> str:
-        return f"Telling({self._number} said)"
+        return f"Telling({self._count} said)"
 
     @property
     def due_at(self) -> float | None:
@@ -84,11 +82,11 @@ class Telling:
         self._due = at if self._due is None else min(self._due, at)
 
     def _say(self, state: MediaState, now: float) -> None:
-        self._number += 1
+        self._count += 1
         self._said, self._said_at, self._due = state, now, None
         self._is_signing = True
 
         def said() -> None:
             self._is_signing = False
 
-        self._voice.say(Statement(self._session, self._number, state).encode(), said)
+        self._voice.say(Statement(*self._voice.clock(now), state).encode(), said)
