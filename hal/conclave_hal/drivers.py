@@ -75,7 +75,11 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
     Slot.SPEAKER: {"simulated": _SIMULATED, "alsa": _ALSA},
     Slot.INDICATOR: {"simulated": _SIMULATED, "led": "conclave_hal.led.{}:DRIVER", "gpio": _GPIO},
     Slot.BUTTONS: {"simulated": _SIMULATED, "input": _INPUT, "gpio": _GPIO},
-    Slot.DISPLAY: {"simulated": _SIMULATED, "mdc": "conclave_hal.mdc.display:DRIVER"},
+    Slot.DISPLAY: {
+        "simulated": _SIMULATED,
+        "mdc": "conclave_hal.mdc.display:DRIVER",
+        "cec": "conclave_hal.cec.display:DRIVER",
+    },
     Slot.CODEC_CONTROL: {"simulated": _SIMULATED, "line": "conclave_hal.line_control.driver:DRIVER"},
     Slot.PANEL: {
         "simulated": _SIMULATED,
