@@ -17,6 +17,8 @@ voice="espeak-ng"
 sound="alsa-utils"
 # For the panel: digits that are not mistaken, and letters beyond Latin, joined as they are read.
 fonts="fonts-b612 fonts-dejavu-core fonts-droid-fallback fonts-lohit-deva libfribidi0"
+# To compare structures and numbers with the kernel's own headers.
+headers="gcc libc6-dev libdrm-dev"
 # A second kind of CA, and a DNS server that takes updates.
 servers="caddy knot"
 # For the other MLS stacks' programs; Rust and Node.js in Debian 12 are too old for them.
@@ -25,7 +27,7 @@ compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 machine="qemu-system-x86 tesseract-ocr v4l-utils"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $servers $browser $voice $sound $fonts" ;;
+    test) wanted="$base $keys $admin $servers $browser $voice $sound $fonts $headers" ;;
     peers) wanted="$base $compilers" ;;
     vm) wanted="$base $fonts $machine" ;;
     *) echo "usage: tests/setup.sh run|test|peers|vm" >&2; exit 2 ;;

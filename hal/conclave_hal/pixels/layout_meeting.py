@@ -9,20 +9,33 @@ from conclave_hal.pixels.scene import Align, Box, Shape, Tone
 from conclave_hal.pixels.typesetting import name_text
 
 DIGITS_IN_A_GROUP = 5
+WITH_EASE_ARC_MINUTES = 20.0
+"""Of a digit, for somebody three metres away; 16 are the least (DESIGN §4)."""
 ROW = 64
-LOBBY = 186
+LOBBY = 176
 """Its heading and one card."""
 CONTROLS = 80
 
 
 def meeting(page: Page, view: PanelView, box: Box) -> None:
     """All of it."""
-    lists = page.px(_least_of_lists(page, view))
     controls = _controls_height(page, view)
     foot, box = box.foot(controls, page.px(12))
-    box = _code_section(page, view, box, box.height - lists - page.px(10))
+    box = _code_section(page, view, box, _room_for_code(page, view, box.height))
     _lists(page, view, box)
     _controls(page, view, foot)
+
+
+def _room_for_code(page: Page, view: PanelView, height: int) -> int:
+    """All that the lists can spare; once it can be read with ease, people who would not fit come first."""
+    groups_high = 6 // _arrangement(page)
+    with_ease = groups_high * ROW_PITCH * page.screen.pixels_of(WITH_EASE_ARC_MINUTES) + page.px(96)
+    columns = 2 if page.screen.is_portrait or view.lobby else 3
+    people = 40 + -(-len(view.participants) // columns) * ROW
+    if view.lobby:
+        people = people + 10 + LOBBY if page.screen.is_portrait else max(people, LOBBY)
+    spared = height - page.px(_least_of_lists(page, view))
+    return min(spared, max(round(with_ease), height - page.px(people)))
 
 
 def _least_of_lists(page: Page, view: PanelView) -> float:
@@ -49,7 +62,7 @@ def _code_section(page: Page, view: PanelView, box: Box, room: int) -> Box:
     reason = meaning.code_reason(view, page.words)
     news = name_text(view.news[-1]) if view.news else ""
     if view.security_code:
-        left_over = room - page.px(48) - (page.px(32) if reason or news else 0)
+        left_over = room - page.px(66) - (page.px(30) if reason or news else 0)
         height = code_height(page, box.width, left_over)
         place, box = box.top(height, page.px(4))
         code_digits(page, view, place)
@@ -193,7 +206,7 @@ def _lobby(page: Page, view: PanelView, box: Box) -> None:
     page.line(head, page.words.waiting.format(count=len(view.lobby)), 21, tone=Tone.MUTED, least=17)
     shown = page.shown(Listing.LOBBY, 1, len(view.lobby))
     for at in shown:
-        card, box = box.top(min(box.height, page.px(150)))
+        card, box = box.top(min(box.height, page.px(136)))
         _request(page, view, view.lobby[at], card)
 
 

@@ -191,7 +191,7 @@ class Page:
         chosen = next((t.box for t in made.touches if t.target == self.opened.selected), None)
         if chosen is None:
             return made
-        frame = Fill(
-            chosen, None, round(12 * self.screen.unit), Tone.ACCENT, max(3, round(5 * self.screen.unit))
-        )
+        # Apart from what it frames, because a button that stands out has the frame's colour.
+        around = chosen.inset(-self.px(9))
+        frame = Fill(around, None, self.px(18), Tone.ACCENT, max(2, self.px(4)))
         return Scene(made.width, made.height, (*made.elements, frame), made.touches)

@@ -14,7 +14,7 @@ from conclave_hal.panel import (
 from conclave_hal.pixels.drawing import Artist
 from conclave_hal.pixels.fonts import find_fonts
 from conclave_hal.pixels.layout import lay_out
-from conclave_hal.pixels.navigation import Opened, Sheet
+from conclave_hal.pixels.navigation import Opened, Press, Sheet
 from conclave_hal.pixels.scene import Scene
 from conclave_hal.pixels.screen import Screen, Theme
 from conclave_hal.pixels.typesetting import Typesetter
@@ -69,6 +69,7 @@ SCREENS = (
     Screen(1920, 1080, 15.6),
     Screen(480, 800, 7.0),
 )
+SELECTED = Opened(selected=Press(PanelAction(ActionKind.JOIN, invitation_id="i1")))
 PAGES: dict[str, tuple[PanelView, Opened]] = {
     "meeting": (MEETING, Opened()),
     "verified": (VERIFIED, Opened()),
@@ -76,6 +77,7 @@ PAGES: dict[str, tuple[PanelView, Opened]] = {
     "broken": (BROKEN, Opened()),
     "hostile": (HOSTILE, Opened()),
     "idle": (IDLE, Opened()),
+    "selected": (IDLE, SELECTED),
     "unenrolled": (views.UNENROLLED, Opened()),
     "refused": (REFUSED, Opened()),
     "incoming": (INCOMING, Opened()),
@@ -119,6 +121,7 @@ GOLDEN = {
     "broken-light": Golden("broken", LIGHT),
     "hostile": Golden("hostile"),
     "idle": Golden("idle"),
+    "idle-selected": Golden("selected"),
     "idle-upright-german": Golden("idle", TEN_UPRIGHT, "de"),
     "idle-arabic": Golden("idle", language="ar"),
     "refused": Golden("refused"),

@@ -3,15 +3,19 @@
 import hashlib
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from PIL import Image, __version__, features
 
+from conclave_hal.pixels.drawing import PALETTES, Colour
 from conclave_hal.pixels.fonts import find_fonts
+from conclave_hal.pixels.scene import Tone
+from conclave_hal.pixels.screen import Theme
 from tests.hal.pixels.pictures import GOLDEN, Golden, artist
 
 FOLDER = Path(__file__).parent / "golden"
-COLOURS = 64
+STEPS = 12
 VERSIONS = FOLDER / "drawn-with.txt"
 DOCS = Path(__file__).parents[3] / "docs"
 IN_DOCS = {
@@ -24,8 +28,27 @@ IN_DOCS = {
 
 def picture(golden: Golden) -> Image.Image:
     """In few colours, so that it is small."""
-    drawn = artist().draw(golden.scene, golden.screen.theme)
-    return drawn.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    theme = golden.screen.theme
+    drawn = artist().draw(golden.scene, theme)
+    return drawn.quantize(palette=_palette(theme), dither=Image.Dither.NONE)
+
+
+@cache
+def _palette(theme: Theme) -> Image.Image:
+    """The theme's own colours, and the steps from the two grounds to each: what edges of letters have."""
+    tones = PALETTES[theme]
+    colours: set[Colour] = set(tones.values())
+    for ground in (tones[Tone.BACKGROUND], tones[Tone.SURFACE]):
+        for ink in tones.values():
+            for step in range(1, STEPS):
+                red, green, blue = (
+                    (g * (STEPS - step) + i * step) // STEPS for g, i in zip(ground, ink, strict=True)
+                )
+                colours.add((red, green, blue))
+    flat = [value for colour in sorted(colours)[:256] for value in colour]
+    image = Image.new("P", (1, 1))
+    image.putpalette(flat)
+    return image
 
 
 def versions() -> str:
