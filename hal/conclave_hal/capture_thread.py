@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
+from av.error import FFmpegError
+
 from conclave_hal.errors import DeviceGoneError, DeviceTimeoutError, HalError
 
 ENDING_S = 2.0
@@ -101,7 +103,9 @@ class CaptureThread(Generic[T]):
                         self._tell()
         except HalError as error:
             end = error
-        except OSError as error:  # FFmpeg's errors are such
+        except (OSError, FFmpegError) as error:
+            # Not all of FFmpeg's errors are the system's: a camera that is unplugged while it films answers
+            # with EINVAL, which becomes a ValueError.
             end = DeviceGoneError(f"{self._name}: {error.strerror or error}")
             end.__cause__ = error
         except Exception as error:  # noqa: BLE001 - the thread's root: who reads gets it
