@@ -1,7 +1,8 @@
 """The guest as QEMU runs it, and what the guest may ask of the machine that it runs on.
 
 A line from the guest is a QMP command (`{"execute": "screendump", ...}`), a line back is QMP's answer:
-so a test inside can take a picture of its own screen from outside, or press a key of its keyboard.
+so a test inside can take a picture of its own screen from outside, or press a key of its keyboard. One
+command is ours: `read-screen` answers with what a reader of printed text finds on the screen.
 """
 
 import json
@@ -18,12 +19,18 @@ from contextlib import contextmanager, suppress
 from io import BufferedRWPair
 from pathlib import Path
 
+from PIL import Image
+
 from tests.vm.accelerator import PROGRAM, Accelerator
 from tests.vm.build import Built, GuestError
 from tests.vm.initial_files import archive, file
 
 FIRST_PROGRAM = Path(__file__).with_name("init")
 ROOT = Path(__file__).parents[2]
+READER = "tesseract"
+READ_TIMEOUT_S = 60.0
+REDUCED = 4
+"""Made for print, it reads letters of some 30 pixels best, and those of a panel are four times that."""
 CONNECT_TIMEOUT_S = 20.0
 WIDTH, HEIGHT = 1280, 800
 ASKABLE = frozenset({"screendump", "input-send-event"})
@@ -172,17 +179,42 @@ def _answer(monitor: BufferedRWPair, line: bytes) -> object:
         name = command.get("execute")
     except (ValueError, AttributeError):
         return {"error": {"desc": "not a command"}}
+    if name == "read-screen":
+        return _read_screen(monitor)
     if name not in ASKABLE:
         return {"error": {"desc": f"{name} is none of {', '.join(sorted(ASKABLE))}"}}
     return _command(monitor, command)
 
 
-def _command(monitor: BufferedRWPair, command: object) -> object:
+def _read_screen(monitor: BufferedRWPair) -> object:
+    with tempfile.TemporaryDirectory(prefix="conclave-vm-") as folder:
+        picture = str(Path(folder, "screen.ppm"))
+        answer = _command(monitor, {"execute": "screendump", "arguments": {"filename": picture}})
+        if "error" in answer:
+            return answer
+        small = str(Path(folder, "small.png"))
+        with Image.open(picture) as found:
+            found.reduce(REDUCED).save(small)
+        try:
+            done = subprocess.run(
+                # Page segmentation 6: one block of text.
+                [READER, small, "-", "--psm", "6", "--dpi", "150"],
+                capture_output=True,
+                text=True,
+                timeout=READ_TIMEOUT_S,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return {"error": {"desc": f"{READER}: {error}"}}
+    return {"return": done.stdout}
+
+
+def _command(monitor: BufferedRWPair, command: object) -> dict[str, object]:
     """One QMP command's answer; events, which come when they like, are passed over."""
     monitor.write(json.dumps(command).encode() + b"\n")
     monitor.flush()
     for line in monitor:
-        answer = json.loads(line)
+        answer: dict[str, object] = json.loads(line)
         if "return" in answer or "error" in answer:
             return answer
     return {"error": {"desc": "the machine ended"}}

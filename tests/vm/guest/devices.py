@@ -1,7 +1,8 @@
 """Our drivers as `hal.toml` would make them, and Linux's names for what they drive."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Slot, find_driver
@@ -12,12 +13,13 @@ PATIENCE_S = 120.0
 """An emulated processor takes seconds for what takes milliseconds; only a test that fails waits so long."""
 
 
-def device(kind: type[D], slot: Slot, driver: str, **options: object) -> D:
+def device(kind: Callable[..., D], slot: Slot, driver: str, **options: object) -> D:
     """A device of `driver`, with `options` as they would stand in the slot's table."""
     found = find_driver(slot, driver)
     where = TableName(Path("hal.toml"), slot.value, driver)
     made = found.make(read_options(found.options, options, where), {})
-    assert isinstance(made, kind)
+    # Seen as a callable because mypy wants a concrete class wherever `type[D]` is asked for.
+    assert isinstance(made, cast("type[D]", kind))
     return made
 
 

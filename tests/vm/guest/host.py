@@ -35,3 +35,10 @@ def screen() -> Path:
     path = results_folder() / "screen.ppm"
     ask("screendump", filename=str(path))
     return path
+
+
+def read_screen() -> str:
+    """What the host's reader of printed text finds on the machine's screen."""
+    read = ask("read-screen")
+    assert isinstance(read, str)
+    return read

@@ -60,15 +60,15 @@ async def test_pictures_arrive_whole_and_move() -> None:
 
 
 async def test_the_bars_of_the_test_picture_have_their_colours() -> None:
-    # vivid's default is eight bars: white, yellow, cyan, green, magenta, red, blue, black; the text that it
-    # writes over them is at the top.
+    # vivid's default is eight bars of three quarters' brightness: white, yellow, cyan, green, magenta, red,
+    # blue, black. The text that it writes over them is at the top.
     camera = webcam()
     async with running(camera):
         picture = (await some(camera, 1))[0]
     row = picture.height * 3 // 4 // 2 * 2
     luma = [picture.data[row * picture.width + picture.width * (2 * bar + 1) // 16] for bar in range(8)]
     assert luma == sorted(luma, reverse=True)
-    assert luma[0] > 200
+    assert luma[0] > 170
     assert luma[-1] < 30
 
 
