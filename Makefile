@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema lock clean test-hal-vm setup-run setup-test setup-peers setup-vm
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm setup-run setup-test setup-peers setup-vm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -53,6 +53,9 @@ man: setup-run ## write conclavectl's manual pages to build/man, from its own he
 
 schema: setup-run ## write docs/schema anew: what each command of conclavectl prints with --json
 	@$(PY) -m conclave_provisioning.cli.reference --schema docs/schema
+
+hal-doc: setup-run ## write the list of drivers in docs/hal.md anew, from what they declare
+	@$(PY) -m tests.hal.reference docs/hal.md
 
 lock: setup-run ## write requirements.lock anew from pyproject.toml
 	@$(PY) -m venv .venv/lock && .venv/lock/bin/pip install -q uv

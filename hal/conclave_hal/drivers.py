@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from conclave_hal.device import AnyDevice
 from conclave_hal.errors import ConfigurationError
+from conclave_hal.options import declared_options
 
 ENTRY_POINT_GROUP = "conclave.hal"
 
@@ -94,36 +95,67 @@ DEFAULT_DRIVERS: dict[Slot, str] = {Slot.VIDEO_ENCODER: "auto"}
 
 def driver_names(slot: Slot) -> tuple[str, ...]:
     """Names that `find_driver` knows for `slot`, sorted."""
-    return tuple(sorted({"none", *_BUILT_IN[slot], *_outside(slot)}))
+    return tuple(sorted({*built_in_names(slot), *(_name(point) for point in _outside(slot))}))
+
+
+def built_in_names(slot: Slot) -> tuple[str, ...]:
+    """Those of them that are in this package, sorted."""
+    return tuple(sorted({"none", *_BUILT_IN[slot]}))
 
 
 def find_driver(slot: Slot, name: str) -> Driver[Any]:
     """Import the driver `name` of `slot`.
 
-    Raises KeyError if there is none, ConfigurationError if it cannot be imported.
+    Raises KeyError if there is none, ConfigurationError if it cannot be imported or is there twice.
     """
+    points = [point for point in _outside(slot) if _name(point) == name]
+    is_built_in = name in built_in_names(slot)
+    if len(points) + is_built_in > 1:
+        places = ["built in"] * is_built_in + sorted(f"in {_package(point)}" for point in points)
+        raise ConfigurationError(
+            f"driver {name!r} is there more than once: {', and '.join(places)}",
+            hint="give it another name in the package's entry points, or uninstall one",
+        )
     if name == "none":
         found: object = getattr(import_module("conclave_hal.none"), slot.name)
-    elif name in _BUILT_IN[slot]:
+    elif is_built_in:
         module, _, attribute = _BUILT_IN[slot][name].partition(":")
         found = getattr(import_module(module.format(slot.value)), attribute)
+    elif points:
+        found = _imported(points[0])
     else:
-        target = _outside(slot)[name]
-        try:
-            module, _, attribute = target.partition(":")
-            found = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ConfigurationError(
-                f"driver {name!r} of {slot.value} cannot be imported: {error}"
-            ) from error
+        raise KeyError(name)
     if not isinstance(found, Driver):
-        raise ConfigurationError(
-            f"driver {name!r} of {slot.value} is not a Driver but {type(found).__name__}"
-        )
+        raise ConfigurationError(f"driver {name!r} is not a Driver but {type(found).__name__}")
     return found
 
 
-def _outside(slot: Slot) -> dict[str, str]:
-    prefix = slot.value + "."
+def _outside(slot: Slot) -> list[EntryPoint]:
+    """What other packages bring for this slot."""
     points = entry_points(group=ENTRY_POINT_GROUP)
-    return {p.name.removeprefix(prefix): p.value for p in points if p.name.startswith(prefix)}
+    return [point for point in points if point.name.startswith(slot.value + ".")]
+
+
+def _name(point: EntryPoint) -> str:
+    return point.name.partition(".")[2]
+
+
+def _package(point: EntryPoint) -> str:
+    return f"the package {point.dist.name}" if point.dist is not None else point.value
+
+
+def _imported(point: EntryPoint) -> object:
+    """Import what another package names. Whatever goes wrong in it is one line that names it."""
+    module, _, attribute = point.value.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, Driver):
+            declared_options(found.options)
+    # Other people's code: it may raise anything while it is imported.
+    except Exception as error:
+        said = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise ConfigurationError(
+            f"driver {_name(point)!r} of {_package(point)} cannot be imported: {' '.join(said.split())}",
+            hint="docs/hal.md says how a driver is packaged",
+        ) from error
+    return found

@@ -1,6 +1,7 @@
 """hal.toml: what it accepts, and the one line it answers with when it does not."""
 
 import asyncio
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
@@ -135,7 +136,15 @@ async def test_absent_hardware_says_so_and_counts_as_unsafe(tmp_path: Path) -> N
     assert [action async for action in room.panel.actions()] == []
 
 
+@dataclass(frozen=True, slots=True)
+class NoRules:
+    """Options whose driver does not say what they may be."""
+
+    pin: int = 4
+
+
 FROM_OUTSIDE = Driver(NoOptions, lambda options, made: NoCamera())
+UNDECLARED = Driver(NoRules, lambda options, made: NoCamera())
 OF_ANOTHER_KIND = Driver(NoOptions, lambda options, made: NoPanel())
 
 
@@ -146,6 +155,9 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "camera.wrong": f"{__name__}:OF_ANOTHER_KIND",
         "camera.text": f"{__name__}:ALL_SIMULATED",
         "camera.missing": "no_such_package:DRIVER",
+        "camera.broken": "tests.hal.broken_package:DRIVER",
+        "camera.undeclared": f"{__name__}:UNDECLARED",
+        "camera.simulated": f"{__name__}:FROM_OUTSIDE",
     }
     points = EntryPoints(EntryPoint(name, value, "conclave.hal") for name, value in values.items())
     monkeypatch.setattr("conclave_hal.drivers.entry_points", lambda group: points.select(group=group))
@@ -158,11 +170,29 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("wrong", "NoPanel is not a Camera"),
         ("text", "is not a Driver but str"),
         ("missing", "cannot be imported: No module named 'no_such_package'"),
+        ("broken", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("undeclared", "cannot be imported: AttributeError: "),
+        ("simulated", "driver 'simulated' is there more than once: built in, and in "),
     ],
 )
 def test_a_wrong_driver_of_another_package_is_named(tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         load(write(tmp_path, f'[camera]\ndriver = "{name}"\n'))
+
+
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize("name", ["broken", "undeclared", "simulated"])
+def test_what_is_wrong_with_it_is_one_line_that_begins_with_file_and_slot(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path, f'[camera]\ndriver = "{name}"\n')
+    with pytest.raises(ConfigurationError) as refused:
+        load(file)
+    assert str(refused.value).startswith(f"{file}: [camera] driver ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_driver_that_nobody_chose_stops_nothing(tmp_path: Path) -> None:
+    load(write(tmp_path, ""))
 
 
 @pytest.mark.usefixtures("outside")
