@@ -127,6 +127,7 @@ async def test_a_camera_that_does_not_obey_a_mute_is_a_fault_and_is_not_seen(
         ana.camera.switch_error = error
         await ana.engine.set_camera_muted(True)
         assert ana.engine.stats().faults == (f"camera: cannot be switched off: {words}",)
+        assert ana.engine.disobeying == (f"camera cannot be switched off: {words}",)
         ana.camera.emit(key_picture(b"never"))
         await until(lambda: ana.engine.stats().camera.frames_withheld)
         ana.camera.switch_error = None

@@ -71,6 +71,20 @@ async def test_only_a_switch_that_is_known_to_block_counts_as_blocking(
     assert (view.camera_muted, view.microphone_muted) == (False, False)
 
 
+async def test_a_switch_that_blocked_and_cannot_be_read_any_more_unmutes_nothing(here: TestRoom) -> None:
+    for switch in (here.shutter, here.mute_switch):
+        await switch.move(SwitchPosition.BLOCKING)
+    await here.panel()
+    for switch in (here.shutter, here.mute_switch):
+        await switch.move(SwitchPosition.UNKNOWN)
+    view = await here.panel()
+    assert (view.shutter, view.mute_switch) == ("unknown", "unknown")
+    assert here.hardware.is_camera_off
+    assert here.hardware.is_microphone_off
+    here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
+    assert not here.hardware.is_camera_off
+
+
 async def test_a_switch_that_was_unplugged_is_told_to_who_listens(here: TestRoom) -> None:
     changes = here.room.changes()
     await here.panel()

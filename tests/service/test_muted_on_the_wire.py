@@ -153,6 +153,17 @@ async def test_an_unmuted_camera_behind_a_closed_shutter_sends_nothing(here: Her
     await here.nothing_comes(CAMERA, clock=MICROPHONE)
 
 
+async def test_a_mute_switch_that_is_lost_while_it_mutes_lets_nothing_pass_until_a_hand_unmutes(
+    here: Here,
+) -> None:
+    await here.room.mute_switch.move(SwitchPosition.BLOCKING)
+    await here.nothing_comes(MICROPHONE, clock=CAMERA)
+    await here.room.mute_switch.move(SwitchPosition.UNKNOWN)
+    await here.nothing_comes(MICROPHONE, clock=CAMERA)
+    unmute(here.room)
+    await here.more(UNDER_WAY, MICROPHONE)
+
+
 async def test_switches_hold_before_the_daemon_has_heard_of_them(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,15 @@ def test_nobody_else_unmutes(by: Outside | Switch) -> None:
     assert room.microphone.is_muted
 
 
+def test_a_switch_that_muted_and_is_lost_leaves_a_software_mute_that_only_a_hand_takes_away() -> None:
+    room = mutes()
+    room.lost(Switch.MUTE_SWITCH)
+    assert room.microphone == Mute(True, AT, "the loss of the mute switch")
+    room.unmute(Hand.PANEL, microphone=True)
+    room.lost(Switch.SHUTTER)
+    assert (room.camera.is_muted, room.microphone.is_muted) == (True, False)
+
+
 def test_what_changes_nothing_is_no_change() -> None:
     room = mutes()
     room.mute(Hand.PANEL, camera=True)

@@ -213,6 +213,11 @@ class MediaEngine:
         """Whether frames of the microphone leave, as for the camera."""
         return self._is_live(StreamContext.MICROPHONE)
 
+    @property
+    def disobeying(self) -> tuple[str, ...]:
+        """A line for each source that was to stop and may still capture. Nothing of it leaves."""
+        return tuple(f"{s.name} {s.disobeys}" for s in self._sending.values() if s.disobeys)
+
     def _is_live(self, context: StreamContext) -> bool:
         stream = self._sending.get(context)
         return stream is not None and stream.is_live(self._clock())

@@ -70,6 +70,11 @@ class SendingStream:
         """A snapshot."""
         return SentStats(self._sent, self._withheld, self._packets, self._bytes)
 
+    @property
+    def disobeys(self) -> str:
+        """Why the source may still capture though nothing of it may leave; empty while it does not."""
+        return self._switch_fault if not self._is_open and self._enabled is None else ""
+
     def is_live(self, now: float) -> bool:
         """Whether frames leave: one has a moment ago, and the gate is open. `now` is the clock's."""
         return self._is_open and self._sent_at is not None and now - self._sent_at < LIVE_S

@@ -1,7 +1,7 @@
 """The room's hardware as one: run it, mute it, be the panel's one writer, and say how all of it is.
 
 Hardware and software mute are two things; what leaves is decided by either. The software ones are in `mutes`;
-where shutter and switch stand is asked of them each time, and never remembered.
+where shutter and switch stand is asked of them each time.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from conclave_hal.device import AnyDevice
 from conclave_hal.errors import HalError
 from conclave_hal.none import NoPanel
 from conclave_hal.panel import PanelAction, PanelView
-from conclave_hal.switches import HardwareSwitch, SwitchPosition
+from conclave_hal.switches import SwitchPosition
 from conclaved.meeting import CameraState, MediaState, MicrophoneState
 from conclaved.service.mutes import Mutes, Switch
 from conclaved.service.panel_watch import PanelWatch
@@ -36,6 +36,7 @@ class Hardware:
         self.mutes = Mutes()
         self.panel_watch = PanelWatch()
         self._panel_news = asyncio.Event()
+        self._stood = {Switch.SHUTTER: self.shutter, Switch.MUTE_SWITCH: self.mute_switch}
 
     def states(self) -> tuple[tuple[str, str, str], ...]:
         """(slot, health, reason) of every device."""
@@ -76,6 +77,20 @@ class Hardware:
         """Whether the microphone must capture nothing: software or switch."""
         return self.microphone_muted or self.mute_switch is SwitchPosition.BLOCKING
 
+    def note_switches(self) -> None:
+        """Look where shutter and switch stand now; to be called before anything is decided by that.
+
+        One that blocked and cannot be read any more leaves a software mute behind: who pulls a cable, or a
+        driver that fails, has unmuted nothing. A first reading is no change.
+        """
+        for which, stands in ((Switch.SHUTTER, self.shutter), (Switch.MUTE_SWITCH, self.mute_switch)):
+            stood = self._stood[which]
+            self._stood[which] = stands
+            if stood is SwitchPosition.BLOCKING and stands is SwitchPosition.UNKNOWN:
+                self.mutes.lost(which)
+            elif stood is not stands and stood is not SwitchPosition.UNKNOWN:
+                self.mutes.switched(which)
+
     def media_state(self) -> MediaState:
         """What the others in a meeting are told. What cannot be read for sure is not called muted."""
         camera = CameraState.MUTED if self.camera_muted else CameraState.LIVE
@@ -98,8 +113,6 @@ class Hardware:
             tasks.create_task(self._draw(view, wake))
             tasks.create_task(self._listen(act))
             tasks.create_task(self._watch_panel())
-            tasks.create_task(self._note_switch(self.devices.privacy_switch, Switch.SHUTTER))
-            tasks.create_task(self._note_switch(self.devices.mute_switch, Switch.MUTE_SWITCH))
             for device in self.devices.devices:
                 tasks.create_task(self._watch(device))
 
@@ -147,12 +160,3 @@ class Hardware:
                     await self._panel_news.wait()
             except TimeoutError:
                 pass
-
-    async def _note_switch(self, switch: HardwareSwitch, which: Switch) -> None:
-        stood = switch.state().position
-        async for _ in switch.watch():
-            stands = switch.state().position
-            if stands is not stood:
-                stood = stands
-                self.mutes.switched(which)
-                self._changed()

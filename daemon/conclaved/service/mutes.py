@@ -71,6 +71,14 @@ class Mutes:
         else:
             self.microphone = self._changed(self.microphone.is_muted, by)
 
+    def lost(self, by: Switch) -> None:
+        """The switch, which muted, cannot be read any more: software mutes in its place."""
+        muted = Mute(True, int(self._wall()), f"the loss of {by.value}")
+        if by is Switch.SHUTTER:
+            self.camera = muted
+        else:
+            self.microphone = muted
+
     def _set(self, is_muted: bool, by: Hand | Outside, camera: bool, microphone: bool) -> None:
         if camera and self.camera.is_muted is not is_muted:
             self.camera = self._changed(is_muted, by)

@@ -179,6 +179,8 @@ class ConclaveRoom:
         problems += [*self._enrolling.own.problems, *filter(None, [self._renewing.warning])]
         problems += [self._access.problem] if self._access.problem else []
         problems += self._tampering.problems()
+        engine = self._attending.engine
+        problems += [f"nothing of it leaves, but the {line}" for line in engine.disobeying] if engine else []
         if self._hardware.panel_watch.problem:
             why = self._hardware.panel_watch.problem
             problems.append(f"people in the room cannot read the panel: {why}: conclavectl hardware list")
@@ -706,6 +708,7 @@ class ConclaveRoom:
 
     def _switched(self) -> None:
         """A mute or a switch may be another: the gates stand before anybody hears of it."""
+        self._hardware.note_switches()
         self._attending.gate()
         self._changed(Topic.HARDWARE)
 

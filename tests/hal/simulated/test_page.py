@@ -369,6 +369,25 @@ async def test_a_finger_on_a_card_that_has_only_just_appeared_admits_nobody(glas
     assert await anext(glass.panel.actions()) == PanelAction(ActionKind.LEAVE)
 
 
+async def test_the_roster_says_who_is_muted_in_word_and_sign_and_of_whom_nobody_knows(glass: Glass) -> None:
+    says = [("live", "live"), ("muted", "closed"), ("live", "muted"), ("unknown", "unknown")]
+    people = tuple(
+        replace(views.MEETING.participants[0], leaf=leaf, name=f"r{leaf}.example", microphone=mic, camera=cam)
+        for leaf, (mic, cam) in enumerate(says)
+    )
+    await glass.show(replace(views.MEETING, participants=people))
+    rows = await glass.page.evaluate(
+        "[...document.querySelectorAll('#people li')].map(row => [...row.querySelectorAll('.said')].map("
+        "said => said.textContent + ' ' + said.querySelector('use').getAttribute('href')))"
+    )
+    assert rows == [
+        [],
+        ["microphone off #microphone-off", "shutter closed #camera-off"],
+        ["camera off #camera-off"],
+        ["microphone unknown #triangle", "camera unknown #triangle"],
+    ]
+
+
 async def test_only_hosts_get_buttons_in_the_lobby(glass: Glass) -> None:
     await glass.show(replace(views.MEETING, is_host=False))
     assert "Only a host can let somebody in." in await glass.text("#lobby")

@@ -43,13 +43,14 @@ function person(participant, view, press, openDetails) {
   return row;
 }
 
-// What a member says of itself, in word and sign; live goes without saying, unknown does not.
+// What a member says of itself, in word and sign; live goes without saying, unknown does not, nor looks like off.
 function media(participant) {
   return [["microphone", words.saidMicrophone(participant)], ["camera", words.saidCamera(participant)]]
     .filter(([, word]) => word)
     .map(([name, word]) => {
       const said = element("span", "heard said");
-      said.append(icon(`${name}-off`), element("span", "", word));
+      const isKnown = ["muted", "closed"].includes(participant[name]);
+      said.append(icon(isKnown ? `${name}-off` : "triangle"), element("span", "", word));
       return said;
     });
 }
