@@ -41,6 +41,8 @@ class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
         self._is_closed = False
         self._reader: Reader[T] | None = None
         self._turned = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._worker: Worker | None = None
         self._thread: CaptureThread[T] | None = None
 
@@ -74,6 +76,9 @@ class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
         if not is_enabled and self._reader is not None:
             self._reader.forget()
         self._turn()
+        if not is_enabled:
+            # As long as a capture takes to end, or to be given up.
+            await self._idle.wait()
 
     async def close(self) -> None:
         """Let readers go. `run` has been cancelled before, and with it the capture."""
@@ -141,26 +146,31 @@ class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
 
     async def _serve(self, found: F) -> None:
         """Capture until nobody wants it any more. Raises HalError when the device goes."""
-        deadline_s = FIRST_ITEM_S
         thread: CaptureThread[T] = CaptureThread(
             self._name, lambda: self._capture(found), keeps=self._keeps(found)
         )
-        async with thread:
-            self._thread = thread
-            try:
-                while self._is_wanted:
-                    item = await thread.next(deadline_s)
-                    if item is None or self._reader is None or not self._is_wanted:
-                        continue
-                    deadline_s = NEXT_ITEM_S
-                    capturing = self._ready(found, True)
-                    if self._state != capturing:
-                        await self._publish(capturing)
-                    if self._is_wanted and self._reader is not None:
-                        self._reader.give(item)
-            finally:
-                self._thread = None
-        await self._publish(self._ready(found, False))
+        self._idle.clear()
+        try:
+            async with thread:
+                self._thread = thread
+                await self._hand_on(thread, found)
+            await self._publish(self._ready(found, False))
+        finally:
+            self._thread = None
+            self._idle.set()
+
+    async def _hand_on(self, thread: CaptureThread[T], found: F) -> None:
+        deadline_s = FIRST_ITEM_S
+        while self._is_wanted:
+            item = await thread.next(deadline_s)
+            if item is None or self._reader is None or not self._is_wanted:
+                continue
+            deadline_s = NEXT_ITEM_S
+            capturing = self._ready(found, True)
+            if self._state != capturing:
+                await self._publish(capturing)
+            if self._is_wanted and self._reader is not None:
+                self._reader.give(item)
 
 
 class Reader(Generic[T]):

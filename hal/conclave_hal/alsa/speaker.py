@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_STREAMS = 64
 """Decoders at most: a meeting has fewer people who speak."""
 MAX_ANNOUNCEMENT_S = 60
+MAX_BLOCKS_A_SECOND = 100
+"""Twice what a card with a clock plays."""
 MAX_PACKET_BLOCKS = 6
 """An Opus packet is 120 ms at most (RFC 6716 §3.1)."""
 
@@ -148,16 +150,27 @@ class AlsaSpeaker(HotPlugDevice[DeviceState], AudioSink):
             self._mixer = mixer
             await self._publish(DeviceState(Health.READY))
             try:
-                while True:
-                    had = mixer.announcement_blocks
-                    await out.write(spread(mixer.block(), options.channels))
-                    if had == 1:
-                        # Heard once the card has played what it holds.
-                        await self._fill(out, mixer)
-                        await self._tell_announced()
+                await self._keep_playing(out, mixer)
             finally:
                 self._mixer = None
                 await self._tell_announced()
+
+    async def _keep_playing(self, out: Player, mixer: Mixer) -> None:
+        """One block after the other: the card sets the pace."""
+        loop = asyncio.get_running_loop()
+        began, count = loop.time(), 0
+        while True:
+            had = mixer.announcement_blocks
+            await out.write(spread(mixer.block(), self._options.channels))
+            if had == 1:
+                # Heard once the card has played what it holds.
+                await self._fill(out, mixer)
+                await self._tell_announced()
+            count += 1
+            if count >= MAX_BLOCKS_A_SECOND:
+                # A device without a clock, such as ALSA's `null`, would take as much as the loop can make.
+                await self._pause(began + 1 - loop.time())
+                began, count = loop.time(), 0
 
     async def _fill(self, out: Player, mixer: Mixer) -> None:
         """As many blocks as card and pipe hold, so that the next one has to wait for the first."""

@@ -113,26 +113,34 @@ class V4l2CameraControl(HotPlugDevice[CameraControlState], CameraControl):
             controls = await node.ask(_controls)
             camera = _Camera(node, controls)
             capabilities = _capabilities(said.card, controls)
-            await self._publish(CameraControlState(Health.READY, "", capabilities, Power.ON))
+            here = await camera.position()
+            # Before anybody hears that it is ready.
             self._camera = camera
+            await self._publish(
+                CameraControlState(Health.READY, "", capabilities, Power.ON, _position(capabilities, here))
+            )
             try:
                 while True:
-                    await self._note(await camera.position(), self._state.is_moving)
                     await self._pause(WATCH_S)
+                    await self._note(await camera.position(), self._state.is_moving)
             finally:
                 self._camera = None
 
     async def set_power(self, power: Power) -> None:
         """Raises DeviceError: Video4Linux has no such control."""
+        self._present()
         raise DeviceError("this camera cannot be switched")
 
     async def move_to(self, position: Position, speed: float = 1.0) -> None:
         """Look there, as fast as the camera likes, and return when it says that it does."""
+        self._present()
+        _check_speed(speed)
         await self._go((position.pan, position.tilt, position.zoom))
 
     async def move_by(self, pan: int, tilt: int, zoom: int = 0, speed: float = 1.0) -> None:
         """Look so far from where the camera says that it looks now."""
         camera = self._present()
+        _check_speed(speed)
         here = await camera.position()
         there = [at + by for at, by in zip(here, (pan, tilt, zoom), strict=True)]
         for control, value in zip(_AXES, there, strict=True):
@@ -175,12 +183,14 @@ class V4l2CameraControl(HotPlugDevice[CameraControlState], CameraControl):
         await self._note(await camera.position(), False)
 
     async def recall_preset(self, number: int) -> None:
-        """Raises DeviceError: Video4Linux has no presets."""
-        raise DeviceError("this camera has no presets")
+        """Raises UsageError: Video4Linux has no presets, so each is out of range."""
+        self._present()
+        raise UsageError("this camera has no presets")
 
     async def store_preset(self, number: int) -> None:
-        """Raises DeviceError: Video4Linux has no presets."""
-        raise DeviceError("this camera has no presets")
+        """Raises UsageError: Video4Linux has no presets, so each is out of range."""
+        self._present()
+        raise UsageError("this camera has no presets")
 
     async def adjust(self, setting: FocusMode | FocusAt | ExposureMode | WhiteBalance | Tally) -> None:
         """Focus, exposure or white balance; a tally lamp is not known to Video4Linux."""
@@ -247,12 +257,16 @@ class V4l2CameraControl(HotPlugDevice[CameraControlState], CameraControl):
         raise DeviceTimeoutError(f"the camera does not arrive at {there}")
 
     async def _note(self, here: tuple[int, int, int], is_moving: bool) -> None:
-        known = self._state.capabilities
-        can_tell = known.pan is not None or known.tilt is not None or known.zoom is not None
-        position = Position(*here) if can_tell else None
+        position = _position(self._state.capabilities, here)
         noted = replace(self._state, position=position, is_moving=is_moving)
         if noted != self._state and noted.health is Health.READY:
             await self._publish(noted)
+
+
+def _check_speed(speed: float) -> None:
+    """A position is gone to as fast as the camera likes, but what is no speed is refused all the same."""
+    if not 0 < speed <= 1:
+        raise UsageError(f"a speed is above 0 and at most 1, not {speed:g}")
 
 
 async def _expose_by_itself(camera: _Camera) -> None:
@@ -283,6 +297,13 @@ def _capabilities(card: str, controls: _Controls) -> CameraCapabilities:
         has_exposure=ControlId.EXPOSURE_AUTO in controls,
         has_white_balance=ControlId.AUTO_WHITE_BALANCE in controls,
     )
+
+
+def _position(known: CameraCapabilities, here: tuple[int, int, int]) -> Position | None:
+    """Where it looks; None for a camera that can be turned in no way."""
+    if known.pan is None and known.tilt is None and known.zoom is None:
+        return None
+    return Position(*here)
 
 
 DRIVER = Driver(ControlOptions, lambda options, made: V4l2CameraControl(options))

@@ -88,7 +88,13 @@ class FakeCamera:
             far, _ = server.accept()
         self._ends.append(far)
         near.setblocking(False)
-        return Node(path, ioctl=self.ioctl, descriptor=near.detach())
+        return _FakeNode(self, path, near.detach(), far)
+
+    def hang_up(self, end: socket.socket) -> None:
+        """A descriptor of the driver's was closed."""
+        if end in self._ends:
+            self._ends.remove(end)
+        end.close()
 
     def move(self, control: ControlId, value: int) -> None:
         """A hand moves the shutter."""
@@ -194,6 +200,18 @@ class FakeCamera:
         if number not in self.controls:
             raise _refusal(errno.EINVAL)
         return self.controls[number]
+
+
+class _FakeNode(Node):
+    """Takes the double's end with it when it is closed, as nothing of a kernel would stay."""
+
+    def __init__(self, camera: FakeCamera, path: str, descriptor: int, end: socket.socket) -> None:
+        super().__init__(path, ioctl=camera.ioctl, descriptor=descriptor)
+        self._camera, self._end = camera, end
+
+    def close(self) -> None:
+        super().close()
+        self._camera.hang_up(self._end)
 
 
 def _refusal(number: int) -> OSError:
