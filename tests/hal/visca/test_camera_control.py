@@ -174,16 +174,30 @@ async def test_a_newer_move_takes_the_place_of_an_older_one(tmp_path: Path) -> N
         assert room.driver.state().position == NEAR
 
 
+async def until_it_rests(room: SerialRoom) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not room.camera.body.is_still:
+            await room.driver.adjust(Tally.ON)
+
+
 async def test_the_camera_stops_when_who_moves_it_is_cancelled(tmp_path: Path) -> None:
     async with serial_room(tmp_path) as room:
         make_heavy(room)
         move = asyncio.create_task(room.driver.move_to(END, SLOWEST))
         await until_moving(room)
         await end(move)
-        state = await until(room.driver, lambda s: not s.is_moving)
-        await room.driver.adjust(Tally.ON)
-        assert state.position is not None
+        await until_it_rests(room)
         assert room.camera.body.pan.steps < END.pan
+        assert not (await until(room.driver, lambda s: not s.is_moving)).is_moving
+
+
+async def test_a_move_ends_what_was_driven_before_it(tmp_path: Path) -> None:
+    async with serial_room(tmp_path) as room:
+        room.camera.body.zoom.fastest = 240.0
+        await room.driver.drive(Speed(zoom=SLOWEST))
+        await room.driver.move_by(10, 0)
+        await until_it_rests(room)
+        assert room.camera.body.zoom.steps < 0x4000
 
 
 # Faults

@@ -266,6 +266,16 @@ def test_a_full_buffer_is_waited_for_and_then_even_a_relative_move_is_sent_again
     assert wire.hears("90 41 ff", "90 51 ff").told() == [Ended(ident, Outcome.DONE)]
 
 
+def test_a_full_buffer_is_no_silence_after_which_a_command_is_sent_once_more_only() -> None:
+    wire = ready()
+    wire.submit(ZOOM)
+    for _ in range(3):
+        wire.hears("90 60 03 ff").wait(BUFFER_FULL_PAUSE_S)
+    said = wire.says()[-1]
+    wire.wait(ANSWER_S).says()
+    assert wire.hears(CLEARED).says() == [said]
+
+
 def test_a_socket_that_gets_free_ends_the_wait_for_a_full_buffer() -> None:
     wire = ready()
     wire.submit(ABSOLUTE)
@@ -378,6 +388,14 @@ def test_a_completion_that_was_lost_is_found_at_the_deadline() -> None:
     assert wire.hears("90 61 05 ff").told() == [Ended(ident, Outcome.DONE)]
 
 
+def test_a_late_command_whose_cancel_is_not_answered_has_timed_out() -> None:
+    wire = ready()
+    ident = wire.submit(ABSOLUTE)
+    wire.hears("90 41 ff").wait(MOVE_S + ANSWER_S)
+    assert wire.told() == [Ended(ident, Outcome.TIMED_OUT)]
+    assert wire.says()[-1] == IF_CLEAR
+
+
 def test_a_camera_without_cancel_does_not_keep_a_late_command_for_ever() -> None:
     wire = ready()
     ident = wire.submit(ABSOLUTE)
@@ -424,6 +442,17 @@ def test_a_late_answer_is_not_taken_for_that_of_the_next_question() -> None:
     wire.hears("90 50 01 02 03 04 ff")
     assert wire.told() == []
     assert wire.link.strays == 1
+
+
+@pytest.mark.parametrize("of_the_past", ["90 51 ff", "90 61 04 ff", "90 41 ff", "90 50 01 02 03 04 ff"])
+def test_what_a_cleared_command_still_says_does_not_end_the_clearing(of_the_past: str) -> None:
+    wire = ready()
+    wire.submit(ABSOLUTE)
+    wire.hears("90 41 ff")
+    wire.submit(inquiries.ZOOM)
+    wire.wait(ANSWER_S)
+    assert wire.hears(of_the_past).link.phase is Phase.CLEARING
+    assert wire.hears(CLEARED).link.phase is Phase.READY
 
 
 def test_what_executed_while_the_link_was_cleared_is_said_again_or_ends() -> None:
@@ -510,7 +539,9 @@ def test_each_camera_of_a_chain_is_heard_alone() -> None:
     wire = ready(camera=3)
     ident = wire.submit(ZOOM)
     assert wire.says() == ["83 01 04 47 01 00 00 00 ff"]
-    assert wire.hears("90 41 ff", "a0 60 02 ff").told() == []
+    before = repr(wire.link)
+    assert wire.hears("90 41 ff", "a0 60 02 ff", "a0 51 ff").told() == []
+    assert repr(wire.link) == before
     assert wire.hears("b0 41 ff", "90 51 ff", "b0 51 ff").told() == [Ended(ident, Outcome.DONE)]
 
 
