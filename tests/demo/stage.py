@@ -21,7 +21,7 @@ from tests.pebble import Pebble
 from tests.pki import TestAuthority
 
 BIN = Path(sys.executable).parent
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0
 COMMAND_TIMEOUT_S = 180.0
 POLL_S = 0.2
 
