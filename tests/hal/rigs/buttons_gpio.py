@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Slot
 from tests.hal.gpio.doubles import CHIP, DoubleChip
 from tests.hal.rigs import Rig
@@ -22,6 +23,10 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
     async def plug_in() -> None:
         chip.plug_in()
 
+    async def press(device: AnyDevice) -> None:
+        chip.drive(1, is_high=False)
+        chip.drive(1, is_high=True)
+
     options: dict[str, object] = {"chip": CHIP, "lines": {"leave": 1, "microphone": 2}}
     with patch.dict(sys.modules, {"gpiod": chip.module()}):
-        yield Rig(Slot.BUTTONS, "gpio", options, unplug, plug_in)
+        yield Rig(Slot.BUTTONS, "gpio", options, unplug, plug_in, {"press": press})

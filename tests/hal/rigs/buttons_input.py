@@ -6,8 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Slot
-from conclave_hal.input.events import KEYS
+from conclave_hal.input.events import EV_KEY, KEYS, InputEvent
 from tests.hal.input.doubles import DoubleInput
 from tests.hal.rigs import Rig
 
@@ -25,8 +26,11 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
     async def plug_in() -> None:
         double.plug_in()
 
+    async def press(device: AnyDevice) -> None:
+        double.say(*(InputEvent(EV_KEY, KEYS["KEY_MICMUTE"], value) for value in (1, 0)))
+
     try:
         with patch("conclave_hal.input.node.fcntl", SimpleNamespace(ioctl=double.ioctl)):
-            yield Rig(Slot.BUTTONS, "input", {"device": str(double.path)}, unplug, plug_in)
+            yield Rig(Slot.BUTTONS, "input", {"device": str(double.path)}, unplug, plug_in, {"press": press})
     finally:
         double.unplug()

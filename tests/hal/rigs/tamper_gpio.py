@@ -1,13 +1,15 @@
 """The slot tamper on GPIO lines, with a double of libgpiod's package."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
+from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Slot
-from tests.hal.gpio.doubles import CHIP, DoubleChip
+from tests.hal.gpio.doubles import CHIP, NAMES, DoubleChip
 from tests.hal.rigs import Rig
 
 
@@ -22,6 +24,13 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
     async def plug_in() -> None:
         chip.plug_in()
 
+    async def move(is_active: bool, device: AnyDevice) -> None:
+        chip.drive(NAMES["CASE"], is_high=is_active)
+
+    hands: dict[str, Callable[[AnyDevice], Awaitable[None]]] = {
+        "open_case": partial(move, True),
+        "close_case": partial(move, False),
+    }
     options: dict[str, object] = {"chip": CHIP, "line": "CASE"}
     with patch.dict(sys.modules, {"gpiod": chip.module()}):
-        yield Rig(Slot.TAMPER, "gpio", options, unplug, plug_in)
+        yield Rig(Slot.TAMPER, "gpio", options, unplug, plug_in, hands)
