@@ -48,13 +48,13 @@ class Page:
 def pages(view: PanelView) -> tuple[Page, ...]:
     """All pages of `view`; there is at least one."""
     if view.incoming is not None:
-        title, by = spell(view.incoming.title), spell(view.incoming.asked_by)
+        by = spell(view.incoming.asked_by)
         return (
             _page(
                 "incoming",
                 f"Joining in {view.incoming.seconds} s",
-                elide(title, COLUMNS),
-                elide(f"by {by}", COLUMNS),
+                spell(view.incoming.title),
+                _fitting(f"by {by}", by),
                 "ENTER yes   EXIT no",
                 enter=PanelAction(ActionKind.ACCEPT_JOIN),
                 exit=PanelAction(ActionKind.REFUSE_JOIN),
@@ -119,33 +119,33 @@ def _meeting(view: PanelView) -> Iterator[Page]:
 
 
 def _lobby(view: PanelView) -> Iterator[Page]:
-    names = spell_names([request.name for request in view.lobby], COLUMNS)
+    names = spell_names([request.name for request in view.lobby], _NAME_LINES * COLUMNS)
     for request, name in zip(view.lobby, names, strict=True):
-        yield _request(view, request, name)
+        yield from _request(request, _cut(name), is_host=view.is_host)
 
 
-def _request(view: PanelView, request: PanelRequest, name: str) -> Page:
+def _request(request: PanelRequest, name: tuple[str, str], *, is_host: bool) -> Iterator[Page]:
+    key = f"request {request.request_id}"
     head = f"Wants in: {_assurance(request.assurance)}"
-    if not view.is_host:
-        return _page(f"request {request.request_id}", _lock_line(view), head, name, "a host decides")
+    if not is_host:
+        yield _page(key, head, *name, "a host decides")
+        return
     deny = PanelAction(ActionKind.DENY, request_id=request.request_id)
-    admit = PanelAction(ActionKind.ADMIT, request_id=request.request_id)
     if request.obstacle:
-        return _page(
-            f"request {request.request_id}", head, name, elide(spell(request.obstacle), COLUMNS),
-            "EXIT refuses", exit=deny,
-        )  # fmt: skip
-    return _page(
-        f"request {request.request_id}", _lock_line(view), head, name, "ENTER admit EXIT no",
-        enter=admit, exit=deny,
-    )  # fmt: skip
+        why = f"obstacle {request.request_id}"
+        yield _page(key, "Cannot be let in", *name, "RIGHT why   EXIT no", exit=deny, right=why)
+        yield _page(why, *_wrapped(request.obstacle, 3), "EXIT refuses", exit=deny, is_aside=True)
+        return
+    admit = PanelAction(ActionKind.ADMIT, request_id=request.request_id)
+    yield _page(key, head, *name, "ENTER admit EXIT no", enter=admit, exit=deny)
 
 
 def _person(view: PanelView, participant: PanelParticipant, name: str, place: str) -> Iterator[Page]:
     key = f"member {participant.leaf}"
-    lines = _cut(name, _NAME_LINES)
+    lines = _cut(name)
     tick = TICK if participant.assurance == "verified" else "!"
-    head = f"{_lock_sign(view)}{place} {tick}{_assurance(participant.assurance)}"
+    head = f"{place} {tick}{_assurance(participant.assurance)}"
+    head = _fitting(f"{_lock_sign(view)} {head}".lstrip(), f"{_lock_sign(view)}{head}")
     if participant.is_self:
         yield _page(key, head, *lines, "this room")
         return
@@ -198,14 +198,14 @@ def _warnings(view: PanelView) -> Iterator[Page]:
         days = view.certificate_days
         said.append("The certificate has ended" if days < 0 else f"The certificate ends in {days} days")
     for number, text in enumerate(said, 1):
-        head = f"{_lock_sign(view)}Attention {number}/{len(said)}"
+        head = f"{_lock_sign(view)} Attention {number}/{len(said)}".lstrip()
         yield _page(f"warning {number}", head, *_wrapped(text, 3))
 
 
 def _lock_line(view: PanelView) -> str:
     """The state of the lock in words; at its end what else wants a look."""
     says = {
-        Lock.LOCKED: f"{LOCK}Encrypted",
+        Lock.LOCKED: f"{LOCK} Encrypted",
         Lock.OPENING: "NOT YET ENCRYPTED",
         Lock.BROKEN: "NOT SENDING",
         Lock.NONE: "NOT ENCRYPTED",
@@ -236,8 +236,12 @@ def _count(view: PanelView) -> str:
     others = sum(p.assurance != "verified" for p in view.participants)
     if not others:
         return f"{people} in, all verified"
-    line = f"{people} in, {others} not verified"
-    return line if len(line) <= COLUMNS else f"{people} in, {others} unverif."
+    return _fitting(f"{people} in, {others} not verified", f"{people} in, {others} unverif.")
+
+
+def _fitting(*lines: str) -> str:
+    """The first that fits, or else the last without its middle."""
+    return next((line for line in lines if len(line) <= COLUMNS), elide(lines[-1], COLUMNS))
 
 
 def _assurance(assurance: str) -> str:
@@ -274,9 +278,14 @@ def _wrapped(text: str, count: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _cut(name: str, count: int) -> tuple[str, ...]:
-    """A name on `count` lines, broken where it must be: every character of it counts."""
-    return tuple(name[at * COLUMNS : (at + 1) * COLUMNS] for at in range(count))
+def _cut(name: str) -> tuple[str, str]:
+    """A name on two lines: every character of it counts. Broken before a dot, or where it must be."""
+    if len(name) <= COLUMNS:
+        return name, ""
+    least = len(name) - COLUMNS
+    dots = [at for at in range(least, COLUMNS + 1) if name[at] == "." or name[at - 1] in "@ "]
+    at = max(dots, default=COLUMNS)
+    return name[:at], name[at:]
 
 
 def _page(

@@ -62,7 +62,7 @@ def test_the_code_stands_on_two_lines_of_three_groups() -> None:
 
 
 def test_the_first_line_says_in_words_that_the_lock_is_closed() -> None:
-    assert page(views.MEETING, "code").lines[0].startswith(f"{LOCK}Encrypted")
+    assert page(views.MEETING, "code").lines[0].startswith(f"{LOCK} Encrypted")
 
 
 @pytest.mark.parametrize("lock", [Lock.NONE, Lock.OPENING, Lock.BROKEN])
@@ -98,6 +98,21 @@ def test_who_is_no_host_can_only_see_who_waits() -> None:
     request = page(replace(views.MEETING, is_host=False), "request r-17")
     assert request.enter is None
     assert request.exit is None
+
+
+def test_who_cannot_be_let_in_has_a_page_that_says_why() -> None:
+    waiting = replace(views.WAITING, obstacle="the meeting is locked, and only verified people may come in")
+    view = replace(views.MEETING, lobby=(waiting,))
+    request = page(view, "request r-17")
+    assert request.enter is None
+    assert page(view, request.right).lines[0].rstrip() == "the meeting is"
+
+
+def test_a_long_name_is_whole_and_broken_before_a_dot() -> None:
+    lines = page(views.MEETING, "member 2").lines
+    assert (lines[1].rstrip(), lines[2].rstrip()) == ("harbour.rooms", ".example")
+    lines = page(views.MEETING, "request r-17").lines
+    assert (lines[1].rstrip(), lines[2].rstrip()) == ("tomas@partner", ".example")
 
 
 def test_removing_somebody_takes_two_keys() -> None:

@@ -82,7 +82,7 @@ async def test_a_view_is_drawn_when_the_lcd_has_its_four_lines(tmp_path: Path) -
     async with bench(tmp_path) as at:
         await at.panel.show(views.MEETING)
         assert at.panel.drawn() is views.MEETING
-        assert at.row(0).startswith(encode(f"{LOCK}Encrypted"))
+        assert at.row(0).startswith(encode(f"{LOCK} Encrypted"))
         assert at.row(1) == encode("48217 09356 71140")
 
 
