@@ -65,7 +65,9 @@ def test_the_mute_lamp_is_lit_by_either_mute_and_the_camera_s_by_what_leaves() -
     assert shown(LOCKED, replace(HARDWARE, camera_live=True)).is_camera_live
 
 
-async def test_lamps_that_failed_are_told_again_with_the_next_change() -> None:
+async def test_lamps_that_failed_are_told_again_with_the_next_change_and_complained_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     indicator = SimulatedIndicator()
     await indicator.open()
     lamps, show = Lamps(indicator), indicator.show
@@ -74,7 +76,9 @@ async def test_lamps_that_failed_are_told_again_with_the_next_change() -> None:
         raise DeviceGoneError("unplugged")
 
     indicator.show = gone  # type: ignore[method-assign]
-    await lamps.show(Shown(Light.ALARM))
+    for _ in range(3):
+        await lamps.show(Shown(Light.ALARM))
+    assert [record.getMessage() for record in caplog.records] == ["the lamps do not obey: unplugged"]
     assert indicator.state().shown == Shown()
     indicator.show = show  # type: ignore[method-assign]
     await lamps.show(Shown(Light.ALARM))

@@ -14,8 +14,8 @@ from conclaved.bus.room import HardwareStatus, MeetingStatus
 
 log = logging.getLogger(__name__)
 
-DEADLINE_S = 2.0
-"""For lamps to obey."""
+DEADLINE_S = 3.0
+"""For lamps to obey; drivers have a shorter one of their own."""
 
 
 def shown(meeting: MeetingStatus, hardware: HardwareStatus) -> Shown:
@@ -48,6 +48,7 @@ class Lamps:
     def __init__(self, indicator: Indicator) -> None:
         self._indicator = indicator
         self._lit: Shown | None = None
+        self._failure = ""
 
     async def show(self, wanted: Shown) -> None:
         """Show this, if it is another than before. Lamps that do not obey cost nothing but themselves."""
@@ -58,6 +59,9 @@ class Lamps:
             async with asyncio.timeout(DEADLINE_S):
                 await self._indicator.show(wanted)
         except (HalError, TimeoutError) as error:
-            log.warning("the lamps do not obey: %s", error or "they do not answer")
+            failure = str(error) or "they do not answer"
+            if failure != self._failure:
+                log.warning("the lamps do not obey: %s", failure)
+            self._failure = failure
         else:
-            self._lit = wanted
+            self._lit, self._failure = wanted, ""
