@@ -108,6 +108,10 @@ def _meeting(view: PanelView) -> Iterator[Page]:
     shown = spell_names([p.name for p in view.participants], _NAME_LINES * COLUMNS)
     for place, (participant, name) in enumerate(zip(view.participants, shown, strict=True), 1):
         yield from _person(view, participant, name, f"{place}/{len(shown)}")
+    yield from _removed(view)
+    if view.security_code and view.lock is Lock.LOCKED:
+        speak = PanelAction(ActionKind.SPEAK_CODE)
+        yield _page("speak", _lock_line(view), "Hear the code", "", "ENTER speaks it", enter=speak)
     yield _mute_page(view, "Microphone", is_muted=view.microphone_muted)
     yield _mute_page(view, "Camera", is_muted=view.camera_muted)
     title = elide(spell(view.title), COLUMNS)
@@ -153,17 +157,30 @@ def _person(view: PanelView, participant: PanelParticipant, name: str, place: st
     compared = ActionKind.NOT_COMPARED if participant.is_compared else ActionKind.COMPARED
     foot = ""
     if can_compare:
-        foot = f"{TICK}code compared" if participant.is_compared else "ENTER code compared"
+        foot = f"{TICK}compared ENTER undo" if participant.is_compared else "ENTER code compared"
     kick = f"remove {participant.leaf}" if view.is_host else ""
     yield _page(
         key, head, *lines, foot, right=kick,
         enter=PanelAction(compared, leaf=participant.leaf) if can_compare else None,
     )  # fmt: skip
     if kick:
+        host = f"host {participant.leaf}"
         yield _page(
-            kick, "Remove this one?", *lines, "ENTER yes  LEFT no", is_aside=True,
+            kick, "Remove this one?", *lines, "ENTER yes  LEFT no", is_aside=True, right=host,
             enter=PanelAction(ActionKind.KICK, leaf=participant.leaf),
         )  # fmt: skip
+        yield _page(
+            host, "Hand over to it?", *lines, "ENTER yes  LEFT no", is_aside=True, right=kick,
+            enter=PanelAction(ActionKind.HAND_OVER, leaf=participant.leaf),
+        )  # fmt: skip
+
+
+def _removed(view: PanelView) -> Iterator[Page]:
+    """Whom a host threw out, for hosts: it may come back when one of them says so."""
+    for removed in view.removed if view.is_host else ():
+        name = elide(spell_name(removed.name) if removed.name else removed.key_id, 2 * COLUMNS)
+        back = PanelAction(ActionKind.ALLOW_BACK, request_id=removed.key_id)
+        yield _page(f"removed {removed.key_id}", "Was removed:", *_cut(name), "ENTER allows back", enter=back)
 
 
 def _mute_page(view: PanelView, what: str, *, is_muted: bool) -> Page:

@@ -123,6 +123,19 @@ def test_removing_somebody_takes_two_keys() -> None:
     assert aside.enter == PanelAction(ActionKind.KICK, leaf=5)
 
 
+def test_hosts_hand_over_and_let_somebody_back() -> None:
+    aside = page(views.MEETING, page(views.MEETING, "member 5").right)
+    assert page(views.MEETING, aside.right).enter == PanelAction(ActionKind.HAND_OVER, leaf=5)
+    removed = page(views.MEETING, "removed 00112233445566aa")
+    assert removed.enter == PanelAction(ActionKind.ALLOW_BACK, request_id="00112233445566aa")
+    assert not [p for p in pages(replace(views.MEETING, is_host=False)) if p.key.startswith("removed")]
+
+
+def test_the_code_is_spoken_only_behind_a_closed_lock() -> None:
+    assert page(views.MEETING, "speak").enter == PanelAction(ActionKind.SPEAK_CODE)
+    assert not [p for p in pages(views.BROKEN) if p.key == "speak"]
+
+
 def test_what_was_asked_from_outside_takes_the_glass_and_can_be_refused() -> None:
     (only,) = pages(INCOMING)
     assert only.is_urgent
