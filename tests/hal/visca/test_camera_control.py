@@ -119,6 +119,27 @@ async def test_a_camera_can_be_sent_to_sleep_and_woken(tmp_path: Path) -> None:
         assert not room.camera.settings.obeys_remote
 
 
+@pytest.mark.parametrize("power", [Power.STANDBY, Power.ON])
+async def test_a_camera_that_will_not_be_told_what_it_does_already_has_done_it(
+    tmp_path: Path, power: Power
+) -> None:
+    async with serial_room(tmp_path) as room:
+        receive = room.ring.receive
+
+        def refuse_power(packet: Packet, now: float, number: int | None = None) -> None:
+            if packet.message.startswith(b"\x01\x04\x00"):
+                room.wire.write(bytes(Packet(1, 0, b"\x60\x41")))
+            else:
+                receive(packet, now, number)
+
+        room.ring.receive = refuse_power  # type: ignore[method-assign]
+        room.camera.body.power = power
+        await room.driver.set_power(power)
+        other = Power.ON if power is Power.STANDBY else Power.STANDBY
+        with pytest.raises(DeviceError, match="it cannot do this now"):
+            await room.driver.set_power(other)
+
+
 async def test_what_a_sleeping_camera_did_not_tell_it_tells_when_it_wakes(tmp_path: Path) -> None:
     async with serial_room(tmp_path) as room:
         await room.driver.set_power(Power.STANDBY)
