@@ -80,32 +80,97 @@ _STRONG = {"L": Direction.LTR, "R": Direction.RTL, "AL": Direction.RTL}
 def _levels(items: list[_Item], base: Direction) -> list[int]:
     """A level for each item (rules W1 to I2, for what comes here): odd is read from right to left."""
     paragraph = 1 if base is Direction.RTL else 0
-    kinds: list[str] = []
-    for item in items:
-        kind = unicodedata.bidirectional(item) if isinstance(item, str) else "ON"
-        if kind == "NSM":
-            kind = kinds[-1] if kinds else "ON"
-        kinds.append("R" if kind == "AL" else kind)
+    kinds = _kinds(items)
+    _arabic_numbers(kinds)
     _numbers(kinds)
-    strong = "R" if paragraph else "L"
-    for at, kind in enumerate(kinds):  # W7: a number after Latin letters belongs to them
-        if kind in "LR":
-            strong = kind
-        elif kind in ("EN", "AN") and strong == "L":
-            kinds[at] = "L"
+    _numbers_after_letters(kinds, "R" if paragraph else "L")
+    _brackets(items, kinds, "R" if paragraph else "L")
     resolved = [_level_of(kind, paragraph) for kind in kinds]
     _neutrals(kinds, resolved, paragraph)
     return [paragraph if level is None else level for level in resolved]
 
 
+def _kinds(items: list[_Item]) -> list[str]:
+    """Classes of the characters; an isolate is a neutral, a mark is what it stands on (W1)."""
+    kinds: list[str] = []
+    for item in items:
+        kind = unicodedata.bidirectional(item) if isinstance(item, str) else "ON"
+        if kind == "NSM":
+            kind = kinds[-1] if kinds else "ON"
+        kinds.append(kind)
+    return kinds
+
+
+def _arabic_numbers(kinds: list[str]) -> None:
+    """W2 and W3: a number after Arabic letters is an Arabic one, whatever its digits."""
+    strong = ""
+    for at, kind in enumerate(kinds):
+        if kind in _STRONG:
+            strong = kind
+        if kind == "EN" and strong == "AL":
+            kinds[at] = "AN"
+        elif kind == "AL":
+            kinds[at] = "R"
+
+
 def _numbers(kinds: list[str]) -> None:
     """W4 and W5: what stands within a number, or beside it, is part of it."""
     for at in range(1, len(kinds) - 1):
-        if kinds[at] in ("CS", "ES") and kinds[at - 1] == kinds[at + 1] == "EN":
-            kinds[at] = "EN"
+        around = kinds[at - 1]
+        if around == kinds[at + 1] and (
+            (kinds[at] == "CS" and around in ("EN", "AN")) or (kinds[at] == "ES" and around == "EN")
+        ):
+            kinds[at] = around
+    at = 0
+    while at < len(kinds):
+        end = at
+        while end < len(kinds) and kinds[end] == "ET":
+            end += 1
+        beside = (kinds[at - 1] if at else "", kinds[end] if end < len(kinds) else "")
+        if end > at and "EN" in beside:
+            kinds[at:end] = ["EN"] * (end - at)
+        at = max(end, at + 1)
+
+
+def _numbers_after_letters(kinds: list[str], strong: str) -> None:
+    """W7: a number after Latin letters belongs to them."""
     for at, kind in enumerate(kinds):
-        if kind == "ET" and "EN" in kinds[max(0, at - 1) : at + 2]:
-            kinds[at] = "EN"
+        if kind in ("L", "R"):
+            strong = kind
+        elif kind == "EN" and strong == "L":
+            kinds[at] = "L"
+
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def _brackets(items: list[_Item], kinds: list[str], base: str) -> None:
+    """N0: a pair of brackets goes together, with what is in them or with what stands before them."""
+    for begin, end in sorted(_pairs(items)):
+        inside = {_side(kind) for kind in kinds[begin + 1 : end] if kind in ("L", "R", "EN", "AN")}
+        if not inside:
+            continue
+        direction = base
+        if base not in inside:
+            before = (_side(kind) for kind in reversed(kinds[:begin]) if kind in ("L", "R", "EN", "AN"))
+            direction = next(before, base)
+        kinds[begin] = kinds[end] = direction
+
+
+def _pairs(items: list[_Item]) -> Iterator[tuple[int, int]]:
+    """BD16."""
+    waiting: list[tuple[str, int]] = []
+    for at, item in enumerate(items):
+        if not isinstance(item, str):
+            continue
+        if item in _CLOSING:
+            waiting.append((_CLOSING[item], at))
+        elif item in _CLOSING.values():
+            for depth in range(len(waiting) - 1, -1, -1):
+                if waiting[depth][0] == item:
+                    yield waiting[depth][1], at
+                    del waiting[depth:]
+                    break
 
 
 def _level_of(kind: str, paragraph: int) -> int | None:

@@ -214,13 +214,14 @@ def _protection(page: Page, view: PanelView, box: Box) -> Box:
         (words.sound_and_picture, view.sframe_suite),
         (words.epoch, epoch),
         (words.who_may_join, meaning.level_word(view.level, words)),
-        (words.service, name_text(view.service) if view.service else ""),
+        (words.service, view.service),
     )
     for term, value in facts:
+        said = name_text(value) if value else words.none_now
         row, box = box.top(page.px(32))
         left, right = row.start(round(row.width * 0.3), page.px(12))
         page.line(left, term, 21, tone=Tone.MUTED, least=16)
-        page.line(right, value or words.none_now, 21, least=15)
+        page.line(right, said, 21, least=15)
     return box.top(page.px(12))[1]
 
 
