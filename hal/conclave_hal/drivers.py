@@ -72,7 +72,7 @@ _BUILT_IN: dict[Slot, dict[str, str]] = {
         "visca": "conclave_hal.visca.camera_control:DRIVER",
     },
     Slot.MICROPHONE: {"simulated": _SIMULATED, "alsa": _ALSA},
-    Slot.SCREEN: {"simulated": _SIMULATED},
+    Slot.SCREEN: {"simulated": _SIMULATED, "pixels": "conclave_hal.wall.screen:DRIVER"},
     Slot.SPEAKER: {"simulated": _SIMULATED, "alsa": _ALSA},
     Slot.INDICATOR: {"simulated": _SIMULATED, "led": "conclave_hal.led.{}:DRIVER", "gpio": _GPIO},
     Slot.BUTTONS: {"simulated": _SIMULATED, "input": _INPUT, "gpio": _GPIO},

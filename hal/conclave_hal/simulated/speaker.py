@@ -6,11 +6,11 @@ import av
 from av.error import FFmpegError
 from av.packet import Packet
 
+from conclave_hal.decoding_sink import DecodingSink, StreamDecoder
 from conclave_hal.drivers import Driver
 from conclave_hal.errors import UsageError
 from conclave_hal.media import AudioSink, Codec, StreamReport
 from conclave_hal.options import NoOptions
-from conclave_hal.simulated.decoding_sink import DecodingSink, StreamDecoder
 from conclave_hal.simulated.tone import FRAME_SAMPLES, SAMPLE_RATE_HZ, dominant_frequency_hz, samples_of
 
 BLOCK_SAMPLES = 5 * FRAME_SAMPLES
@@ -64,8 +64,10 @@ class SoundDecoder(StreamDecoder):
 class SimulatedSpeaker(DecodingSink[SoundDecoder], AudioSink):
     """Plays every participant's sound to nobody, and reports what it heard."""
 
+    codec = Codec.OPUS
+
     def __init__(self) -> None:
-        super().__init__(Codec.OPUS)
+        super().__init__()
         self._announced = 0
         self._announced_samples = 0
 

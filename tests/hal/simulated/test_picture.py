@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conclave_hal.camera import Picture
+from conclave_hal.decoding_sink import MAX_WAITING
 from conclave_hal.encoding.h264_stream import LIBX264
 from conclave_hal.encoding.stream_encoder import EncoderOptions, StreamEncoder
 from conclave_hal.errors import DeviceGoneError, UsageError
 from conclave_hal.media import Codec, EncodedFrame
 from conclave_hal.none import NoPrivacySwitch
 from conclave_hal.simulated.camera import CameraOptions, SimulatedCamera
-from conclave_hal.simulated.decoding_sink import MAX_WAITING
 from conclave_hal.simulated.picture_code import MAX_NAME_BYTES, PictureCode, draw_code, read_code
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
 from conclave_hal.simulated.screen import SimulatedScreen

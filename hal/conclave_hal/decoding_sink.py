@@ -1,4 +1,4 @@
-"""What the simulated screen and speaker share: one decoder for each stream, in one thread.
+"""What screens and the simulated speaker share: one decoder for each stream, in one thread.
 
 A stream that gets more frames than the thread can decode loses them: what waits is bounded by
 `MAX_WAITING` frames a stream, and video then starts again at a keyframe.
@@ -6,7 +6,7 @@ A stream that gets more frames than the thread can decode loses them: what waits
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from conclave_hal.device import DeviceState, Health
 from conclave_hal.errors import UsageError
@@ -44,13 +44,23 @@ class _Stream(Generic[D]):
 
 
 class DecodingSink(MediaSink, Generic[D]):
-    """A sink that decodes and looks at the outcome, but has no glass and no loudspeaker."""
+    """A sink that decodes and hands the outcome to its decoders."""
 
-    def __init__(self, codec: Codec) -> None:
+    codec: ClassVar[Codec]
+    """What it takes."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self._codec = codec
         self._worker: Worker | None = None
         self._streams: dict[str, _Stream[D]] = {}
+
+    def _start(self) -> None:
+        """Begin to take frames."""
+        self._worker = Worker(f"{self.codec.value} sink")
+
+    def _decoders(self) -> list[D]:
+        """Those of all streams, in the order in which they came."""
+        return [entry.decoder for entry in self._streams.values() if entry.decoder is not None]
 
     @abstractmethod
     def _new_decoder(self) -> D:
@@ -58,7 +68,7 @@ class DecodingSink(MediaSink, Generic[D]):
 
     async def open(self) -> None:
         """Start the worker."""
-        self._worker = Worker(f"simulated {self._codec.value} sink")
+        self._start()
         await self._publish(DeviceState(Health.READY))
 
     async def close(self) -> None:
@@ -74,8 +84,8 @@ class DecodingSink(MediaSink, Generic[D]):
         """
         if self._worker is None:
             raise UsageError("the sink is not open")
-        if frame.codec is not self._codec:
-            raise UsageError(f"a {self._codec.value} sink was given a frame of {frame.codec.value}")
+        if frame.codec is not self.codec:
+            raise UsageError(f"a {self.codec.value} sink was given a frame of {frame.codec.value}")
         entry = self._streams.setdefault(stream, _Stream())
         if entry.waiting >= MAX_WAITING:
             entry.chain += 1
