@@ -218,3 +218,18 @@ async def test_a_refusal_reaches_the_controller_and_the_record(tmp_path: Path) -
     port, records = await served(tmp_path, ControlRequest(1, ControlKind.JOIN, LINK), error)
     assert port.answers == [ControlAnswer(1, False, "the link is not valid any more")]
     assert records[0].reason == "the link is not valid any more"
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        (ControlKind.CAMERA_PRESET, "three"),
+        (ControlKind.CAMERA_PRESET, "²"),
+        (ControlKind.DISPLAY_POWER, "off"),
+    ],
+)
+async def test_a_driver_that_checks_nothing_brings_down_nothing(
+    tmp_path: Path, kind: ControlKind, argument: str
+) -> None:
+    port, _ = await served(tmp_path, ControlRequest(1, kind, argument), None)
+    assert port.answers == [ControlAnswer(1, False, f"no such argument of {kind.value}")]

@@ -8,6 +8,7 @@ it is locked, what is muted. It never hears the security code, a name, a title, 
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 ASKED_BY = "the room controller"
 REQUEST_DEADLINE_S = 25.0
 """A controller is told that nothing came of it before it gives up by itself."""
+PRESET = re.compile("[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,15 @@ async def _do(request: ControlRequest, devices: RoomHardware, asked: Asked) -> N
             await asked.mute_camera()
         case ControlKind.CAMERA_HOME:
             await devices.camera_control.home()
-        case ControlKind.CAMERA_PRESET:
+        case ControlKind.CAMERA_PRESET if PRESET.fullmatch(request.argument):
             await devices.camera_control.recall_preset(int(request.argument))
-        case ControlKind.DISPLAY_POWER if request.argument == "on":
+        case ControlKind.DISPLAY_POWER if request.argument == Power.ON.value:
             await devices.display.show_us()
-        case ControlKind.DISPLAY_POWER:
+        case ControlKind.DISPLAY_POWER if request.argument == Power.STANDBY.value:
             await devices.display.set_power(Power.STANDBY)
+        case _:
+            # A driver checks what comes over its wire; another's driver may not.
+            raise RoomError(RoomErrorKind.INVALID_ARGUMENT, f"no such argument of {request.kind.value}")
 
 
 def _record(request: ControlRequest, answer: ControlAnswer) -> Record:

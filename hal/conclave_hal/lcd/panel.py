@@ -96,7 +96,7 @@ class LcdPanel(HotPlugDevice[DeviceState], Panel):
         except TimeoutError:
             raise DeviceGoneError(f"the LCD at {self._options.port} draws nothing") from None
         if not self._is_there:
-            raise DeviceGoneError(f"no LCD at {self._options.port}: {self._state.reason}")
+            raise DeviceGoneError(f"no LCD at {self._options.port}: {self._state.reason or 'not found yet'}")
 
     def drawn(self) -> PanelView | None:
         """The view of which the LCD has acknowledged every line."""

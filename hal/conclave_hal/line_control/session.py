@@ -193,7 +193,8 @@ class LineSession:
         wait_s = self._guard.wait_s(now)
         if wait_s > 0:
             return [_error(f"too many wrong passwords: wait {int(wait_s) + 1} s")]
-        self.is_logged_in = False
+        # Whoever logs in next must not inherit what this one follows.
+        self._log_out()
         self._is_checking = True
         return [Check(password)]
 

@@ -193,6 +193,14 @@ def test_a_wrong_password_opens_nothing_and_closes_what_was_open() -> None:
     assert not session.is_logged_in
 
 
+def test_whoever_logs_in_next_inherits_no_feedback() -> None:
+    session = locked_session()
+    log_in(session)
+    session.received(b"feedback on\r", 0)
+    log_in(session)
+    assert session.told({}) == []
+
+
 def test_lines_after_a_password_wait_for_its_check() -> None:
     session = locked_session()
     assert session.received(b"login secret\rstatus microphone\r", 0) == [Check("secret")]
