@@ -8,7 +8,9 @@ it is locked, what is muted. It never hears the security code, a name, a title, 
 
 import asyncio
 import logging
+import math
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 ASKED_BY = "the room controller"
 REQUEST_DEADLINE_S = 25.0
 """A controller is told that nothing came of it before it gives up by itself."""
+PEACE_S = 60.0
+"""From a join that people refused to the next one that a controller may ask for."""
 PRESET = re.compile("[0-9]{1,4}")
 
 
@@ -36,12 +40,24 @@ class Asked:
     leave: Callable[[], Awaitable[None]]
     mute_microphone: Callable[[], Awaitable[None]]
     mute_camera: Callable[[], Awaitable[None]]
+    was_refused: Callable[[], bool]
+    """Whether the last join was refused by people in the room."""
 
 
-async def serve(devices: RoomHardware, asked: Asked, record: Recorder) -> None:
-    """Do what the controller asks for, one after another, until its port is closed; all is recorded."""
+async def serve(
+    devices: RoomHardware, asked: Asked, record: Recorder, *, now: Callable[[], float] = time.monotonic
+) -> None:
+    """Do what the controller asks for, one after another, until its port is closed; all is recorded.
+
+    `now` counts seconds. People who have refused a join are left in peace for some time.
+    """
+    asked_at = -math.inf
     async for request in devices.codec_control.requests():
-        answer = await _answer(request, devices, asked)
+        if request.kind is ControlKind.JOIN and asked.was_refused() and now() < asked_at + PEACE_S:
+            answer = ControlAnswer(request.request_id, False, "people in the room have just refused")
+        else:
+            asked_at = now() if request.kind is ControlKind.JOIN else asked_at
+            answer = await _answer(request, devices, asked)
         record(_record(request, answer))
         try:
             await devices.codec_control.answer(answer)
