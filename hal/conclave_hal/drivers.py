@@ -7,8 +7,9 @@ point's name is `<slot>.<driver>`, for example `camera.v4l2`, and its value a `D
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Generic, TypeVar
 
 from conclave_hal.device import AnyDevice
@@ -130,10 +131,15 @@ def find_driver(slot: Slot, name: str) -> Driver[Any]:
     return found
 
 
+@cache
+def outside() -> EntryPoints:
+    """What other packages bring. Read once: it takes every installed package's metadata."""
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
 def _outside(slot: Slot) -> list[EntryPoint]:
     """What other packages bring for this slot."""
-    points = entry_points(group=ENTRY_POINT_GROUP)
-    return [point for point in points if point.name.startswith(slot.value + ".")]
+    return [point for point in outside() if point.name.startswith(slot.value + ".")]
 
 
 def _name(point: EntryPoint) -> str:

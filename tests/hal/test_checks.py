@@ -33,7 +33,7 @@ class Fingers(Hands):
 @pytest.fixture(autouse=True)
 def flawed_driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     points = EntryPoints([EntryPoint("mute_switch.flawed", "tests.hal.flawed:DRIVER", "conclave.hal")])
-    monkeypatch.setattr("conclave_hal.drivers.entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr("conclave_hal.drivers.outside", lambda: points)
     monkeypatch.setattr(flawed, "contact", Contact())
     yield
 

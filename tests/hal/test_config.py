@@ -160,7 +160,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "camera.simulated": f"{__name__}:FROM_OUTSIDE",
     }
     points = EntryPoints(EntryPoint(name, value, "conclave.hal") for name, value in values.items())
-    monkeypatch.setattr("conclave_hal.drivers.entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr("conclave_hal.drivers.outside", lambda: points)
 
 
 @pytest.mark.usefixtures("outside")
