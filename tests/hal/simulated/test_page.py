@@ -378,13 +378,16 @@ async def test_the_roster_says_who_is_muted_in_word_and_sign_and_of_whom_nobody_
     await glass.show(replace(views.MEETING, participants=people))
     rows = await glass.page.evaluate(
         "[...document.querySelectorAll('#people li')].map(row => [...row.querySelectorAll('.said')].map("
-        "said => said.textContent + ' ' + said.querySelector('use').getAttribute('href')))"
+        "said => said.textContent + ' ' + said.querySelector('use').getAttribute('href')"
+        " + getComputedStyle(said, '::after').content.replace('none', '').replaceAll('\"', '')))"
     )
+    await glass.press("#lock")
+    assert "microphone off" in await glass.text("#details")
     assert rows == [
         [],
         ["microphone off #microphone-off", "shutter closed #camera-off"],
         ["camera off #camera-off"],
-        ["microphone unknown #triangle", "camera unknown #triangle"],
+        ["microphone unknown #microphone?", "camera unknown #camera?"],
     ]
 
 

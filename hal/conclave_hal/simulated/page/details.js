@@ -121,6 +121,8 @@ function vouching(view, press) {
     const because = [
       participant.issuer && words.text("certificate_by", { issuer: words.isolated(participant.issuer) }),
       participant.vouched_by && words.text("admitted_by", { name: voucher(participant) }),
+      words.saidMicrophone(participant),
+      words.saidCamera(participant),
       participant.role && words.text("as_role", { role: words.role(participant) }),
       !participant.is_self && !participant.is_expected && words.text("not_on_invitation"),
     ].filter(Boolean);

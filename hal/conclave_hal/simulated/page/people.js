@@ -26,6 +26,7 @@ function person(participant, view, press, openDetails) {
   second.append(element("strong", "assurance", assurance.word));
   // The line may be cut at its end: what matters most comes first.
   if (words.isService(participant)) second.append(element("span", "service-end", words.text("service_end")));
+  second.append(...media(participant));
   const heard = element("span", participant.is_heard ? "heard" : "heard not-yet");
   if (participant.is_self) {
     second.append(element("span", "self", words.text("this_room")));
@@ -36,23 +37,25 @@ function person(participant, view, press, openDetails) {
     if (!participant.is_expected) second.append(element("span", "not-expected", words.text("not_expected")));
   }
   if (participant.role && !words.isService(participant)) second.append(element("span", "role", words.role(participant)));
-  second.append(...media(participant));
   lines.append(first, second);
   row.append(icon(assurance.icon, "assurance-icon"), lines);
   if (!participant.is_self && words.isCodeCurrent(view)) row.append(comparing(participant, press));
   return row;
 }
 
-// What a member says of itself, in word and sign; live goes without saying, unknown does not, nor looks like off.
+// What a member says of itself, as signs; the words are in the details, and read aloud. Live goes without saying;
+// unknown does not, and does not look like off.
 function media(participant) {
-  return [["microphone", words.saidMicrophone(participant)], ["camera", words.saidCamera(participant)]]
-    .filter(([, word]) => word)
-    .map(([name, word]) => {
-      const said = element("span", "heard said");
-      const isKnown = ["muted", "closed"].includes(participant[name]);
-      said.append(icon(isKnown ? `${name}-off` : "triangle"), element("span", "", word));
-      return said;
-    });
+  const signs = [];
+  for (const [name, word] of [["microphone", words.saidMicrophone(participant)], ["camera", words.saidCamera(participant)]]) {
+    if (!word) continue;
+    const isKnown = ["muted", "closed"].includes(participant[name]);
+    const said = element("span", isKnown ? "said" : "said not-known");
+    said.title = word;
+    said.append(icon(isKnown ? `${name}-off` : name), element("span", "said-word", word));
+    signs.push(said);
+  }
+  return signs;
 }
 
 function comparing(participant, press) {
