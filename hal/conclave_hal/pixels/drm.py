@@ -12,7 +12,8 @@ from conclave_hal.pixels.kernel import Kernel, io, iowr
 
 Struct = TypeVar("Struct", bound=ctypes.Structure)
 
-CONNECTED = 1
+DISCONNECTED = 2
+"""DRM_MODE_DISCONNECTED; a panel that nobody can ask is 3, unknown, and there all the same."""
 PREFERRED = 1 << 3
 """DRM_MODE_TYPE_PREFERRED."""
 CAP_DUMB_BUFFER = 1

@@ -118,7 +118,7 @@ class DrmGlass(Glass):
     def check(self) -> None:
         """The monitor is there, our buffer is on it, and holds what was drawn."""
         connector, _, _ = self._card.connector(self._connector.connector_id, probe=False)
-        if connector.connection != drm.CONNECTED:
+        if connector.connection == drm.DISCONNECTED:
             raise DeviceGoneError(f"{self.name}: no monitor is plugged in")
         if not self._is_scanned_out():
             raise DeviceError(f"{self.name}: another program's picture is on it")
@@ -157,7 +157,7 @@ def _connector_with_monitor(
         names.append(name)
         if wanted not in ("", name) or name.startswith("Writeback"):
             continue
-        if connector.connection == drm.CONNECTED and modes:
+        if connector.connection != drm.DISCONNECTED and modes:
             # Stable: the preferred mode first, else the card's own first.
             best = min(modes, key=lambda mode: not mode.type & drm.PREFERRED)
             found.append((connector, best, encoders))

@@ -9,13 +9,11 @@ the event loop never waits for one; when several views come meanwhile, the newes
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from PIL import Image
 
@@ -24,7 +22,6 @@ from conclave_hal.device import AnyDevice, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError, DeviceError, DeviceTimeoutError, HalError, UsageError
 from conclave_hal.hot_plug import HotPlugDevice
-from conclave_hal.options import Option, Rule, choice, file_path, integer, number, one_of
 from conclave_hal.panel import ActionKind, Panel, PanelAction, PanelView
 from conclave_hal.panel_press import meant
 from conclave_hal.pixels.drawing import Artist
@@ -33,6 +30,7 @@ from conclave_hal.pixels.glass import Glass
 from conclave_hal.pixels.glasses import open_glass
 from conclave_hal.pixels.layout import lay_out
 from conclave_hal.pixels.navigation import Ask, Opened, Press, Target, moved, settled, step
+from conclave_hal.pixels.pixel_panel_options import PixelPanelOptions
 from conclave_hal.pixels.scene import Scene, Touch
 from conclave_hal.pixels.screen import Screen, Theme
 from conclave_hal.pixels.touch import Tap, turned
@@ -59,71 +57,6 @@ _TURNS = {
     270: Image.Transpose.ROTATE_90,
 }
 """Pillow turns to the left, `rotation` to the right."""
-
-
-def device_or_nothing() -> Rule[str]:
-    """The path of a device, or nothing."""
-
-    def parse(value: object, folder: Path) -> str:
-        if not isinstance(value, str) or not value.isprintable():
-            raise ValueError
-        if value and not Path(value).is_absolute():
-            raise ValueError
-        return value
-
-    return Rule('the absolute path of a device, or ""', parse)
-
-
-def folder_path() -> Rule[Path | None]:
-    """A folder that exists."""
-
-    def parse(value: object, folder: Path) -> Path:
-        if not isinstance(value, str) or not value or "\0" in value or not (folder / value).is_dir():
-            raise ValueError
-        return folder / value
-
-    return Rule("the path of a folder that exists", parse)
-
-
-def connector_name() -> Rule[str]:
-    """As under /sys/class/drm, or nothing."""
-
-    def parse(value: object, folder: Path) -> str:
-        if not isinstance(value, str) or not re.fullmatch(r"([A-Za-z-]+-[0-9]+)?", value):
-            raise ValueError
-        return value
-
-    return Rule('a connector of the card, such as "DSI-1" or "HDMI-A-1", or ""', parse)
-
-
-@dataclass(frozen=True, slots=True)
-class PixelPanelOptions:
-    """Options of the panel on pixels."""
-
-    backend: Annotated[
-        str,
-        Option(choice("auto", "drm", "fbdev", "png"), "how pictures get there; auto: DRM, else fbdev"),
-    ] = "auto"
-    device: Annotated[
-        str, Option(device_or_nothing(), "card or framebuffer; empty: the first with a monitor")
-    ] = ""
-    connector: Annotated[
-        str, Option(connector_name(), "which of the card's connectors; empty: built-in panels first")
-    ] = ""
-    rotation: Annotated[
-        int, Option(one_of(0, 90, 180, 270), "degrees clockwise by which the picture is turned")
-    ] = 0
-    theme: Annotated[str, Option(choice("dark", "light"), "light letters on dark, or dark on light")] = "dark"
-    diagonal_inches: Annotated[
-        float, Option(number(5, 100), "size of the glass, by which the code is told from three metres")
-    ] = 10.1
-    touch: Annotated[str, Option(device_or_nothing(), "the touch screen, /dev/input/by-path/...")] = ""
-    font_folder: Annotated[Path | None, Option(folder_path(), "fonts that come before the system's")] = None
-    png_file: Annotated[
-        Path | None, Option(file_path(), "for png: the file that gets each picture, for its owner only")
-    ] = None
-    png_width: Annotated[int, Option(integer(480, 7680), "for png: pixels, before the rotation")] = 1280
-    png_height: Annotated[int, Option(integer(272, 4320), "for png: pixels, before the rotation")] = 800
 
 
 OpensGlass = Callable[[PixelPanelOptions], Glass]
@@ -218,7 +151,7 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
 
     async def navigate(self, button: Button) -> None:
         """Move the selection, or press what is selected."""
-        drawn = self._drawn
+        drawn = await self._settled_glass()
         if drawn is None:
             return
         targets = [touch.target for touch in drawn.scene.touches]
@@ -244,7 +177,7 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
 
     async def tapped(self, tap: Tap) -> None:
         """A finger came and went, on the glass's own axes."""
-        drawn = self._drawn
+        drawn = await self._settled_glass()
         if drawn is None:
             return
         there = turned(tap, self._options.rotation)
@@ -257,6 +190,11 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
             log.info("panel: dropped a press on what has just come under the finger")
             return
         await self._press(touch.target)
+
+    async def _settled_glass(self) -> _Drawn | None:
+        """What is on the glass once no picture is on its way to it."""
+        async with self._drawing:
+            return self._drawn
 
     async def _press(self, target: Target) -> None:
         done = step(self._opened, target)
@@ -348,17 +286,24 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
             drawn = self._drawn
             if drawn is not None and drawn.view is view and drawn.opened == opened:
                 return
+            # Nobody knows what is on the glass when a picture fails on its way, or is given up.
+            self._drawn = None
             try:
                 scene = await self._in_time(self._draw, glass, view, opened)
             except (HalError, OSError) as error:
-                self._drawn = None
-                reason = str(error) if isinstance(error, HalError) else f"{glass.name}: {error.strerror}"
+                reason = str(error)
+                if isinstance(error, OSError):
+                    reason = f"{glass.name}: {error.strerror or error}"
                 log.warning("panel: nothing is drawn: %s", reason)
-                await self._publish(DeviceState(Health.FAILED, reason))
+            except Exception as error:  # the picture's root: a fault in drawing costs the panel, not the room
+                reason = f"a fault in drawing: {type(error).__name__}"
+                log.exception("panel: nothing is drawn")
+            else:
+                self._show_as_drawn(_Drawn(view, opened, scene))
+                if self._state.health is Health.FAILED:
+                    await self._publish(self._ready())
                 return
-            self._show_as_drawn(_Drawn(view, opened, scene))
-            if self._state.health is Health.FAILED:
-                await self._publish(self._ready())
+            await self._publish(DeviceState(Health.FAILED, reason))
 
     def _show_as_drawn(self, drawn: _Drawn) -> None:
         now = self._clock()

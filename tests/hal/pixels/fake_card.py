@@ -28,6 +28,8 @@ class FakeConnector:
     is_connected: bool = True
     encoder: int = 41
     current_encoder: int = 0
+    connection: int = 1
+    """As it says while it is connected: 1, or 3 where it does not know."""
 
 
 class FakeMemory:
@@ -159,7 +161,7 @@ class FakeCard:
         data.count_modes, data.count_encoders = len(modes), 1
         data.connector_type, data.connector_type_id = found.kind, 1
         data.encoder_id = found.current_encoder
-        data.connection = drm.CONNECTED if found.is_connected else 2
+        data.connection = found.connection if found.is_connected else drm.DISCONNECTED
 
     def _crtc(self, request: int, data: drm.Crtc) -> None:
         if request == drm.GET_CRTC:

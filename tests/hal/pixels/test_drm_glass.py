@@ -113,6 +113,12 @@ def test_a_built_in_panel_comes_before_the_rooms_screen() -> None:
     assert DrmGlass(FakeCard(sockets), CARD, "HDMI-A-1").width == 1920
 
 
+def test_a_panel_that_nobody_can_ask_is_taken_for_there() -> None:
+    glass = DrmGlass(FakeCard([FakeConnector(52, DSI, [(800, 480, 0)], connection=3)]), CARD)
+    glass.check()
+    assert glass.name.endswith("DSI-1")
+
+
 def test_a_connector_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(DeviceError, match=r"no connector DP-3; there are: HDMI-A-1"):
         DrmGlass(FakeCard(), CARD, "DP-3")

@@ -16,7 +16,8 @@ from conclave_hal.errors import ConfigurationError, DeviceError, DeviceGoneError
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclave_hal.pixels.glass import Glass
 from conclave_hal.pixels.navigation import Ask, Open, Press, Sheet, Target
-from conclave_hal.pixels.pixel_panel import PixelPanel, PixelPanelOptions
+from conclave_hal.pixels.pixel_panel import PixelPanel
+from conclave_hal.pixels.pixel_panel_options import PixelPanelOptions
 from conclave_hal.pixels.scene import Scene
 from conclave_hal.pixels.screen import Screen
 from conclave_hal.pixels.touch import Tap
@@ -176,6 +177,30 @@ async def test_a_picture_that_does_not_arrive_is_not_said_to_be_drawn() -> None:
         assert bench.panel.drawn() is None
         assert bench.panel.state().health is Health.FAILED
         assert "something else" in bench.panel.state().reason
+
+
+async def test_a_fault_in_drawing_costs_the_panel_and_not_the_room() -> None:
+    async with at_work() as bench:
+        bench.glass.show_error = ValueError("a fault")
+        await bench.panel.show(MEETING)
+        assert bench.panel.drawn() is None
+        assert bench.panel.state().reason == "a fault in drawing: ValueError"
+
+
+async def test_nobody_says_what_is_on_the_glass_while_a_picture_is_on_its_way() -> None:
+    async with at_work() as bench:
+        await bench.panel.show(IDLE)
+        seen: list[PanelView | None] = []
+        shows = bench.glass.show
+
+        def show(picture: Image.Image) -> None:
+            seen.append(bench.panel.drawn())
+            shows(picture)
+
+        bench.glass.show = show  # type: ignore[method-assign]
+        await bench.panel.show(MEETING)
+        assert seen == [None]
+        assert bench.panel.drawn() is MEETING
 
 
 async def test_what_covers_the_picture_is_drawn_over() -> None:
