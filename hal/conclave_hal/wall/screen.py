@@ -25,7 +25,7 @@ from conclave_hal.options import Option, choice, file_path, integer
 from conclave_hal.picture_decoder import PictureDecoder
 from conclave_hal.pixels.glass import Glass
 from conclave_hal.pixels.glasses import open_glass
-from conclave_hal.pixels.pixel_panel import connector_name, device_or_nothing
+from conclave_hal.pixels.pixel_panel_options import connector_name, device_or_nothing
 from conclave_hal.wall.grid import Box, fit, tiles
 from conclave_hal.worker import Worker
 
