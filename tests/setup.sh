@@ -29,7 +29,7 @@ case "${1:-run}" in
     run) wanted="$base" ;;
     test) wanted="$base $keys $admin $servers $browser $voice $sound $fonts $headers" ;;
     peers) wanted="$base $compilers" ;;
-    vm) wanted="$base $fonts $machine" ;;
+    vm) wanted="$base $fonts $sound $machine" ;;
     *) echo "usage: tests/setup.sh run|test|peers|vm" >&2; exit 2 ;;
 esac
 

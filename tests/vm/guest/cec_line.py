@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
 
 from tests.vm.guest.programs import output_of, running
 
@@ -32,13 +31,13 @@ def _adapter(wanted: str) -> Path:
 
 
 @contextmanager
-def television() -> Iterator[Popen[str]]:
-    """A display at the input's end, by v4l-utils: it answers as one, and says what it hears."""
+def television() -> Iterator[Path]:
+    """A display at the input's end, by v4l-utils; what it heard grows in a file."""
     device = str(input_adapter())
     output_of("cec-ctl", "-d", device, "--tv", "--osd-name", "Wall")
-    with running("cec-follower", "-d", device, "--show-msgs", "--show-state") as follower:
+    with running("cec-follower", "-d", device, "--show-msgs", "--show-state") as heard:
         _wait_for_an_answer()
-        yield follower
+        yield heard
 
 
 def _wait_for_an_answer() -> None:
@@ -48,5 +47,6 @@ def _wait_for_an_answer() -> None:
     deadline = time.monotonic() + _UP_WITHIN_S
     while time.monotonic() < deadline:
         if "REPORT_POWER_STATUS" in output_of("cec-ctl", "-d", output, "--to", "0", POWER_STATUS):
+            output_of("cec-ctl", "-d", output, "--clear")
             return
     raise AssertionError("cec-follower did not come up")

@@ -1,8 +1,10 @@
-"""Programs of Debian that are another opinion on the same hardware: v4l-utils, tesseract."""
+"""Programs of Debian that are another opinion on the same hardware: v4l-utils, alsa-utils."""
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 TIMEOUT_S = 60.0
 
@@ -15,11 +17,12 @@ def output_of(*words: str) -> str:
 
 
 @contextmanager
-def running(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs meanwhile; its output can be read line by line."""
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=TIMEOUT_S)
+def running(*words: str) -> Iterator[Path]:
+    """A program that runs meanwhile; what it says grows in a file."""
+    with tempfile.NamedTemporaryFile() as said:
+        process = subprocess.Popen(words, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            yield Path(said.name)
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT_S)

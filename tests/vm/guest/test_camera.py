@@ -4,22 +4,21 @@ import asyncio
 
 import pytest
 
+from conclave_hal import threaded_source
 from conclave_hal.camera import Camera, CameraState, Picture
 from conclave_hal.camera_control import CameraControl
 from conclave_hal.device import Health
 from conclave_hal.drivers import Slot
 from conclave_hal.errors import DeviceError, DeviceGoneError
 from conclave_hal.switches import PrivacySwitch, SwitchPosition
-from conclave_hal.v4l2 import camera as camera_module
 from tests.hal.waiting import running, until_state
 from tests.vm.guest.devices import PATIENCE_S, bind_cameras, camera_node, device, unbind_cameras
 
 
 @pytest.fixture(autouse=True)
 def patience_with_pictures(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "FIRST_PICTURE_S", PATIENCE_S)
-    monkeypatch.setattr(camera_module, "NEXT_PICTURE_S", PATIENCE_S)
-    monkeypatch.setattr(camera_module, "LOOK_DEADLINE_S", PATIENCE_S)
+    for deadline in ("FIRST_ITEM_S", "NEXT_ITEM_S", "LOOK_DEADLINE_S"):
+        monkeypatch.setattr(threaded_source, deadline, PATIENCE_S)
 
 
 def webcam() -> Camera:

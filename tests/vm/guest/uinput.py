@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-EV_SYN, EV_KEY, EV_ABS, EV_SW = 0x00, 0x01, 0x03, 0x05
+EV_SYN, EV_KEY, EV_ABS, EV_SW, EV_LED = 0x00, 0x01, 0x03, 0x05, 0x11
 SW_CAMERA_LENS_COVER, SW_MUTE_DEVICE = 0x09, 0x0E
 BTN_TOUCH = 0x14A
+LED_MUTE = 0x07
 ABS_X, ABS_Y = 0x00, 0x01
 ABS_MT_SLOT, ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_TRACKING_ID = 0x2F, 0x35, 0x36, 0x39
 INPUT_PROP_DIRECT = 0x01
-_SET_BIT = {EV_KEY: 0x40045565, EV_ABS: 0x40045567, EV_SW: 0x4004556D}
+_EVENT = struct.Struct("@llHHi")
+_SET_BIT = {EV_KEY: 0x40045565, EV_ABS: 0x40045567, EV_SW: 0x4004556D, EV_LED: 0x40045569}
 _UI_SET_EVBIT, _UI_SET_PROPBIT = 0x40045564, 0x4004556E
 _UI_DEV_SETUP, _UI_ABS_SETUP = 0x405C5503, 0x401C5504
 _UI_DEV_CREATE, _UI_DEV_DESTROY = 0x5501, 0x5502
@@ -37,7 +39,15 @@ class InputDevice:
     def send(self, *events: tuple[int, int, int]) -> None:
         """Type, code and value of events that belong together."""
         for kind, code, value in (*events, (EV_SYN, 0, 0)):
-            os.write(self.descriptor, struct.pack("llHHi", 0, 0, kind, code, value))
+            os.write(self.descriptor, _EVENT.pack(0, 0, kind, code, value))
+
+    def received(self) -> list[tuple[int, int, int]]:
+        """What the kernel has told the device since the last call: lamps to be lit."""
+        try:
+            data = os.read(self.descriptor, 64 * _EVENT.size)
+        except BlockingIOError:
+            return []
+        return [(kind, code, value) for _, _, kind, code, value in _EVENT.iter_unpack(data)]
 
 
 @contextmanager
@@ -49,7 +59,7 @@ def made(
     is_direct: bool = False,
 ) -> Iterator[InputDevice]:
     """A device with `codes` of each event type; `ranges` of its axes; touched directly, as a screen is."""
-    descriptor = os.open("/dev/uinput", os.O_WRONLY | os.O_NONBLOCK)
+    descriptor = os.open("/dev/uinput", os.O_RDWR | os.O_NONBLOCK)
     try:
         for kind, wanted in codes.items():
             fcntl.ioctl(descriptor, _UI_SET_EVBIT, kind)
