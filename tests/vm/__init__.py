@@ -1,5 +1,5 @@
 """A small guest of QEMU that has what a container or a CI machine lacks: cameras, sound cards, HDMI-CEC,
-input devices and a display, all of Debian's own kernel (vivid, snd-aloop, uinput, virtio-gpu).
+input devices and a display, all of Debian's own kernel (vivid, snd-aloop, uinput, virtio-gpu, vhci-hcd).
 
     build.py        the kernel and an initial file system from Debian's packages, in the user's cache
     accelerator.py  whether KVM runs that kernel here; QEMU emulates the processor where it does not
@@ -9,6 +9,7 @@ input devices and a display, all of Debian's own kernel (vivid, snd-aloop, uinpu
     guest/          the tests, which run inside
 
 The guest has no disk and no copy of anything: it sees the host's `/usr`, `.venv` and this tree through
-9p, read only, each at its own path. What Debian's kernel has no device for is not here: gpio-sim, vkms and
+9p, read only, each at its own path. USB devices are programs of the tests, plugged into the kernel's virtual
+host: a camera with a shutter that can be turned, which vivid has not. What Debian's kernel has no device for is not here: gpio-sim, vkms and
 vicodec (GPIO lines and an H.264 encoder are tested against doubles, in tests/hal).
 """
