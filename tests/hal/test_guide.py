@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from conclave_hal.config import load
 from conclave_hal.device import Device
 from conclave_hal.drivers import Slot
 from conclave_hal.simulated.pty_wire import PtyWire
@@ -54,6 +55,15 @@ def test_a_wrong_file_is_answered_as_the_guide_says(tmp_path: Path) -> None:
         said = run(tmp_path, [sys.executable, "-m", "tests.hal.conformance", "hal.toml"], 2)
         assert said.stderr.endswith(f"hal.toml: [camera] {line}\n")
         assert f"conclaved: /etc/conclave/hal.toml: [camera] {line}\n" in GUIDE
+
+
+def test_the_room_in_the_readme_is_one_that_loads(tmp_path: Path) -> None:
+    (text,) = re.findall(
+        r"^```toml\n(.*?)^```$", (SOURCES / "README.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    (tmp_path / "hal.toml").write_text(text)
+    drivers = {device.driver for device in load(tmp_path / "hal.toml").devices}
+    assert {"v4l2", "visca", "gpio", "pixels"} <= drivers
 
 
 def environment() -> dict[str, str]:

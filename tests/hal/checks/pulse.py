@@ -1,19 +1,23 @@
 """Whether the event loop goes on: a fellow thread asks it for a beat, and counts how often it asked in vain.
 
-Not the clock decides but scheduling: a machine that is too busy for the loop has no time for the fellow
-thread either. A driver that waits for its hardware in the loop is found, with the line in which it waited.
+Not the clock decides but scheduling: in vain counts while the loop's thread sleeps in the kernel, and no
+more than a little while it only has no turn, or is busy. A driver that waits for its hardware in the loop is
+found, with the line in which it waited.
 """
 
 import asyncio
 import sys
 import threading
 import traceback
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 ASK_EVERY_S = 0.01
-MOST_IN_VAIN = 50
-"""Half a second of a machine that is idle; a meeting's sound breaks off long before."""
+MOST_IN_VAIN = 50.0
+"""Half a second of waiting; a meeting's sound breaks off long before."""
+AWAKE_COUNTS = 0.1
+"""What an ask in vain counts while the loop's thread is not waiting for anything but its turn."""
 
 
 class Pulse:
@@ -24,12 +28,14 @@ class Pulse:
         self._beaten = threading.Event()
         self._thread = threading.Thread(target=self._ask, name="pulse", daemon=True)
         self._loop_thread = 0
+        self._stat = Path()
         self.stood_at = ""
         """The innermost lines in which the loop stood still; empty while it never did."""
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
+        self._stat = Path(f"/proc/self/task/{threading.get_native_id()}/stat")
         self._thread.start()
         return self
 
@@ -41,16 +47,18 @@ class Pulse:
         self._thread.join()
 
     def _ask(self) -> None:
-        in_vain = 0
+        in_vain = 0.0
         self._loop.call_soon_threadsafe(self._beaten.set)
         while not self._stop.wait(ASK_EVERY_S):
             if self._beaten.is_set():
-                in_vain = 0
+                in_vain = 0.0
                 self._beaten.clear()
                 self._loop.call_soon_threadsafe(self._beaten.set)
                 continue
-            in_vain += 1
-            if in_vain == MOST_IN_VAIN and not self.stood_at:
+            # The third field, behind the name in brackets: S is asleep (proc_pid_stat(5)).
+            is_asleep = self._stat.read_text().rpartition(") ")[2].startswith("S")
+            in_vain += 1 if is_asleep else AWAKE_COUNTS
+            if in_vain >= MOST_IN_VAIN and not self.stood_at:
                 self.stood_at = _where(sys._current_frames().get(self._loop_thread))
 
 
