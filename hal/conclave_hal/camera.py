@@ -33,7 +33,8 @@ class Picture:
     width: int
     height: int
     data: bytes = field(repr=False)
-    """`width * height * 3 // 2` bytes: Y, then U and V in half width and height; BT.709, limited range."""
+    """`width * height * 3 // 2` bytes: Y, then U and V in half width and height; limited range, and the
+    camera's own matrix, which is BT.601 for most."""
     timestamp: int
     """Units of 90 kHz, starting anywhere, modulo 2^32."""
 

@@ -61,6 +61,11 @@ class CaptureThread(Generic[T]):
             _log.warning("%s hangs in the kernel; its thread is left behind", self._name)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the thread has let the device go."""
+        return self._has_ended
+
+    @property
     def lost(self) -> int:
         """How many items were thrown away because nobody took them in time."""
         return self._lost

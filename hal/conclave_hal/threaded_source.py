@@ -1,17 +1,21 @@
 """A camera or microphone that is read in a thread: it comes and goes, and captures only while it is wanted.
 
 Wanted means: enabled, and somebody reads. While it is not wanted the device is closed, so that its lamp is
-dark and its line dead, and is looked at now and then, so that an unplugged one is missed.
+dark and its line dead, and is looked at now and then, so that an unplugged one is missed. A capture that
+fails while the device is still there (another program has it, say) ends for its reader, and leaves the
+device DEGRADED until the next one works.
 """
 
 import asyncio
+import logging
 from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from conclave_hal.capture_thread import CaptureThread
-from conclave_hal.device import DeviceState
+from conclave_hal.device import DeviceState, Health
 from conclave_hal.errors import DeviceGoneError, DeviceTimeoutError, HalError
 from conclave_hal.hot_plug import HotPlugDevice
 from conclave_hal.waiting import either
@@ -24,6 +28,8 @@ NEXT_ITEM_S = 4.0
 """Without anything for so long the device has hung, or its signal is gone."""
 WATCH_S = 1.0
 """Between two looks whether an idle device is still there."""
+
+_log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=DeviceState)
 F = TypeVar("F")
@@ -45,6 +51,7 @@ class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
         self._idle.set()
         self._worker: Worker | None = None
         self._thread: CaptureThread[T] | None = None
+        self._last: CaptureThread[T] | None = None
 
     @abstractmethod
     def _look(self) -> F:
@@ -111,7 +118,7 @@ class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
             while True:
                 self._turned.clear()
                 if self._is_wanted:
-                    await self._serve(found)
+                    await self._try_to_serve(found)
                 elif not await either(self._turned.wait(), self._pause(WATCH_S)) and not self._is_still(
                     found
                 ):
@@ -120,8 +127,25 @@ class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
             reason = str(error)
             raise
         finally:
-            if self._reader is not None and not self._is_closed:
-                self._reader.end(DeviceGoneError(reason))
+            self._let_reader_go(reason)
+
+    async def _try_to_serve(self, found: F) -> None:
+        """Capture. Raises HalError or OSError when the device has gone, and only then."""
+        try:
+            await self._serve(found)
+        except (HalError, OSError) as error:
+            if not self._is_still(found):
+                raise
+            failed = replace(self._ready(found, False), health=Health.DEGRADED, reason=str(error))
+            if self._state != failed:
+                _log.warning("%s: %s", self._name, error)
+            self._let_reader_go(str(error))
+            await self._publish(failed)
+
+    def _let_reader_go(self, reason: str) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None and not self._is_closed:
+            reader.end(DeviceGoneError(reason))
 
     def _turn(self) -> None:
         """Something else may be wanted from now on."""
@@ -149,10 +173,13 @@ class ThreadedSource(HotPlugDevice[S], Generic[S, F, T]):
         thread: CaptureThread[T] = CaptureThread(
             self._name, lambda: self._capture(found), keeps=self._keeps(found)
         )
+        if self._last is not None and not self._last.has_ended:
+            # Another thread would hang beside it, and then another.
+            raise DeviceTimeoutError(f"{self._name} still hangs", hint="unplug it and plug it in again")
         self._idle.clear()
         try:
             async with thread:
-                self._thread = thread
+                self._thread = self._last = thread
                 await self._hand_on(thread, found)
             await self._publish(self._ready(found, False))
         finally:

@@ -2,6 +2,8 @@
 
 import asyncio
 import queue
+import threading
+import time
 from collections.abc import Generator, Iterator
 from contextlib import aclosing
 from functools import partial
@@ -174,13 +176,48 @@ async def test_an_idle_camera_that_is_unplugged_is_missed(
         assert camera.formats() == ()
 
 
-async def test_a_camera_that_hangs_is_given_up(
-    camera: V4l2Camera, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+async def test_a_camera_that_hangs_is_given_up_and_gets_no_second_thread(
+    plugged: FakeCamera, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("conclave_hal.threaded_source.FIRST_ITEM_S", 0.05)
-    async with running(camera), asyncio.timeout(20), aclosing(camera.pictures()) as pictures:
+    monkeypatch.setattr("conclave_hal.capture_thread.ENDING_S", 0.05)
+    lets_go = threading.Event()
+    threads = []
+
+    def hang(path: str, chosen: Chosen) -> Generator[Picture, None, None]:
+        threads.append(threading.current_thread())
+        while True:
+            lets_go.wait()
+            yield picture(1)
+            time.sleep(0.01)
+
+    look = partial(look_at, open_node=plugged.open_node)
+    camera = V4l2Camera(V4l2CameraOptions(str(plugged.path)), look=look, capture=hang, pause=clock.pause)
+    async with running(camera), asyncio.timeout(20):
         with pytest.raises(DeviceGoneError, match="delivers nothing"):
-            await anext(pictures)
+            await anext(camera.pictures())
+        with pytest.raises(DeviceGoneError, match="still hangs"):
+            await anext(camera.pictures())
+        assert len(threads) == 1
+        lets_go.set()
+        threads[0].join(10)
+        assert await anext(camera.pictures()) == picture(1)
+
+
+async def test_a_camera_that_another_program_has_is_degraded_until_it_lets_go(
+    camera: V4l2Camera, sensor: Sensor
+) -> None:
+    async with running(camera), asyncio.timeout(20):
+        for _ in range(2):
+            sensor.items.put(OSError(16, "Device or resource busy"))
+            with pytest.raises(DeviceGoneError, match="busy"):
+                await anext(camera.pictures())
+            degraded = await until_state(camera, lambda state: state.health is Health.DEGRADED)
+            assert "busy" in degraded.reason
+        async with aclosing(camera.pictures()) as pictures:
+            sensor.items.put(picture(1))
+            assert await anext(pictures) == picture(1)
+            assert camera.state().health is Health.READY
 
 
 async def test_of_a_cameras_own_frames_a_slow_reader_loses_all_up_to_a_keyframe(
