@@ -10,6 +10,6 @@ input devices and a display, all of Debian's own kernel (vivid, snd-aloop, uinpu
 
 The guest has no disk and no copy of anything: it sees the host's `/usr`, `.venv` and this tree through
 9p, read only, each at its own path. USB devices are programs of the tests, plugged into the kernel's virtual
-host: a camera with a shutter that can be turned, which vivid has not. What Debian's kernel has no device for is not here: gpio-sim, vkms and
-vicodec (GPIO lines and an H.264 encoder are tested against doubles, in tests/hal).
+host: a camera with a shutter that can be turned, which vivid has not. Debian's kernel has no gpio-sim, vkms
+or vicodec: an H.264 encoder of the kernel is tested against a double, in tests/hal.
 """
