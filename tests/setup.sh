@@ -15,6 +15,8 @@ browser="chromium"
 voice="espeak-ng"
 # What the loudspeaker's driver plays with.
 sound="alsa-utils"
+# A controller of character LCDs that is not ours.
+lcd="lcdproc"
 # For the panel: digits that are not mistaken, and letters beyond Latin, joined as they are read.
 fonts="fonts-b612 fonts-dejavu-core fonts-droid-fallback fonts-lohit-deva libfribidi0"
 # To compare structures and numbers with the kernel's own headers.
@@ -27,7 +29,7 @@ compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 machine="qemu-system-x86 tesseract-ocr v4l-utils"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $servers $browser $voice $sound $fonts $headers" ;;
+    test) wanted="$base $keys $admin $servers $browser $voice $sound $lcd $fonts $headers" ;;
     peers) wanted="$base $compilers" ;;
     vm) wanted="$base $fonts $sound $machine" ;;
     *) echo "usage: tests/setup.sh run|test|peers|vm" >&2; exit 2 ;;
@@ -65,7 +67,7 @@ if [ -n "$missing" ]; then
     fi
     rm -f "$log"
     if [ -d /run/systemd/system ]; then
-        for server in openssh-server:ssh caddy:caddy knot:knot; do
+        for server in openssh-server:ssh caddy:caddy knot:knot lcdproc:LCDd lcdproc:lcdproc; do
             case "$missing " in
                 *" ${server%%:*} "*) $root systemctl disable --now -q "${server##*:}" ;;
             esac

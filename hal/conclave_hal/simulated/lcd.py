@@ -13,6 +13,8 @@ COLUMNS = 20
 ROWS = 4
 BLANK = 0x20
 VERSION = b"CFA635:h1.0,v1.0"
+ALL_KEYS = 0x3F
+"""An LCD that has just been switched on reports each key."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class SimulatedLcd:
         """The numbers in the ROM that each row shows."""
         self.special: dict[int, bytes] = {}
         """Rows of points of the special characters that were set."""
-        self.reported_keys = 0
+        self.reported_keys = ALL_KEYS
         self.commands: list[Packet] = []
         """All that came, oldest first."""
         self._kept: list[bytes] = []
@@ -65,7 +67,7 @@ class SimulatedLcd:
         for row in self.memory:
             row[:] = bytes([BLANK] * COLUMNS)
         self.special.clear()
-        self.reported_keys = 0
+        self.reported_keys = ALL_KEYS
 
     def release(self) -> None:
         """Send the answers that were kept back."""

@@ -146,6 +146,7 @@ async def test_an_lcd_that_lost_its_power_is_written_anew(tmp_path: Path) -> Non
     async with bench(tmp_path) as at:
         await at.panel.show(views.IDLE)
         at.lcd.lose_power()
+        at.lcd.reported_keys = 0
         at.pauses.gate(REWRITE_S).set()
         await at.shows("Ready")
         assert at.lcd.special
