@@ -3,13 +3,14 @@
     open -> master -> connector with a monitor -> its mode -> a CRTC -> buffer -> SETCRTC
     show -> write, DIRTYFB, read back      check -> is the monitor there, is our buffer the one scanned out
 
-Whoever opens the card first is its master; a console gives way to one. Everything is undone in turn when
+Whoever opens the card first is its master; a console gives way to one. Another glass of this program on
+the same card shares the opening (`cards`). Everything is undone in turn when
 any step fails, and by `close`.
 """
 
 import ctypes
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from ctypes import c_uint32
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 from conclave_hal.errors import DeviceError, DeviceGoneError
 from conclave_hal.pixels import drm
+from conclave_hal.pixels.cards import OpenCard, claim, give_back, take
 from conclave_hal.pixels.glass import Glass, MappedPicture
 from conclave_hal.pixels.kernel import Kernel, Mapping
 
@@ -29,8 +31,8 @@ _NOT_NEEDED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTTY, errno.EOPNOTS
 class DrmGlass(Glass):
     """One connector of one card."""
 
-    def __init__(self, kernel: Kernel, path: str, wanted: str = "") -> None:
-        """Open the card and take the connector named `wanted`, or the first that has a monitor.
+    def __init__(self, kernel: Kernel, path: str, wanted: str = "", *, built_in_first: bool = True) -> None:
+        """Take the card's connector named `wanted`, or the first free one that has a monitor.
 
         Raises OSError, DeviceGoneError where no monitor is there, DeviceError where the card cannot do it.
         """
@@ -38,31 +40,43 @@ class DrmGlass(Glass):
         self.name = path
         self._undo = ExitStack()
         try:
-            self._open(path, wanted)
+            self._open(path, wanted, built_in_first)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, path: str, wanted: str) -> None:
-        descriptor = self._kernel.open(path)
-        self._undo.callback(self._kernel.close, descriptor)
-        card = self._card = drm.Card(self._kernel, descriptor)
-        try:
-            card.become_master()
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EINVAL):
-                raise DeviceError(
-                    f"{path}: another program draws on it", hint="stop the console's or desktop's program"
-                ) from error
-            raise
+    def _open(self, path: str, wanted: str, built_in_first: bool) -> None:
+        shared = take(self._kernel, path)
+        self._undo.callback(give_back, shared)
+        card = self._card = shared.card
         if not card.has_dumb_buffers():
             raise DeviceError(f"{path}: cannot show memory (no dumb buffers)")
-        self._connector, self._mode, encoders = _connector_with_monitor(card, path, wanted)
+        self._connector, self._mode, encoders = self._take_connector(shared, wanted, built_in_first)
         self.name = f"{path} {drm.connector_name(self._connector)}"
         self.width, self.height = self._mode.hdisplay, self._mode.vdisplay
-        self._crtc = _crtc_for(card, self._connector, encoders, self.name)
+        self._crtc = self._take_crtc(shared, encoders)
         self._buffer = self._make_buffer(card)
         self._scan_out()
+
+    def _take_connector(
+        self, shared: OpenCard, wanted: str, built_in_first: bool
+    ) -> tuple[drm.Connector, drm.ModeInfo, list[int]]:
+        for found in _connectors_with_monitor(shared.card, shared.path, wanted, built_in_first):
+            number = found[0].connector_id
+            if claim(shared.connectors, number):
+                self._undo.callback(shared.connectors.discard, number)
+                return found
+        raise DeviceError(
+            f"{shared.path}: every connector with a monitor is taken",
+            hint="name the connector of each screen: connector",
+        )
+
+    def _take_crtc(self, shared: OpenCard, encoders: list[int]) -> int:
+        for crtc in _crtcs_for(shared.card, self._connector, encoders):
+            if claim(shared.crtcs, crtc):
+                self._undo.callback(shared.crtcs.discard, crtc)
+                return crtc
+        raise DeviceError(f"{self.name}: no CRTC is free that can feed it")
 
     def _make_buffer(self, card: drm.Card) -> MappedPicture:
         dumb = card.ask(
@@ -145,9 +159,10 @@ def _closed(memory: Mapping) -> Callable[[], None]:
     return memory.close
 
 
-def _connector_with_monitor(
-    card: drm.Card, path: str, wanted: str
-) -> tuple[drm.Connector, drm.ModeInfo, list[int]]:
+def _connectors_with_monitor(
+    card: drm.Card, path: str, wanted: str, built_in_first: bool
+) -> list[tuple[drm.Connector, drm.ModeInfo, list[int]]]:
+    """Those that will do, the best first. Raises DeviceGoneError if there is none."""
     _, numbers = card.resources()
     found = []
     names = []
@@ -166,18 +181,22 @@ def _connector_with_monitor(
         raise DeviceError(f"{path}: has no connector {wanted}; there are: {there}")
     if not found:
         raise DeviceGoneError(f"{path}: no monitor is plugged in{f' at {wanted}' if wanted else ''}")
-    return min(found, key=lambda each: drm.connector_name(each[0]).rpartition("-")[0] not in drm.BUILT_IN)
+
+    def is_last(each: tuple[drm.Connector, drm.ModeInfo, list[int]]) -> bool:
+        is_built_in = drm.connector_name(each[0]).rpartition("-")[0] in drm.BUILT_IN
+        return is_built_in is not built_in_first
+
+    return sorted(found, key=is_last)
 
 
-def _crtc_for(card: drm.Card, connector: drm.Connector, encoders: list[int], name: str) -> int:
-    """The CRTC that feeds the connector now, or one that can."""
+def _crtcs_for(card: drm.Card, connector: drm.Connector, encoders: list[int]) -> Iterator[int]:
+    """The CRTC that feeds the connector now, then those that can."""
     crtcs, _ = card.resources()
     ordered = sorted(encoders, key=lambda number: number != connector.encoder_id)
     for number in ordered:
         encoder = card.ask(drm.GET_ENCODER, drm.Encoder(encoder_id=number))
         if encoder.crtc_id in crtcs and number == connector.encoder_id:
-            return int(encoder.crtc_id)
+            yield int(encoder.crtc_id)
         for at, crtc in enumerate(crtcs):
             if encoder.possible_crtcs >> at & 1:
-                return crtc
-    raise DeviceError(f"{name}: no CRTC can feed it")
+                yield crtc

@@ -67,3 +67,7 @@ class SystemKernel:
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
+
+
+SYSTEM = SystemKernel()
+"""One, by which glasses on the same card find each other."""

@@ -69,6 +69,7 @@ def _open(options: PixelScreenOptions) -> Glass:
         options.connector,
         png_file=options.png_file,
         png_size=(options.png_width, options.png_height),
+        built_in_first=False,
     )
 
 

@@ -95,7 +95,7 @@ def test_everything_is_given_back() -> None:
         (FakeCard(has_dumb=False), DeviceError, "no dumb buffers"),
         (FakeCard([FakeConnector(51, HDMI, is_connected=False)]), DeviceGoneError, "no monitor"),
         (FakeCard([]), DeviceGoneError, "no monitor"),
-        (FakeCard(possible_crtcs=0), DeviceError, "no CRTC"),
+        (FakeCard(possible_crtcs=0), DeviceError, "no CRTC is free"),
         (FakeCard([FakeConnector(51, WRITEBACK, [(64, 64, 0)])]), DeviceGoneError, "no monitor"),
     ],
 )
@@ -111,6 +111,41 @@ def test_a_built_in_panel_comes_before_the_rooms_screen() -> None:
     sockets = [FakeConnector(51, HDMI, [(1920, 1080, 0)]), FakeConnector(52, DSI, [(800, 480, 0)])]
     assert DrmGlass(FakeCard(sockets), CARD).name.endswith("DSI-1")
     assert DrmGlass(FakeCard(sockets), CARD, "HDMI-A-1").width == 1920
+
+
+def two_screens() -> FakeCard:
+    sockets = [FakeConnector(51, HDMI, [(1280, 800, 0)]), FakeConnector(52, DSI, [(800, 480, 0)])]
+    return FakeCard(sockets, possible_crtcs=0b11)
+
+
+def test_a_panel_and_a_rooms_screen_share_one_card() -> None:
+    card = two_screens()
+    panel = DrmGlass(card, CARD)
+    wall = DrmGlass(card, CARD, built_in_first=False)
+    assert (panel.name[-5:], wall.name[-8:]) == ("DSI-1", "HDMI-A-1")
+    assert card.paths == [CARD]
+    assert len(card.scanned) == 2
+    panel.close()
+    wall.show(RED)
+    assert len(card.scanned) == 1
+    wall.close()
+    assert not card.is_open
+
+
+def test_whichever_of_the_two_comes_first_the_other_finds_its_own() -> None:
+    card = two_screens()
+    assert DrmGlass(card, CARD, built_in_first=False).name.endswith("HDMI-A-1")
+    assert DrmGlass(card, CARD).name.endswith("DSI-1")
+
+
+def test_a_connector_that_is_taken_is_said_to_be_and_free_again_later() -> None:
+    card = two_screens()
+    first = DrmGlass(card, CARD, "DSI-1")
+    with pytest.raises(DeviceError, match="every connector with a monitor is taken"):
+        DrmGlass(card, CARD, "DSI-1")
+    first.close()
+    DrmGlass(card, CARD, "DSI-1").close()
+    assert not card.is_open
 
 
 def test_a_panel_that_nobody_can_ask_is_taken_for_there() -> None:
