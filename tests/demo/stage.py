@@ -345,5 +345,8 @@ driver = "simulated"
 
 [indicator]
 driver = "simulated"
+
+[buttons]
+driver = "simulated"
 """
     )
