@@ -106,5 +106,6 @@ class AudioSink(MediaSink):
         """Play a sound of this room, over what else plays: a chime, a spoken code.
 
         `samples` are 16-bit little-endian, mono, 48 kHz, at most a minute. Returns when it has been heard,
-        or was cut off by the next one. Raises DeviceGoneError while there is no speaker.
+        or was cut off by the next one; none at all cut off what plays, and return at once. Raises
+        DeviceGoneError while there is no speaker.
         """

@@ -24,10 +24,14 @@ class Speaker(NoSpeaker):
     def __init__(self) -> None:
         super().__init__()
         self.heard: list[bytes] = []
+        self.cut_off = 0
         self.is_playing = asyncio.Event()
         self.may_end = asyncio.Event()
 
     async def announce(self, samples: bytes) -> None:
+        if not samples:
+            self.cut_off += 1
+            return
         self.heard.append(samples)
         self.is_playing.set()
         await self.may_end.wait()
@@ -107,6 +111,7 @@ async def test_a_code_that_is_no_longer_shown_is_no_longer_spoken() -> None:
     assert announcing._task.cancelling()
     await announcing.close()
     assert hushed[-1] is False
+    assert speaker.cut_off == 1
 
 
 async def test_a_second_press_starts_the_code_anew() -> None:

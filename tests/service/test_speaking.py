@@ -38,6 +38,8 @@ class Ear:
         return code.encode()
 
     async def _listen(self, samples: bytes) -> None:
+        if not samples:
+            return
         self.heard.append(samples)
         await self.is_done.wait()
 

@@ -8,6 +8,7 @@ whoever plays in the middle could speak others in the same voice.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 from conclave_hal.errors import HalError
@@ -16,6 +17,9 @@ from conclaved.service.chime import chime
 from conclaved.service.spoken_code import SpeechError, speak
 
 log = logging.getLogger(__name__)
+
+CUT_OFF_S = 1.0
+"""For a speaker to fall silent. The microphone stays shut meanwhile."""
 
 
 class Announcing:
@@ -74,9 +78,19 @@ class Announcing:
 
         self._task = asyncio.create_task(after())
 
+    async def _play(self, samples: bytes) -> None:
+        """Returns when it was heard; whoever ends the waiting ends the sound."""
+        try:
+            await self._speaker.announce(samples)
+        except asyncio.CancelledError:
+            with suppress(HalError, TimeoutError):
+                async with asyncio.timeout(CUT_OFF_S):
+                    await self._speaker.announce(b"")
+            raise
+
     async def _ring(self) -> None:
         try:
-            await self._speaker.announce(chime())
+            await self._play(chime())
         except HalError as error:
             log.info("nobody heard the chime: %s", error)
 
@@ -84,7 +98,7 @@ class Announcing:
         try:
             samples = await self._speak(code, language)
             self._hush(True)
-            await self._speaker.announce(samples)
+            await self._play(samples)
         except (SpeechError, HalError) as error:
             hint = f"; {error.hint}" if error.hint else ""
             self._failed(f"the code is not spoken: {error}{hint}")

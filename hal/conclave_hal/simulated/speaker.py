@@ -75,7 +75,7 @@ class SimulatedSpeaker(DecodingSink[SoundDecoder], AudioSink):
         """Heard by nobody and counted: as the stream `announcements` of the reports."""
         if len(samples) % 2 or len(samples) > 2 * 60 * SAMPLE_RATE_HZ:
             raise UsageError("an announcement is at most a minute of 16-bit samples")
-        self._announced += 1
+        self._announced += bool(samples)
         self._announced_samples += len(samples) // 2
 
     def reports(self) -> dict[str, StreamReport]:

@@ -92,6 +92,14 @@ async def test_a_newer_announcement_cuts_the_older_one_off(card: FakeCard, speak
     assert len(card.loud) < 2900
 
 
+async def test_no_samples_at_all_cut_off_what_plays(card: FakeCard, speaker: AlsaSpeaker) -> None:
+    older = asyncio.ensure_future(speaker.announce(LOUD * 2900))
+    await asyncio.sleep(0)
+    await speaker.announce(b"")
+    await older
+    assert len(card.loud) < 2900
+
+
 async def test_a_damaged_packet_is_counted_and_the_next_one_plays(speaker: AlsaSpeaker) -> None:
     good = (await tone(440, 1))[0]
     for data in (b"", b"\xff\xff\xff"):
