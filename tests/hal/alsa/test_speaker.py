@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from conclave_hal.alsa.speaker import AlsaSpeaker, AlsaSpeakerOptions
+from conclave_hal.alsa.speaker import MAX_BLOCKS_A_SECOND, AlsaSpeaker, AlsaSpeakerOptions
 from conclave_hal.device import Health
 from conclave_hal.errors import DeviceGoneError, UsageError
 from conclave_hal.media import Codec, EncodedFrame
 from conclave_hal.simulated.microphone import MicrophoneOptions, SimulatedMicrophone
 from conclave_hal.simulated.tone import dominant_frequency_hz
 from tests.hal.alsa.fake_card import FakeCard
-from tests.hal.waiting import no_pause, running, until_state
+from tests.hal.waiting import Clock, no_pause, running, until_state
 
 OPTIONS = AlsaSpeakerOptions("hw:CARD=Room", channels=1, buffer_ms=40, jitter_ms=20)
 LOUD = array("h", [1000] * 960).tobytes()
@@ -123,6 +123,20 @@ async def test_a_card_that_goes_says_why_and_comes_back(card: FakeCard, speaker:
     card.plug_in()
     await until_state(speaker, lambda state: state.health is Health.READY)
     await speaker.announce(LOUD)
+
+
+async def test_a_device_without_a_clock_is_not_fed_without_end(card: FakeCard) -> None:
+    clock = Clock()
+    device = AlsaSpeaker(OPTIONS, is_there=card.is_there, program=str(card.program), pause=clock.pause)
+    async with asyncio.timeout(30), running(device):
+        while not clock.pauses:
+            await card.until(lambda: True)
+            await asyncio.sleep(0)
+        assert 0 < clock.pauses[0] <= 1
+        held = OPTIONS.buffer_ms // 20 + 1
+        await card.until(lambda: len(card.heard) == MAX_BLOCKS_A_SECOND + held)
+        await clock.tick()
+        await card.until(lambda: len(card.heard) > MAX_BLOCKS_A_SECOND + held)
 
 
 async def test_what_aplay_says_last_is_the_reason(card: FakeCard) -> None:
