@@ -5,6 +5,7 @@ import threading
 from collections.abc import Generator
 
 import pytest
+from av.error import ArgumentError
 
 from conclave_hal.capture_thread import CaptureThread
 from conclave_hal.errors import DeviceError, DeviceGoneError, DeviceTimeoutError
@@ -42,6 +43,8 @@ async def test_what_nobody_takes_is_bounded_and_the_oldest_is_lost() -> None:
     ("error", "seen", "said"),
     [
         (OSError(19, "No such device"), DeviceGoneError, "a device: No such device"),
+        # FFmpeg's is no OSError, and comes when a camera is pulled out while it is being asked.
+        (ArgumentError(22, "Invalid argument", "/dev/video0"), DeviceGoneError, "a device: Invalid argument"),
         (DeviceError("refused"), DeviceError, "refused"),
         (ZeroDivisionError("a bug"), ZeroDivisionError, "a bug"),
     ],
