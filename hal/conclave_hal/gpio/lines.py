@@ -7,6 +7,7 @@ the line what is so.
 """
 
 import asyncio
+import select
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib import import_module
@@ -92,6 +93,8 @@ class InputLines(_Lines):
         self._by_offset: dict[int, Line] = dict(zip(self._request.offsets, self._request.lines, strict=True))
         self._has_edges = asyncio.Event()
         self._descriptor = self._request.fd
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
         asyncio.get_running_loop().add_reader(self._descriptor, self._has_edges.set)
 
     def is_active(self, line: Line) -> bool:
@@ -100,8 +103,12 @@ class InputLines(_Lines):
 
     async def risen(self) -> tuple[Line, ...]:
         """Wait for edges; the lines that became active, in order. Raises OSError when the chip goes."""
-        await self._has_edges.wait()
-        self._has_edges.clear()
+        while True:
+            await self._has_edges.wait()
+            self._has_edges.clear()
+            # The loop may tell twice of the same edges, and reading none would block the whole loop.
+            if self._poll.poll(0):
+                break
         rising = self._gpiod.EdgeEvent.Type.RISING_EDGE
         events = self._request.read_edge_events()
         return tuple(self._by_offset[e.line_offset] for e in events if e.event_type == rising)

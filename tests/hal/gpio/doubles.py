@@ -68,6 +68,8 @@ class DoubleChip:
     """High lines."""
     is_there: bool = True
     requests: list["LineRequest"] = field(default_factory=list)
+    has_blocked: bool = False
+    """Whether events were read where there were none: the real package waits then, and all else with it."""
 
     def module(self) -> ModuleType:
         gpiod = ModuleType("gpiod")
@@ -150,7 +152,11 @@ class LineRequest:
             self.chip.levels[offset] = is_active is not self.settings[offset].active_low
 
     def read_edge_events(self) -> Iterable[EdgeEvent]:
-        os.read(self._reader, 4096)
+        try:
+            os.read(self._reader, 4096)
+        except BlockingIOError:
+            self.chip.has_blocked = True
+            raise
         self._require_chip()
         events, self._events = self._events, []
         return events

@@ -1,12 +1,13 @@
 """The seam to libgpiod's package."""
 
+import asyncio
 import sys
 from types import ModuleType
 
 import pytest
 
 from conclave_hal.errors import ConfigurationError
-from conclave_hal.gpio.lines import load_gpiod
+from conclave_hal.gpio.lines import InputLines, load_gpiod
 from tests.hal.gpio import doubles
 
 
@@ -35,3 +36,20 @@ def test_the_double_has_the_names_of_the_real_package() -> None:
     assert {member.name for member in doubles.EdgeType} == {member.name for member in gpiod.EdgeEvent.Type}
     for name in ("fd", "offsets", "lines", "get_value", "set_values", "read_edge_events", "release"):
         assert hasattr(gpiod.LineRequest, name)
+
+
+async def test_edges_are_read_only_where_there_are_some() -> None:
+    chip = doubles.DoubleChip()
+    lines = InputLines(
+        chip.module(), doubles.CHIP, ("SHUTTER",), active_low=False, bias="as-is", debounce_ms=0
+    )
+    # As the event loop does that tells twice of the same edges.
+    lines._has_edges.set()
+    reading = asyncio.create_task(lines.risen())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not chip.has_blocked
+    assert not reading.done()
+    chip.drive(doubles.NAMES["SHUTTER"], is_high=True)
+    assert await reading == ("SHUTTER",)
+    lines.release()
