@@ -2,7 +2,8 @@
 
 server -> page   {"type": "navigate", "button": "down"}
                  {"type": "view", "sequence": 7, "view": {...} | null, "phone": {...} | null,
-                  "switches": {...}, "buttons": [...]}
+                  "switches": {...}, "buttons": [...],
+                  "lamps": {...} | null}
 page -> server   {"type": "drawn", "sequence": 7}       that view is on the glass
                  {"type": "hidden"}                     nobody sees this page now
                  {"type": "press", "kind": "admit", "request_id": "..."}

@@ -27,6 +27,7 @@ from conclave_hal.buttons import Button
 from conclave_hal.device import AnyDevice, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
 from conclave_hal.errors import ConfigurationError, DeviceError, UsageError
+from conclave_hal.indicator import Shown
 from conclave_hal.options import (
     ListenAddress,
     Option,
@@ -39,6 +40,7 @@ from conclave_hal.panel import LANGUAGES, ActionKind, MeetingState, Panel, Panel
 from conclave_hal.panel_document import panel_document
 from conclave_hal.panel_press import meant
 from conclave_hal.simulated.buttons import SimulatedButtons
+from conclave_hal.simulated.indicator import SimulatedIndicator
 from conclave_hal.simulated.page_guard import PageGuard
 from conclave_hal.simulated.page_messages import (
     MAX_MESSAGE_BYTES,
@@ -128,8 +130,10 @@ class SimulatedPanel(Panel):
         options: PanelOptions,
         switches: Mapping[str, Movable],
         buttons: SimulatedButtons | None = None,
+        lamps: SimulatedIndicator | None = None,
     ) -> None:
         super().__init__()
+        self._lamps = lamps
         self._buttons = buttons
         self._options = options
         self._switches = dict(switches)
@@ -180,6 +184,8 @@ class SimulatedPanel(Panel):
         async with asyncio.TaskGroup() as group:
             for switch in self._switches.values():
                 group.create_task(self._follow(switch))
+            if self._lamps is not None:
+                group.create_task(self._follow(self._lamps))
             group.create_task(asyncio.Event().wait())
 
     async def close(self) -> None:
@@ -243,8 +249,8 @@ class SimulatedPanel(Panel):
         pages = self._visible_pages()
         return self._view is not view or not pages or all(page.drawn is view for page in pages)
 
-    async def _follow(self, switch: Movable) -> None:
-        async for _ in switch.watch():
+    async def _follow(self, device: Movable | SimulatedIndicator) -> None:
+        async for _ in device.watch():
             self._push()
 
     def _push(self) -> None:
@@ -339,6 +345,7 @@ class SimulatedPanel(Panel):
                 "view": None if view is None else panel_document(view),
                 "phone": None if view is None else phone_code(view),
                 "switches": {name: switch.position.value for name, switch in self._switches.items()},
+                "lamps": None if self._lamps is None else _lit(self._lamps),
                 "buttons": [] if self._buttons is None else [button.value for button in Button],
             }
             await page.connection.send(json.dumps(message))
@@ -408,6 +415,12 @@ def _write_private(path: Path, text: str) -> None:
         raise ConfigurationError(f"panel: url_file {path} cannot be written: {error.strerror}") from error
 
 
+def _lit(lamps: SimulatedIndicator) -> dict[str, str | bool]:
+    """What the lamps show, for the page."""
+    shown = lamps.state().shown or Shown()
+    return {"ring": shown.ring.value, "mute": shown.is_microphone_muted, "camera": shown.is_camera_live}
+
+
 def _make(options: PanelOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedPanel:
     around = {"shutter": Slot.PRIVACY_SWITCH, "mute_switch": Slot.MUTE_SWITCH, "tamper": Slot.TAMPER}
     found = {name: made.get(slot) for name, slot in around.items()}
@@ -416,8 +429,13 @@ def _make(options: PanelOptions, made: Mapping[Slot, AnyDevice]) -> SimulatedPan
         for name, switch in found.items()
         if isinstance(switch, SimulatedSwitch | SimulatedTamper)
     }
-    buttons = made.get(Slot.BUTTONS)
-    return SimulatedPanel(options, switches, buttons if isinstance(buttons, SimulatedButtons) else None)
+    buttons, lamps = made.get(Slot.BUTTONS), made.get(Slot.INDICATOR)
+    return SimulatedPanel(
+        options,
+        switches,
+        buttons if isinstance(buttons, SimulatedButtons) else None,
+        lamps if isinstance(lamps, SimulatedIndicator) else None,
+    )
 
 
 DRIVER = Driver(PanelOptions, _make)

@@ -16,7 +16,9 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from conclave_hal.device import Health
 from conclave_hal.errors import DeviceError, UsageError
+from conclave_hal.indicator import Light, Shown
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
+from conclave_hal.simulated.indicator import SimulatedIndicator
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.page_guard import PageGuard
 from conclave_hal.simulated.page_messages import parse_message
@@ -249,6 +251,22 @@ async def test_the_case_is_opened_on_the_page() -> None:
     async with page(panel) as one:
         await one.say(type="switch", switch="tamper", position="blocking")
         assert (await anext(seen)).tamper is TamperStatus.TRIPPED
+    await panel.close()
+
+
+async def test_the_page_shows_what_the_lamps_show() -> None:
+    lamps = SimulatedIndicator()
+    await lamps.open()
+    panel = SimulatedPanel(PanelOptions(), {}, lamps=lamps)
+    await panel.open()
+    running = asyncio.create_task(panel.run())
+    async with page(panel) as one:
+        assert (await one.receive())["lamps"] == {"ring": "off", "mute": False, "camera": False}
+        await lamps.show(Shown(Light.ALARM, is_microphone_muted=True))
+        while (await one.receive())["lamps"] != {"ring": "alarm", "mute": True, "camera": False}:
+            pass
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     await panel.close()
 
 

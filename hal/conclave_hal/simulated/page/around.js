@@ -13,6 +13,15 @@ export function drawSwitches(switches) {
   }
 }
 
+// The room's lamps, in words.
+export function drawLamps(lamps) {
+  const place = byId("lamps");
+  place.hidden = !lamps;
+  if (!lamps) return;
+  const lit = [lamps.mute && "mute", lamps.camera && "camera"].filter(Boolean).join(", ");
+  place.textContent = `Ring: ${lamps.ring}. Lit: ${lit || "none"}`;
+}
+
 export function drawButtons(buttons, say) {
   const place = byId("buttons");
   if (place.children.length === buttons.length) return;

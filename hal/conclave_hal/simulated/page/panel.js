@@ -1,6 +1,6 @@
 // The page's connection: views come in and are acknowledged once painted, presses go out.
 
-import { drawButtons, drawSwitches, navigate } from "./around.js";
+import { drawButtons, drawLamps, drawSwitches, navigate } from "./around.js";
 import { draw, markCut } from "./draw.js";
 import { drawDetails, openDetailsAt, toggleDetails } from "./details.js";
 import { byId } from "./elements.js";
@@ -35,6 +35,7 @@ function receive(message) {
   }
   sequence = message.sequence;
   drawSwitches(message.switches);
+  drawLamps(message.lamps);
   drawButtons(message.buttons, say);
   document.body.dataset.connection = message.view ? "open" : "opening";
   byId("glass").inert = !message.view;
