@@ -66,7 +66,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 @asynccontextmanager
 async def controlled_room(folder: Path, tls: Tls) -> AsyncIterator[tuple[TestRoom, Controller]]:
     async with (
-        asyncio.timeout(DEADLINE_S),
+        asyncio.timeout(3 * DEADLINE_S),
         running_room(folder, service_ca=tls.authority, hal=HAL + CONTROL) as here,
     ):
         controller = Controller(folder / "control")

@@ -12,6 +12,7 @@ from conclave_hal.buttons import Button
 from conclave_hal.device import Health
 from conclave_hal.errors import DeviceGoneError, HalError
 from conclave_hal.lcd import link as link_module
+from conclave_hal.lcd import panel as panel_module
 from conclave_hal.lcd.charset import LOCK, encode
 from conclave_hal.lcd.link import Key
 from conclave_hal.lcd.packets import Command
@@ -24,6 +25,19 @@ from tests.hal.eventually import eventually
 from tests.hal.lcd.test_pages import INCOMING
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An LCD that answers is waited for, however busy this machine is; `short` is for one that does not."""
+    monkeypatch.setattr(link_module, "DEADLINE_S", 10.0)
+    monkeypatch.setattr(panel_module, "SHOW_DEADLINE_S", 60.0)
+
+
+@pytest.fixture
+def short(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is noticed soon."""
+    monkeypatch.setattr(link_module, "DEADLINE_S", 0.1)
+
+
 class Pauses:
     """Long waits end when the test says so; short ones at once."""
 
@@ -31,7 +45,7 @@ class Pauses:
         self._gates: dict[float, asyncio.Event] = {}
 
     async def __call__(self, seconds: float) -> None:
-        if seconds in (REWRITE_S, HOME_S) and seconds != 0:
+        if seconds in (REWRITE_S, HOME_S):
             await self.gate(seconds).wait()
         else:
             await asyncio.sleep(0)
@@ -67,7 +81,7 @@ async def bench(folder: Path) -> AsyncIterator[Bench]:
     made.lcd.wire.plug_in()
     tasks = [asyncio.create_task(made.lcd.run()), asyncio.create_task(made.panel.supervise())]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await made.until(Health.READY)
             yield made
     finally:
@@ -86,6 +100,7 @@ async def test_a_view_is_drawn_when_the_lcd_has_its_four_lines(tmp_path: Path) -
         assert at.row(1) == encode("48217 09356 71140")
 
 
+@pytest.mark.usefixtures("short")
 async def test_without_an_answer_nothing_is_drawn(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         await at.panel.show(views.IDLE)
@@ -95,6 +110,7 @@ async def test_without_an_answer_nothing_is_drawn(tmp_path: Path) -> None:
         assert at.panel.drawn() is None
 
 
+@pytest.mark.usefixtures("short")
 async def test_an_lcd_that_answers_again_shows_the_newest_view(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         at.lcd.faults.is_deaf = True
@@ -106,10 +122,8 @@ async def test_an_lcd_that_answers_again_shows_the_newest_view(tmp_path: Path) -
         assert at.panel.drawn() is views.MEETING
 
 
-async def test_a_late_answer_is_not_taken_for_the_next_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(link_module, "DEADLINE_S", 0.05)
+@pytest.mark.usefixtures("short")
+async def test_a_late_answer_is_not_taken_for_the_next_lines(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         await at.panel.show(views.IDLE)
         at.lcd.faults.is_late = True
@@ -133,6 +147,7 @@ async def test_garbage_on_the_wire_does_no_harm(tmp_path: Path, fault: str) -> N
         assert at.panel.drawn() is views.MEETING
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("fault", ["damages_answers", "is_refusing"])
 async def test_what_the_lcd_did_not_rightly_acknowledge_is_not_drawn(tmp_path: Path, fault: str) -> None:
     async with bench(tmp_path) as at:
@@ -204,7 +219,7 @@ async def test_an_end_of_the_driver_leaves_no_lock_on_the_glass(tmp_path: Path) 
     made.lcd.wire.plug_in()
     lcd = asyncio.create_task(made.lcd.run())
     running = asyncio.create_task(made.panel.supervise())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await made.until(Health.READY)
         await made.panel.show(views.MEETING)
         running.cancel()

@@ -17,6 +17,12 @@ from conclave_hal.simulated.display import SimulatedDisplay, SimulatedDisplayOpt
 from conclave_hal.simulated.pty_wire import PtyWire
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A display that answers is waited for, however busy this machine is."""
+    monkeypatch.setattr(display_module, "DEADLINE_S", 10.0)
+
+
 class Bench:
     """A display, its driver, and time."""
 
@@ -43,7 +49,7 @@ async def bench(folder: Path) -> AsyncIterator[Bench]:
     made.screen.wire.plug_in()
     tasks = [asyncio.create_task(made.screen.run()), asyncio.create_task(made.driver.supervise())]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await made.until(Health.READY)
             yield made
     finally:
@@ -63,7 +69,7 @@ async def test_the_display_says_what_it_is(tmp_path: Path) -> None:
 async def test_it_is_switched_on_and_to_our_input_even_if_it_is_deaf_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(display_module, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(display_module, "DEADLINE_S", 0.5)
     async with bench(tmp_path) as at:
         at.screen.faults.deaf_requests_after_power_on = 5
         await at.driver.show_us()
@@ -134,7 +140,7 @@ async def test_the_simulated_display_is_switched_on() -> None:
     device = SimulatedDisplay(SimulatedDisplayOptions("hdmi3"))
     await device.open()
     task = asyncio.create_task(device.supervise())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for state in device.watch():
             if state.model:
                 break
