@@ -61,7 +61,7 @@ async def watched(room: FakeRoom, cli: Cli, *words: str, then: SlotStatus, lines
 
 
 async def test_watch_tells_the_present_state_and_then_each_change_in_a_line(room: FakeRoom, cli: Cli) -> None:
-    *_, line = await watched(room, cli, then=GONE, lines=5)
+    *_, line = await watched(room, cli, then=GONE, lines=4)
     said = "camera_control failed, /dev/ttyUSB0: unplugged, pan 12 -> unknown"
     assert line.split()[1:] == said.split()
 

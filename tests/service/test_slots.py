@@ -60,4 +60,4 @@ def test_every_slot_is_told_with_its_driver(tmp_path: Path) -> None:
     file.write_text('[privacy_switch]\ndriver = "simulated"\n')
     found = {status.slot: status for status in slot_statuses(config.load(file))}
     assert (found["privacy_switch"].driver, found["privacy_switch"].health) == ("simulated", "starting")
-    assert found["tamper"].driver == "none"
+    assert (found["tamper"].driver, found["tamper"].details) == ("none", {})

@@ -19,14 +19,13 @@ from conclave_hal.panel import PanelView
 from conclave_hal.switches import SwitchPosition, TamperStatus
 from conclaved.bus.room import CheckStatus, RoomError, RoomErrorKind
 from conclaved.service.chime import chime
-from conclaved.service.slots import details
+from conclaved.service.slots import NOT_FITTED, details
 
 DEADLINE_S = 40.0
 """For one slot; the longest is a camera that turns and turns back."""
 SHOWN_FOR_S = 1.5
 LOOK_EVERY_S = 0.05
 PANEL_NOTICE = "this is a test of the panel, asked for by an admin"
-NOT_FITTED = "none"
 SEEN_OR_HEARD = frozenset({Slot.CAMERA_CONTROL, Slot.SPEAKER, Slot.INDICATOR})
 """What people in a meeting would be disturbed by, or deceived."""
 
@@ -126,8 +125,13 @@ class SelfTest:
         test = self._tests.get(slot)
         if test is not None:
             return await test()
-        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in details(state).items())
-        return " ".join(filter(None, [state.health.value, state.reason and f"({state.reason})", said]))
+        # A boolean that is false says nothing here: `is_capturing` least of all.
+        said = [
+            f"{name.replace('_', ' ')} {value}"
+            for name, value in details(state).items()
+            if not isinstance(value, bool)
+        ]
+        return ", ".join(filter(None, [state.health.value, state.reason, *said]))
 
     async def _switch(self, position: SwitchPosition) -> str:
         if position is SwitchPosition.UNKNOWN:

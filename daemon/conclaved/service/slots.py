@@ -16,6 +16,9 @@ from conclave_hal.indicator import IndicatorState
 from conclave_hal.switches import SwitchState, TamperState
 from conclaved.bus.room import SlotStatus
 
+NOT_FITTED = "none"
+"""The driver of a slot in which nothing is."""
+
 Detail = str | int | float | bool
 
 
@@ -28,7 +31,9 @@ def slot_statuses(devices: RoomHardware) -> tuple[SlotStatus, ...]:
 def slot_status(slot: str, device: AnyDevice) -> SlotStatus:
     """One slot."""
     state = device.state()
-    return SlotStatus(slot, state.health.value, state.reason, device.driver, details(state))
+    # An empty slot says nothing of itself: a switch that is not there stands nowhere.
+    said = {} if device.driver == NOT_FITTED else details(state)
+    return SlotStatus(slot, state.health.value, state.reason, device.driver, said)
 
 
 def details(state: DeviceState) -> dict[str, Detail]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 
 from conclave_provisioning.cli.client import RoomClient
-from conclave_provisioning.cli.hardware.listing import details_words
+from conclave_provisioning.cli.hardware.listing import NOT_FITTED, details_words
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Hardware, Slot, as_json
 from conclave_provisioning.cli.output import Output
@@ -21,8 +21,8 @@ Line = list[str | tuple[str, str]]
 def watch(slots: tuple[str, ...]) -> None:
     """Print what changes about the hardware, a line each with its time, until interrupted.
 
-    First how every device is now; then each change. For one who plugs cables, moves a shutter or turns a
-    camera, and wants to see what the room makes of it.
+    First how every device is now, then each change: of what is fitted, or of the slots that are named. For
+    one who plugs cables, moves a shutter or turns a camera, and wants to see what the room makes of it.
 
     \b
     Examples:
@@ -38,7 +38,8 @@ def watch(slots: tuple[str, ...]) -> None:
         event = "state"
         async for hardware in client.states(Hardware):
             for device in hardware.devices:
-                if (slots and device.slot not in slots) or known.get(device.slot) == device:
+                is_meant = device.slot in slots if slots else device.driver != NOT_FITTED
+                if not is_meant or known.get(device.slot) == device:
                     continue
                 now = time.time()
                 output.data(event=event, time=now, device=as_json(device))
