@@ -96,8 +96,18 @@ def colours(picture: bytes) -> int:
     return len(image.getcolors(maxcolors=2**24) or ())
 
 
+TELLING = replace(
+    views.MEETING,
+    participants=tuple(
+        replace(p, microphone="muted" if p.leaf == 2 else "live", camera="live")
+        for p in views.MEETING.participants
+    ),
+)
+"""All say what their microphones and cameras do; one is muted."""
+
+
 async def test_a_meeting_shows_the_code_and_who_is_not_verified(glass: Glass, tmp_path: Path) -> None:
-    await glass.show(views.MEETING)
+    await glass.show(TELLING)
     assert (await glass.text("#groups")).split() == views.CODE.split()
     assert await glass.text("h1") == "4 people, 1 not verified"
     people = await glass.text("#people")
