@@ -108,6 +108,15 @@ def test_a_maker_is_told_what_was_seen_where_to_look_and_how_to_see_it_again(
     assert "again: --check closes_twice" in out
 
 
+def test_hardware_that_is_not_there_is_found_by_one_check_and_not_waited_for_by_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hal.toml").write_text(FILE.format("is never ready"))
+    monkeypatch.setattr("tests.hal.checks.bench.NoHands.deadline_s", 0.5)
+    assert conformance.main([str(tmp_path / "hal.toml")]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "0 ok, 1 FAILED, 13 skipped"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

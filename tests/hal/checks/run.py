@@ -44,18 +44,19 @@ def checks_of(slot: Slot, driver: str) -> Iterator[Check]:
             yield check
 
 
-async def warm_up(file: Path, slot: Slot, driver: str, hands: Hands) -> None:
-    """Import what the driver needs, once: that is not counted as standing still.
+async def warm_up(file: Path, slot: Slot, driver: str, hands: Hands) -> bool:
+    """Import what the driver needs, once: that is not counted as standing still. Whether it got ready.
 
-    Raises ConfigurationError if the driver cannot be made.
+    Raises ConfigurationError if the driver cannot be imported.
     """
     find_driver(slot, driver)
     bench = Bench(file, slot, hands)
     try:
         async with bench.ready():
-            pass
+            return True
     except Exception as error:  # noqa: BLE001  # the checks will say so, and better
         log.debug("the first round: %s", error)
+        return False
     finally:
         await _cleared(bench)
 
