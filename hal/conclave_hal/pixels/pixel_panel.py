@@ -319,8 +319,13 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
         if rotation in (90, 270):
             width, height = height, width
         screen = Screen(width, height, self._options.diagonal_inches, Theme(self._options.theme))
-        scene = lay_out(view, opened, screen, self._typesetter)
-        picture = self._artist.draw(scene, screen.theme)
+        try:
+            scene = lay_out(view, opened, screen, self._typesetter)
+            picture = self._artist.draw(scene, screen.theme)
+        except Exception:  # the picture's root: who waits for it gets the error
+            # The picture before may show a lock that is none any more.
+            glass.show(Image.new("RGB", (glass.width, glass.height)))
+            raise
         if rotation:
             picture = picture.transpose(_TURNS[rotation])
         glass.show(picture)

@@ -14,6 +14,7 @@ from conclave_hal.config import load
 from conclave_hal.device import Health
 from conclave_hal.errors import ConfigurationError, DeviceError, DeviceGoneError, UsageError
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
+from conclave_hal.pixels import pixel_panel
 from conclave_hal.pixels.glass import Glass
 from conclave_hal.pixels.navigation import Ask, Open, Press, Sheet, Target
 from conclave_hal.pixels.pixel_panel import PixelPanel
@@ -185,6 +186,21 @@ async def test_a_fault_in_drawing_costs_the_panel_and_not_the_room() -> None:
         await bench.panel.show(MEETING)
         assert bench.panel.drawn() is None
         assert bench.panel.state().reason == "a fault in drawing: ValueError"
+
+
+async def test_a_view_that_cannot_be_drawn_leaves_no_older_one_on_the_glass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with at_work() as bench:
+        await bench.panel.show(MEETING)
+
+        def fails(*_: object) -> None:
+            raise ValueError("a fault")
+
+        monkeypatch.setattr(pixel_panel, "lay_out", fails)
+        await bench.panel.show(IDLE)
+        assert bench.panel.drawn() is None
+        assert bench.glass.shown[-1].getcolors() == [(1280 * 800, (0, 0, 0))]
 
 
 async def test_nobody_says_what_is_on_the_glass_while_a_picture_is_on_its_way() -> None:
