@@ -8,6 +8,7 @@ an LCD that lost its power beside the wire comes back by itself, and one that ha
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ SHOW_DEADLINE_S = 2.0
 REWRITE_S = 2.0
 HOME_S = 30.0
 """Without a key: then the first page comes back, and with it the code."""
+SETTLE_S = 0.5
+"""A finger on its way to a key must not answer what has just come by itself."""
 MAX_WAITING_PRESSES = 32
 _ALL_KEYS = 0x3F
 
@@ -53,16 +56,24 @@ class _Seen:
 
     view: PanelView
     page: Page
+    since: float
+    """When this page came, by the driver's clock."""
 
 
 class LcdPanel(HotPlugDevice[DeviceState], Panel):
     """Four lines of text; `navigate` and the LCD's own keys turn its pages."""
 
     def __init__(
-        self, options: LcdOptions, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        options: LcdOptions,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`pause` waits so many seconds, `clock` tells them."""
         super().__init__(pause=pause)
         self._options = options
+        self._clock = clock
         self._view: PanelView | None = None
         self._page_key = ""
         self._drawn: PanelView | None = None
@@ -188,7 +199,10 @@ class LcdPanel(HotPlugDevice[DeviceState], Panel):
         for row in changed:
             await link.command(Command.TEXT, bytes((0, row)) + encode(page.lines[row]))
             lines[row] = page.lines[row]
-        self._drawn, self._seen = view, _Seen(view, page)
+        before = self._seen
+        is_same = before is not None and before.page.key == page.key
+        since = before.since if before is not None and is_same else self._clock()
+        self._drawn, self._seen = view, _Seen(view, page, since)
         async with self._painted:
             self._painted.notify_all()
 
@@ -205,6 +219,9 @@ class LcdPanel(HotPlugDevice[DeviceState], Panel):
         if self._seen is None:
             return
         view, page = self._seen.view, self._seen.page
+        if page.is_urgent and self._clock() - self._seen.since < SETTLE_S:
+            log.info("LCD: dropped a press on what has just come by itself")
+            return
         match key:
             case Key.UP | Key.DOWN:
                 self._turn(view, page, 1 if key is Key.DOWN else -1)

@@ -16,7 +16,7 @@ from conclave_hal.lcd import panel as panel_module
 from conclave_hal.lcd.charset import LOCK, encode
 from conclave_hal.lcd.link import Key
 from conclave_hal.lcd.packets import Command
-from conclave_hal.lcd.panel import HOME_S, REWRITE_S, LcdOptions, LcdPanel
+from conclave_hal.lcd.panel import HOME_S, REWRITE_S, SETTLE_S, LcdOptions, LcdPanel
 from conclave_hal.panel import ActionKind, PanelAction
 from conclave_hal.simulated.lcd import SimulatedLcd
 from conclave_hal.simulated.pty_wire import PtyWire
@@ -60,7 +60,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.lcd = SimulatedLcd(PtyWire(folder / "lcd"))
         self.pauses = Pauses()
-        self.panel = LcdPanel(LcdOptions(str(self.lcd.wire.link)), pause=self.pauses)
+        self.now = 100.0
+        self.panel = LcdPanel(LcdOptions(str(self.lcd.wire.link)), pause=self.pauses, clock=lambda: self.now)
 
     def row(self, number: int) -> bytes:
         return bytes(self.lcd.memory[number]).rstrip()
@@ -196,10 +197,22 @@ async def test_a_join_asked_from_outside_is_refused_and_accepted_by_keys(tmp_pat
     async with bench(tmp_path) as at:
         await at.panel.show(INCOMING)
         presses = at.panel.actions()
+        at.now += SETTLE_S
         at.lcd.press(Key.EXIT)
         assert await anext(presses) == PanelAction(ActionKind.REFUSE_JOIN)
         at.lcd.press(Key.ENTER)
         assert await anext(presses) == PanelAction(ActionKind.ACCEPT_JOIN)
+
+
+async def test_what_has_just_come_by_itself_is_not_answered_by_a_key_meant_for_something_else(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as at:
+        await at.panel.show(INCOMING)
+        await at.panel.navigate(Button.SELECT)
+        at.now += SETTLE_S
+        await at.panel.navigate(Button.BACK)
+        assert await anext(at.panel.actions()) == PanelAction(ActionKind.REFUSE_JOIN)
 
 
 async def test_a_press_carries_the_name_that_stood_on_the_glass(tmp_path: Path) -> None:
