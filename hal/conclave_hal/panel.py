@@ -60,6 +60,8 @@ class PanelParticipant:
     """The trust anchor behind the certificate."""
     leaf: int = -1
     """The member's number in the group, by which a press means it."""
+    key_id: str = ""
+    """Of the member's key: another member may come to the same number under the same name."""
     is_expected: bool = False
     """The invitation names this member."""
     is_compared: bool = False
@@ -219,6 +221,8 @@ class PanelAction:
     """For CONCERNS_A_MEMBER."""
     name: str = ""
     """Who stood at `leaf`."""
+    key_id: str = ""
+    """And by which key."""
     code_epoch: int = 0
     """Which code stood there, where the press is about the code: a tick, or SPEAK_CODE."""
     invitation_id: str = ""

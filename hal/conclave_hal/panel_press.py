@@ -60,7 +60,7 @@ def meant(view: PanelView | None, action: PanelAction) -> PanelAction | None:
             if not view.security_code:
                 return None
             action = replace(action, code_epoch=view.code_epoch)
-        return replace(action, name=participant.name)
+        return replace(action, name=participant.name, key_id=participant.key_id)
     return action
 
 

@@ -54,6 +54,7 @@ def panel_view(serial: int, beside: Beside, meeting: MeetingStatus, hardware: Ha
                 reason=p.reason,
                 issuer=p.issuer,
                 leaf=p.leaf,
+                key_id=p.key_id,
                 is_expected=p.is_expected,
                 is_compared=p.is_compared,
                 microphone=p.microphone,

@@ -53,10 +53,14 @@ class Presses:
 
 
 def _still_stands(action: PanelAction, meeting: MeetingStatus) -> bool:
-    """Whether who was pressed, and the code that was compared, are still those of the meeting."""
-    members = {(participant.leaf, participant.name) for participant in meeting.participants}
-    if action.leaf >= 0 and (action.leaf, action.name) not in members:
-        return False
+    """Whether who was pressed, and the code that was compared, are still those of the meeting.
+
+    A name is not enough: whoever has none that is verified says what it likes.
+    """
+    if action.leaf >= 0:
+        there = next((p for p in meeting.participants if p.leaf == action.leaf), None)
+        if there is None or there.name != action.name or action.key_id not in ("", there.key_id):
+            return False
     return action.code_epoch in (0, meeting.code_epoch)
 
 

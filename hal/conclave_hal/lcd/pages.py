@@ -145,7 +145,9 @@ def _request(request: PanelRequest, name: tuple[str, str], *, is_host: bool) -> 
 
 
 def _person(view: PanelView, participant: PanelParticipant, name: str, place: str) -> Iterator[Page]:
-    key = f"member {participant.leaf}"
+    # By its key too: a page about one person must not become another's who comes to the same place.
+    who = f"{participant.leaf} {participant.key_id}".rstrip()
+    key = f"member {who}"
     lines = _cut(name)
     tick = TICK if participant.assurance == "verified" else "!"
     head = f"{place} {tick}{_assurance(participant.assurance)}"
@@ -158,13 +160,13 @@ def _person(view: PanelView, participant: PanelParticipant, name: str, place: st
     foot = ""
     if can_compare:
         foot = f"{TICK}compared ENTER undo" if participant.is_compared else "ENTER code compared"
-    kick = f"remove {participant.leaf}" if view.is_host else ""
+    kick = f"remove {who}" if view.is_host else ""
     yield _page(
         key, head, *lines, foot, right=kick,
         enter=PanelAction(compared, leaf=participant.leaf) if can_compare else None,
     )  # fmt: skip
     if kick:
-        host = f"host {participant.leaf}"
+        host = f"host {who}"
         yield _page(
             kick, "Remove this one?", *lines, "ENTER yes  LEFT no", is_aside=True, right=host,
             enter=PanelAction(ActionKind.KICK, leaf=participant.leaf),

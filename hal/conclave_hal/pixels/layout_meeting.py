@@ -187,7 +187,7 @@ def _person(page: Page, view: PanelView, person: PanelParticipant, box: Box) -> 
         facts.append(page.words.not_expected)
     if rest.width > page.px(40):
         page.line(rest, " · ".join(facts), 20, tone=Tone.MUTED)
-    page.touch(box, Open(Sheet.PERSON, person.leaf, person.name))
+    page.touch(box, Open(Sheet.PERSON, person.leaf, person.name, person.key_id))
 
 
 def _quiet(person: PanelParticipant) -> list[Shape]:

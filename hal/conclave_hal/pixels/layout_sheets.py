@@ -101,10 +101,10 @@ def _member_controls(page: Page, view: PanelView, found: PanelParticipant, box: 
         press = Press(PanelAction(kind, leaf=found.leaf))
         page.button(left.pop(0), text, press, shape=shape)
     if _may_be_host(view, found):
-        ask = Ask(PanelAction(ActionKind.HAND_OVER, leaf=found.leaf), found.name)
+        ask = Ask(PanelAction(ActionKind.HAND_OVER, leaf=found.leaf), found.name, found.key_id)
         page.button(left.pop(0), words.make_host, ask)
     if view.is_host:
-        ask = Ask(PanelAction(ActionKind.KICK, leaf=found.leaf), found.name)
+        ask = Ask(PanelAction(ActionKind.KICK, leaf=found.leaf), found.name, found.key_id)
         page.button(left.pop(0), words.remove, ask, shape=Shape.CROSS, tone=Tone.ALARM)
 
 
@@ -246,7 +246,7 @@ def _vouching(page: Page, view: PanelView, box: Box) -> None:
             words.admitted_by.format(name=name_text(found.vouched_by)) if found.vouched_by else "",
         ]
         page.line(lower, " · ".join(filter(None, because)), 19, tone=Tone.MUTED)
-        page.touch(row.inset(0, page.px(2)), Open(Sheet.PERSON, found.leaf, found.name))
+        page.touch(row.inset(0, page.px(2)), Open(Sheet.PERSON, found.leaf, found.name, found.key_id))
 
 
 def _phone(page: Page, view: PanelView, box: Box) -> Box:

@@ -47,6 +47,7 @@ class Open:
     leaf: int = -1
     name: str = ""
     """Whose, for PERSON."""
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Ask:
 
     action: PanelAction
     name: str = ""
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Opened:
     pages: tuple[tuple[Listing, int], ...] = ()
     selected: Target | None = None
     """By buttons: what SELECT would press."""
+    key_id: str = ""
+    """Of whom the sheet is about: another may sit down in the same place and say the same name."""
 
     def page(self, listing: Listing) -> int:
         """Which page of it, from 0."""
@@ -109,16 +113,17 @@ class Step:
 def step(opened: Opened, target: Target) -> Step:
     """What pressing `target` does."""
     match target:
-        case Open(sheet, leaf, name):
-            return Step(replace(opened, sheet=sheet, leaf=leaf, name=name, asked=None, selected=None))
+        case Open(sheet, leaf, name, key_id):
+            about = replace(opened, sheet=sheet, leaf=leaf, name=name, key_id=key_id)
+            return Step(replace(about, asked=None, selected=None))
         case Back():
             return Step(_closed(opened))
         case Turn(listing, page):
             pages = {**dict(opened.pages), listing: page}
             return Step(replace(opened, pages=tuple(pages.items())))
-        case Ask(action, name):
-            confirm = replace(opened, sheet=Sheet.CONFIRM, asked=action, name=name, selected=None)
-            return Step(confirm)
+        case Ask(action, name, key_id):
+            confirm = replace(opened, sheet=Sheet.CONFIRM, asked=action, name=name, key_id=key_id)
+            return Step(replace(confirm, selected=None))
         case Press(action):
             # What was asked about is done; whatever else is open stays for the next press.
             done = _closed(opened) if opened.sheet in (Sheet.CONFIRM, Sheet.LEAVE) else opened
@@ -131,11 +136,12 @@ def settled(opened: Opened, view: PanelView) -> Opened:
         return opened
     if view.state is not MeetingState.IN_MEETING or view.incoming is not None:
         return Opened()
-    names = {person.leaf: person.name for person in view.participants}
-    if opened.sheet is Sheet.PERSON and names.get(opened.leaf) != opened.name:
+    there = {person.leaf: (person.name, person.key_id) for person in view.participants}
+    about = (opened.name, opened.key_id)
+    if opened.sheet is Sheet.PERSON and there.get(opened.leaf) != about:
         return _closed(opened)
     asked = opened.asked
-    if asked is not None and asked.leaf >= 0 and names.get(asked.leaf) != opened.name:
+    if asked is not None and asked.leaf >= 0 and there.get(asked.leaf) != about:
         return _closed(opened)
     if opened.sheet is Sheet.CODE and not view.security_code:
         return _closed(opened)
@@ -162,4 +168,4 @@ def moved(opened: Opened, button: Button, targets: Sequence[Target]) -> tuple[Op
 
 
 def _closed(opened: Opened) -> Opened:
-    return replace(opened, sheet=Sheet.NONE, leaf=-1, name="", asked=None, selected=None)
+    return replace(opened, sheet=Sheet.NONE, leaf=-1, name="", key_id="", asked=None, selected=None)

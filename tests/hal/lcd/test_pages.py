@@ -171,3 +171,14 @@ def test_outside_of_a_meeting_no_page_has_a_lock() -> None:
 
 def test_no_page_shows_its_lines_in_its_repr() -> None:
     assert "48217" not in repr(pages(views.MEETING))
+
+
+def test_the_page_that_removes_one_is_not_another_s_who_comes_to_the_same_place() -> None:
+    first, second = (replace(views.GUEST, key_id=key) for key in ("aa", "bb"))
+    asides = {
+        page(
+            replace(views.MEETING, participants=(*views.MEETING.participants[:3], one)), f"member 5 {key}"
+        ).right
+        for one, key in ((first, "aa"), (second, "bb"))
+    }
+    assert asides == {"remove 5 aa", "remove 5 bb"}

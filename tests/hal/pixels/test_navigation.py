@@ -111,3 +111,13 @@ def test_the_back_button_closes_what_is_open_and_else_does_nothing() -> None:
 def test_buttons_of_the_room_are_none_of_the_panels(button: Button) -> None:
     opened = Opened(selected=Press(LEAVE))
     assert moved(opened, button, TARGETS) == (opened, None)
+
+
+def test_a_sheet_about_one_person_closes_when_another_of_that_name_sits_there() -> None:
+    before = replace(GUEST, key_id="aa")
+    after = replace(MEETING, participants=(replace(GUEST, key_id="bb", assurance="unknown"),))
+    person = step(Opened(), Open(Sheet.PERSON, before.leaf, before.name, before.key_id)).opened
+    asked = step(person, Ask(KICK, before.name, before.key_id)).opened
+    for opened in (person, asked):
+        assert settled(opened, replace(MEETING, participants=(before,))) == opened
+        assert settled(opened, after).sheet is Sheet.NONE
