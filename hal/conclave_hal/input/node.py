@@ -80,6 +80,8 @@ class InputNode:
                 raise
             if not data:
                 raise DeviceGoneError(f"{self.path}: unplugged")
+            # A device that never pauses must not keep the loop from everything else.
+            await asyncio.sleep(0)
             return tuple(parse_events(data))
 
     def close(self) -> None:
