@@ -95,6 +95,18 @@ async def test_a_join_from_outside_chimes_once(tmp_path: Path, tls: Tls, service
         assert (heard.frames_decoded, heard.detail["seconds"]) == (1, 0.9)
 
 
+async def test_seconds_of_another_meeting_on_a_glass_that_stands_still_count_for_nothing(
+    tmp_path: Path, tls: Tls, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        await asked(here, service)
+        view = await here.panel()
+        assert view.incoming is not None
+        attending = here.room._attending
+        assert attending._is_on_the_glass(view.incoming)
+        assert not attending._is_on_the_glass(replace(view.incoming, title="Another"))
+
+
 async def test_accepting_where_nothing_is_asked_for_does_nothing(tmp_path: Path, tls: Tls) -> None:
     async with running_room(tmp_path, service_ca=tls.authority) as here:
         here.room.act(PanelAction(ActionKind.ACCEPT_JOIN))

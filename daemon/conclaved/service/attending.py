@@ -24,6 +24,7 @@ from functools import partial
 from random import SystemRandom
 
 from conclave_hal.none import NoPanel
+from conclave_hal.panel import PanelIncoming
 from conclaved.bus.room import MeetingStatus, RoomError, RoomErrorKind
 from conclaved.conference.errors import ConferenceError, NotFoundError
 from conclaved.conference.hub_client import HubClient, client_context
@@ -457,22 +458,22 @@ class Attending:
         has_rung = False
         for left in range(math.ceil(self._config.join_countdown_s), 0, -1):
             self._show(replace(announced, joining_in_s=left))
+            told = PanelIncoming(announced.title, announced.asked_by, left)
             is_seen = False
             while not is_seen:
-                while not self._is_on_the_glass(left):
+                while not self._is_on_the_glass(told):
                     await self._pause(LOOK_AGAIN_S)
                 if not has_rung:
                     has_rung = True
                     self._ring()
                 await self._pause(1.0)
-                is_seen = self._is_on_the_glass(left)
+                is_seen = self._is_on_the_glass(told)
 
-    def _is_on_the_glass(self, left: int) -> bool:
-        """Whether people can read these seconds now, or never could read anything here."""
+    def _is_on_the_glass(self, told: PanelIncoming) -> bool:
+        """Whether people can read this meeting's seconds now, or never could read anything here."""
         panel = self._hardware.devices.panel
         drawn = panel.drawn()
-        incoming = None if drawn is None else drawn.incoming
-        return isinstance(panel, NoPanel) or (incoming is not None and incoming.seconds == left)
+        return isinstance(panel, NoPanel) or (drawn is not None and drawn.incoming == told)
 
     async def _find_again(self, announced: MeetingStatus, resumption: Resumption) -> _Entry:
         """Follow the link again, for as long as the service is out of reach and the meeting may last."""
