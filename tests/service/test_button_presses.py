@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conclave_hal.buttons import Button
+from conclave_hal.errors import DeviceGoneError
 from conclave_hal.none import NoPanel
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclave_hal.simulated.buttons import SimulatedButtons
@@ -77,6 +78,17 @@ async def test_navigation_is_the_panel_s() -> None:
             buttons.press(button)
     assert panel.moved == [Button.UP, Button.SELECT, Button.BACK, Button.DOWN]
     assert done == []
+
+
+async def test_a_panel_that_does_not_follow_costs_its_selection_and_no_other_button() -> None:
+    class Gone(NoPanel):
+        async def navigate(self, button: Button) -> None:
+            raise DeviceGoneError("unplugged")
+
+    async with listening(Gone(), views.CALLED) as (buttons, done):
+        buttons.press(Button.DOWN)
+        buttons.press(Button.JOIN)
+    assert done == [PanelAction(ActionKind.ACCEPT_JOIN)]
 
 
 async def test_without_a_panel_a_button_means_what_is_true_now() -> None:

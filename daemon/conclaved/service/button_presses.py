@@ -4,13 +4,17 @@ Whoever presses one is in the room: buttons unmute as the panel does. A room wit
 reads: there a button means what is true now.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from conclave_hal.buttons import Button, Buttons
+from conclave_hal.errors import HalError
 from conclave_hal.none import NoPanel
 from conclave_hal.panel import ActionKind, Panel, PanelAction, PanelView
 from conclave_hal.panel_press import meant
+
+log = logging.getLogger(__name__)
 
 NAVIGATION = frozenset({Button.UP, Button.DOWN, Button.SELECT, Button.BACK})
 
@@ -36,7 +40,10 @@ async def listen(
     """
     async for button in buttons.presses():
         if button in NAVIGATION:
-            await panel.navigate(button)
+            try:
+                await panel.navigate(button)
+            except HalError as error:
+                log.warning("the panel does not follow the buttons: %s", error)
             continue
         view = present() if isinstance(panel, NoPanel) else panel.drawn()
         action = meaning(button, view, panel.selected(), muted())
