@@ -1,5 +1,7 @@
 """The lamps say what is: never more hopeful than meeting and hardware, and what is wrong comes first."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from itertools import product
 
@@ -83,3 +85,32 @@ async def test_lamps_that_failed_are_told_again_with_the_next_change_and_complai
     indicator.show = show  # type: ignore[method-assign]
     await lamps.show(Shown(Light.ALARM))
     assert indicator.state().shown == Shown(Light.ALARM)
+
+
+async def test_lamps_that_failed_are_told_again_though_nothing_changes() -> None:
+    indicator = SimulatedIndicator()
+    await indicator.open()
+    show, refusals = indicator.show, 2
+
+    async def refuses(shown: Shown) -> None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise DeviceGoneError("unplugged")
+        await show(shown)
+
+    indicator.show = refuses  # type: ignore[method-assign]
+
+    async def no_changes() -> AsyncGenerator[object, None]:
+        await asyncio.Event().wait()
+        yield None
+
+    following = asyncio.create_task(
+        Lamps(indicator).follow(lambda: Shown(Light.ALARM), no_changes(), again_s=0)
+    )
+    async with asyncio.timeout(20):
+        async for state in indicator.watch():
+            if state.shown == Shown(Light.ALARM):
+                break
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)

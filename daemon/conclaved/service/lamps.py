@@ -7,6 +7,8 @@ meeting only. What people must not overlook comes first.
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from conclave_hal.errors import HalError
 from conclave_hal.indicator import Indicator, Light, Shown
@@ -16,6 +18,8 @@ log = logging.getLogger(__name__)
 
 DEADLINE_S = 3.0
 """For lamps to obey; drivers have a shorter one of their own."""
+SHOW_AGAIN_S = 1.0
+"""Lamps that did not obey may still show a lock, and nothing else may change for hours."""
 
 
 def shown(meeting: MeetingStatus, hardware: HardwareStatus) -> Shown:
@@ -65,3 +69,24 @@ class Lamps:
             self._failure = failure
         else:
             self._lit, self._failure = wanted, ""
+
+    async def follow(
+        self,
+        wanted: Callable[[], Shown],
+        changes: AsyncGenerator[object, None],
+        *,
+        again_s: float = SHOW_AGAIN_S,
+    ) -> None:
+        """Show what is `wanted` at each of `changes`, and until the lamps obey, until cancelled."""
+        async with aclosing(changes):
+            coming = asyncio.ensure_future(anext(changes))
+            try:
+                while True:
+                    await self.show(wanted())
+                    await asyncio.wait({coming}, timeout=again_s if self._lit is None else None)
+                    if coming.done():
+                        coming.result()
+                        coming = asyncio.ensure_future(anext(changes))
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)

@@ -9,11 +9,12 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from importlib.metadata import version
 
+from conclave_hal.indicator import Shown
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclaved.bus.change_report import ChangeReport
 from conclaved.bus.record import Recorder
@@ -268,7 +269,7 @@ class ConclaveRoom:
         )
         return panel_view(serial, beside, self.meeting(), self.hardware())
 
-    async def changes(self) -> AsyncIterator[frozenset[Topic]]:
+    async def changes(self) -> AsyncGenerator[frozenset[Topic], None]:
         """See `Room`."""
         topics: set[Topic] = set()
         event = asyncio.Event()
@@ -720,9 +721,10 @@ class ConclaveRoom:
                 await self._attending.apply_gates()
 
     async def _light_lamps(self) -> None:
-        await self._lamps.show(shown(self.meeting(), self.hardware()))
-        async for _ in self.changes():
-            await self._lamps.show(self._self_test.lamps(shown(self.meeting(), self.hardware())))
+        def wanted() -> Shown:
+            return self._self_test.lamps(shown(self.meeting(), self.hardware()))
+
+        await self._lamps.follow(wanted, self.changes())
 
     def _changed(self, *topics: Topic) -> None:
         self._panel_wake.set()
