@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from conclave_hal.panel import ActionKind, PanelAction
+from conclave_hal.errors import DeviceGoneError
+from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclave_hal.switches import SwitchPosition
 from conclaved.bus.room import Topic
+from conclaved.service import hardware as hardware_module
 from conclaved.service import panel_watch
 from conclaved.service.mutes import Hand, Outside
 from tests.service.rooms import DEADLINE_S, TestRoom, running_room
@@ -94,7 +96,7 @@ async def test_a_switch_that_was_unplugged_is_told_to_who_listens(here: TestRoom
     assert view.shutter == "unknown"
     await here.room.mute(camera=True, microphone=False)
     assert Topic.HARDWARE in await first
-    await changes.aclose()  # type: ignore[attr-defined]
+    await changes.aclose()
 
 
 async def test_the_glass_is_at_the_newest_view_and_says_its_serial(here: TestRoom) -> None:
@@ -168,3 +170,22 @@ async def test_a_panel_that_does_not_draw_is_a_problem_of_the_device(
             await asyncio.sleep(0)
     (problem,) = (line for line in here.room.device().problems if "panel" in line)
     assert problem.endswith(": conclavectl hardware list")
+
+
+async def test_a_panel_that_fails_costs_no_meeting_and_gets_its_view_again(
+    here: TestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.panel()
+    monkeypatch.setattr(hardware_module, "DRAW_AGAIN_S", 0.0)
+    panel = here.hardware.devices.panel
+    show, faults = panel.show, [ValueError("a fault"), DeviceGoneError("unplugged")]
+
+    async def fails(view: PanelView) -> None:
+        if faults:
+            raise faults.pop()
+        await show(view)
+
+    monkeypatch.setattr(panel, "show", fails)
+    await here.room.mute(camera=True, microphone=True)
+    view = await here.panel()
+    assert (faults, view.camera_muted) == ([], True)

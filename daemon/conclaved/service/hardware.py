@@ -5,6 +5,7 @@ where shutter and switch stand is asked of them each time.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -22,7 +23,8 @@ from conclaved.service.panel_watch import PanelWatch
 log = logging.getLogger(__name__)
 
 DRAW_DEADLINE_S = 5.0
-"""For a panel to take a view. One that does not is tried with the next."""
+"""For a panel to take a view. One that does not is given the newest again."""
+DRAW_AGAIN_S = 1.0
 
 
 class Hardware:
@@ -119,22 +121,36 @@ class Hardware:
     async def _draw(self, view: Callable[[int], PanelView], wake: asyncio.Event) -> None:
         serial = 0
         shown: PanelView | None = None
+        failure = ""
         while True:
             wake.clear()
             next_view = view(serial + 1)
-            if shown is None or replace(next_view, serial=serial) != shown:
+            if failure or shown is None or replace(next_view, serial=serial) != shown:
                 serial += 1
                 shown = next_view
                 self.panel_watch.wants(next_view)
                 self._panel_news.set()
-                try:
-                    async with asyncio.timeout(DRAW_DEADLINE_S):
-                        await self.devices.panel.show(next_view)
-                except (HalError, TimeoutError) as error:
-                    log.warning("the panel cannot be drawn: %s", error or "it does not answer")
+                before, failure = failure, await self._drawing_failed(next_view)
+                if failure not in ("", before):
+                    log.warning("the panel cannot be drawn: %s", failure)
                 self._panel_news.set()
                 self._drawn()
-            await wake.wait()
+            # An older view may stand there, with a lock, and nothing else may change for hours.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAW_AGAIN_S if failure else None):
+                    await wake.wait()
+
+    async def _drawing_failed(self, view: PanelView) -> str:
+        """Why the panel has not taken the view; empty where it has."""
+        try:
+            async with asyncio.timeout(DRAW_DEADLINE_S):
+                await self.devices.panel.show(view)
+        except (HalError, TimeoutError) as error:
+            return str(error) or "it does not answer"
+        except Exception as error:  # the task's root: a driver's bug costs the panel, not the room
+            log.exception("the panel failed")
+            return f"a fault in its driver: {type(error).__name__}"
+        return ""
 
     async def _listen(self, act: Callable[[PanelAction], None]) -> None:
         async for action in self.devices.panel.actions():
