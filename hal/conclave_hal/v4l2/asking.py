@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import select
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from conclave_hal.errors import DeviceTimeoutError
@@ -54,8 +54,14 @@ class AskedNode:
 async def opened(path: str, open_node: Callable[[str], Node]) -> AsyncIterator[AskedNode]:
     """Open a node for as long as the context lasts. Raises DeviceGoneError."""
     worker = Worker(f"node {path}")
+    # Shielded: a node that opens after nobody waits for it any more has to be closed all the same.
+    opening = asyncio.ensure_future(worker.call(open_node, path))
     try:
-        node = await _answer(worker, path, open_node, path)
+        try:
+            node = await _in_time(path, asyncio.shield(opening))
+        except BaseException:
+            opening.add_done_callback(_close_late)
+            raise
         try:
             yield AskedNode(node, worker)
         finally:
@@ -66,8 +72,17 @@ async def opened(path: str, open_node: Callable[[str], Node]) -> AsyncIterator[A
 
 
 async def _answer(worker: Worker, path: str, function: Callable[..., T], *arguments: object) -> T:
+    return await _in_time(path, worker.call(function, *arguments))
+
+
+async def _in_time(path: str, answer: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(DEADLINE_S):
-            return await worker.call(function, *arguments)
+            return await answer
     except TimeoutError as error:
         raise DeviceTimeoutError(f"{path} does not answer for {DEADLINE_S:g} s") from error
+
+
+def _close_late(opening: "asyncio.Future[Node]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import struct
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,8 @@ class FakeCamera:
         self._subscribed: set[int] = set()
         self._ends: list[socket.socket] = []
         self._is_gone = False
+        # A driver opens in a thread while a test pulls the plug.
+        self._lock = threading.Lock()
         self.plug_in()
 
     def plug_in(self) -> None:
@@ -66,35 +69,38 @@ class FakeCamera:
 
     def unplug(self) -> None:
         """The node is not there any more, and what has it open finds out."""
-        self._is_gone = True
-        self.path.unlink(missing_ok=True)
-        for end in self._ends:
-            # Reset, so that the other end wakes with POLLHUP as on a node that is unregistered.
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            end.close()
-        self._ends.clear()
-        self._subscribed.clear()
+        with self._lock:
+            self._is_gone = True
+            self.path.unlink(missing_ok=True)
+            for end in self._ends:
+                # Reset, so that the other end wakes with POLLHUP as on a node that is unregistered.
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.close()
+            self._ends.clear()
+            self._subscribed.clear()
 
     def close(self) -> None:
         """Let every descriptor go."""
         self.unplug()
 
     def open_node(self, path: str) -> Node:
-        """As the driver opens it."""
-        if self._is_gone:
-            raise DeviceGoneError(f"{path}: No such file or directory")
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            near = socket.create_connection(server.getsockname())
-            far, _ = server.accept()
-        self._ends.append(far)
+        """As the driver opens it, in a thread of its own."""
+        with self._lock:
+            if self._is_gone:
+                raise DeviceGoneError(f"{path}: No such file or directory")
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                near = socket.create_connection(server.getsockname())
+                far, _ = server.accept()
+            self._ends.append(far)
         near.setblocking(False)
         return _FakeNode(self, path, near.detach(), far)
 
     def hang_up(self, end: socket.socket) -> None:
         """A descriptor of the driver's was closed."""
-        if end in self._ends:
-            self._ends.remove(end)
-        end.close()
+        with self._lock:
+            if end in self._ends:
+                self._ends.remove(end)
+            end.close()
 
     def move(self, control: ControlId, value: int) -> None:
         """A hand moves the shutter."""
