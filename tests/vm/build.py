@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pathlib import Path
 from tests.vm.initial_files import Entry, archive, file, folder, link
 
 HERE = Path(__file__).parent
+REQUIREMENTS = HERE / "requirements.txt"
 KERNEL = "linux-image-amd64"
 """Depends on the newest kernel of this Debian; `busybox-static` is what runs before `/usr` is there."""
 DOWNLOAD_TIMEOUT_S = 300.0
@@ -38,6 +40,8 @@ class Built:
 
     kernel: Path
     initial: Path
+    packages: Path
+    """Python's packages that are not in `.venv`."""
 
     @property
     def exists(self) -> bool:
@@ -54,10 +58,11 @@ def cache_folder() -> Path:
 def place() -> Built:
     """Where kernel and initial file system are once they have been built from these sources."""
     digest = hashlib.sha256()
-    for source in (Path(__file__), HERE / "initial_files.py", HERE / "modules"):
+    for source in (Path(__file__), HERE / "initial_files.py", HERE / "modules", REQUIREMENTS):
         digest.update(hashlib.sha256(source.read_bytes()).digest())
+    digest.update(sys.version.encode())
     where = cache_folder() / digest.hexdigest()[:20]
-    return Built(where / "vmlinuz", where / "initial.cpio")
+    return Built(where / "vmlinuz", where / "initial.cpio", where / "python")
 
 
 def built() -> Built:
@@ -91,6 +96,7 @@ def _build(wanted: Built) -> None:
         part.mkdir()
         shutil.copy(kernel, part / wanted.kernel.name)
         (part / wanted.initial.name).write_bytes(archive(entries))
+        _install(part / wanted.packages.name)
         shutil.rmtree(wanted.kernel.parent, ignore_errors=True)
         part.rename(wanted.kernel.parent)
 
@@ -105,6 +111,11 @@ def _download(folder: Path) -> None:
         _run(["apt-get", "download", "-q", found[1], "busybox-static"], folder)
     except GuestError as error:
         raise GuestError(f"no download: {error}", hint="run apt-get update (as root)") from error
+
+
+def _install(folder: Path) -> None:
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps")
+    _run([*pip, "--only-binary=:all:", "--require-hashes", "--target", str(folder), "-r", str(REQUIREMENTS)])
 
 
 def _initial(busybox: Path, kernel_modules: Mapping[str, Path]) -> list[Entry]:

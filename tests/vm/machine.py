@@ -49,11 +49,11 @@ def run(built: Built, made: Accelerator, arguments: Sequence[str], timeout_s: fl
         initial = folder / "initial"
         of_this_run = [
             file("init", FIRST_PROGRAM.read_bytes(), is_program=True),
-            file("settings", _settings(results, arguments).encode()),
+            file("settings", _settings(built, results, arguments).encode()),
         ]
         initial.write_bytes(built.initial.read_bytes() + archive(of_this_run))
         log = folder / "kernel.log"
-        with _running(_words(built.kernel, made, initial, results, folder), folder / "qemu.log") as qemu:
+        with _running(_words(built, made, initial, results, folder), folder / "qemu.log") as qemu:
             watchdog = threading.Timer(timeout_s, qemu.kill)
             watchdog.start()
             begun = time.monotonic()
@@ -77,7 +77,7 @@ def run(built: Built, made: Accelerator, arguments: Sequence[str], timeout_s: fl
         return code
 
 
-def _folders(results: Path) -> Iterator[tuple[Path, str]]:
+def _folders(built: Built, results: Path) -> Iterator[tuple[Path, str]]:
     """What the guest sees of the host, outer folders before those in them."""
     prefix = Path(sys.prefix).resolve()
     base = Path(sys.base_prefix).resolve()
@@ -85,14 +85,15 @@ def _folders(results: Path) -> Iterator[tuple[Path, str]]:
     for path in (base, ROOT, prefix):
         if not any(path.is_relative_to(seen) for seen in (Path("/usr"), ROOT) if path != ROOT):
             yield path, "ro"
+    yield built.packages, "ro"
     yield results, "rw"
 
 
-def _settings(results: Path, arguments: Sequence[str]) -> str:
+def _settings(built: Built, results: Path, arguments: Sequence[str]) -> str:
     """The part of the guest's first program that is of this run."""
     shares = [
         f"share folder{number} {shlex.quote(str(path))} {mode}"
-        for number, (path, mode) in enumerate(_folders(results))
+        for number, (path, mode) in enumerate(_folders(built, results))
     ]
     environment = {
         "CONCLAVE_GUEST": str(results),
@@ -101,7 +102,10 @@ def _settings(results: Path, arguments: Sequence[str]) -> str:
         # Only what the tests need: each import costs where the processor is emulated.
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": ":".join(str(ROOT / name) for name in ("daemon", "provisioning", "hal", "")),
+        "PYTHONPATH": ":".join(
+            str(path)
+            for path in (*(ROOT / name for name in ("daemon", "provisioning", "hal")), ROOT, built.packages)
+        ),
     }
     return "\n".join(
         [
@@ -116,13 +120,13 @@ def _settings(results: Path, arguments: Sequence[str]) -> str:
     )
 
 
-def _words(kernel: Path, made: Accelerator, initial: Path, results: Path, folder: Path) -> list[str]:
+def _words(built: Built, made: Accelerator, initial: Path, results: Path, folder: Path) -> list[str]:
     words = [
         PROGRAM,
         *made.value,
         *("-machine", "q35", "-smp", "2", "-m", "1024"),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-        *("-kernel", str(kernel), "-initrd", str(initial)),
+        *("-kernel", str(built.kernel), "-initrd", str(initial)),
         *("-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on"),
         *("-serial", f"file:{_escaped(folder / 'kernel.log')}"),
         *("-device", f"virtio-gpu-pci,xres={WIDTH},yres={HEIGHT}"),
@@ -132,7 +136,7 @@ def _words(kernel: Path, made: Accelerator, initial: Path, results: Path, folder
         *("-device", "virtserialport,chardev=host,name=host"),
         *("-qmp", f"unix:{_escaped(folder / 'qmp')},server=on,wait=off"),
     ]
-    for number, (path, mode) in enumerate(_folders(results)):
+    for number, (path, mode) in enumerate(_folders(built, results)):
         rights = ",readonly=on" if mode == "ro" else ""
         words += [
             "-fsdev",
