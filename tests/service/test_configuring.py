@@ -71,6 +71,12 @@ def test_one_wrong_value_changes_nothing_at_all(settings: Configuring, told: Tol
     assert (settings.config.join_countdown_s, told.count) == (10.0, 0)
 
 
+def test_nobody_outside_takes_away_the_time_that_people_need_to_refuse_a_join(settings: Configuring) -> None:
+    error = refused(settings, "join_countdown_s = 1")
+    assert error.kind is RoomErrorKind.INVALID_ARGUMENT
+    assert settings.config.join_countdown_s == 10.0
+
+
 def test_values_that_cannot_be_together_are_refused(tmp_path: Path, told: Told) -> None:
     settings = Configuring(Config(), SettingsFile(tmp_path), told)
     error = refused(settings, 'acme.directory_url = "https://ca.example/dir"')

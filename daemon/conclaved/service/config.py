@@ -106,6 +106,8 @@ L = TypeVar("L", Limits, CarrierLimits)
 
 DEFAULT_PATH = Path("/etc/conclave/conclave.toml")
 SHORTEST_COUNTDOWN_S = 1.0
+SHORTEST_COUNTDOWN_FROM_OUTSIDE_S = 5.0
+"""What an admin may set: whoever phishes one must not take away the time that people need to refuse."""
 LONGEST_COUNTDOWN_S = 300.0
 ENROLLMENT_METHODS = ("acme", "csr", "import", "provider")
 """By ACME; by request and chain, carried by an admin; with a key from outside; from the provider."""

@@ -14,8 +14,8 @@ from conclaved.service.settings import Settings, SettingsError, SettingsFile, do
 from conclaved.service.settings.document import CONTENTS
 from conclaved.service.settings.settings_file import PRESENT, PREVIOUS
 
-ONE = parse("join_countdown_s = 1")
-TWO = parse("join_countdown_s = 2")
+ONE = parse("join_countdown_s = 11")
+TWO = parse("join_countdown_s = 12")
 
 
 def test_no_file_is_no_settings(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_damaged_file_is_never_no_settings(tmp_path: Path, content: bytes) -> 
 
 
 def test_a_file_that_a_person_wrote_without_a_generation_is_read(tmp_path: Path) -> None:
-    (tmp_path / PRESENT).write_text("join_countdown_s = 2\n")
+    (tmp_path / PRESENT).write_text("join_countdown_s = 12\n")
     assert SettingsFile(tmp_path).load() == (TWO, 0)
 
 
@@ -106,8 +106,8 @@ def test_a_power_cut_at_any_write_leaves_the_old_settings_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
 ) -> None:
     file = SettingsFile(tmp_path)
-    before = parse(f'join_countdown_s = 1\nacme.eab_mac_key = "{MAC}"')
-    after = parse('join_countdown_s = 2\nacme.eab_mac_key = "b25l"\nacme.dns_update.key = "dHdv"')
+    before = parse(f'join_countdown_s = 11\nacme.eab_mac_key = "{MAC}"')
+    after = parse('join_countdown_s = 12\nacme.eab_mac_key = "b25l"\nacme.dns_update.key = "dHdv"')
     file.save(before, 1, Settings())
     real, writes = Path.replace, iter(range(100))
 

@@ -25,7 +25,7 @@ from conclaved.service.config import (
     ENROLLMENT_METHODS,
     LONGEST_COUNTDOWN_S,
     LONGEST_DURATION_S,
-    SHORTEST_COUNTDOWN_S,
+    SHORTEST_COUNTDOWN_FROM_OUTSIDE_S,
     Config,
 )
 from conclaved.service.invitations import is_service_address
@@ -234,7 +234,7 @@ TABLE: tuple[Setting, ...] = (
         "join_countdown_s",
         _AT_ONCE,
         "Seconds for which people can read of a join asked for from outside, and refuse it.",
-        least=SHORTEST_COUNTDOWN_S,
+        least=SHORTEST_COUNTDOWN_FROM_OUTSIDE_S,
         most=LONGEST_COUNTDOWN_S,
     ),
     _setting(
