@@ -17,7 +17,9 @@ def contents(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-async def test_everything_that_the_room_keeps_is_erased_but_the_last_time_seen(tmp_path: Path) -> None:
+async def test_all_that_the_room_keeps_is_erased_but_the_last_time_and_that_it_was_opened(
+    tmp_path: Path,
+) -> None:
     async with running_room(tmp_path) as here:
         await here.room.set_policy(PolicyChange(minimum_level="locked"))
         await here.room.add_crl(crl_of(PUBLIC_CA))
@@ -26,6 +28,7 @@ async def test_everything_that_the_room_keeps_is_erased_but_the_last_time_seen(t
             "acme/account.json",
             "terms/x.terms",
             "last-seen-time",
+            "tampered.json",
         ):
             (tmp_path / "state" / name).parent.mkdir(exist_ok=True)
             write_atomically(tmp_path / "state" / name, b"x")
@@ -34,7 +37,7 @@ async def test_everything_that_the_room_keeps_is_erased_but_the_last_time_seen(t
         assert {"state.identity", "state.settings.toml", "state.crls", "state.audit", "state.acme"} <= {
             change.key for change in report.changes
         }
-        assert contents(tmp_path / "state") == {"last-seen-time", MARK}
+        assert contents(tmp_path / "state") == {"last-seen-time", "tampered.json", MARK}
         assert contents(tmp_path / "run") == set()
         assert here.keys.info.fingerprint == ""
         await here.room.was_reset.wait()

@@ -1,8 +1,9 @@
 """Back to how the device left the factory: whoever gets it next finds nothing of who had it before.
 
-Everything in the state directory goes, but for the last time seen and the numbers of provisioning files that
-were applied: they keep nobody's secret, and without them whoever can set the clock back could revive a
-certificate that has ended, or a lost stick. A mark is set first, so that a
+Everything in the state directory goes, but for the last time seen, the numbers of provisioning files that
+were applied, and that the case was opened: they keep nobody's secret, and without them whoever can set the
+clock back could revive a certificate that has ended, or a lost stick, and whoever gets the device next would
+take it for one that nobody was inside of. A mark is set first, so that a
 power cut in the middle is followed by the rest at the next start. What lies outside of the state directory
 (Wi-Fi, SSH keys, logs) is systemd's to remove.
 """
@@ -18,12 +19,13 @@ from conclaved.bus.change_report import Change, ChangeReport
 from conclaved.bus.room import RoomError, RoomErrorKind
 from conclaved.identity import IdentityError, KeyStore
 from conclaved.identity.atomic_file import fsync_directory, write_atomically
+from conclaved.service.tampering import TAMPER_FILE
 
 log = logging.getLogger(__name__)
 
 MARK = "factory-reset"
 MOST_ATTEMPTS = 10
-KEPT = frozenset({"last-seen-time", "provisioned.json", MARK})
+KEPT = frozenset({"last-seen-time", "provisioned.json", TAMPER_FILE, MARK})
 
 
 @dataclass(frozen=True, slots=True)

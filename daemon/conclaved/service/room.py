@@ -77,13 +77,12 @@ from conclaved.service.self_test import SelfTest
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.slots import slot_statuses
-from conclaved.service.tampering import Tampering
+from conclaved.service.tampering import TAMPER_FILE, Tampering
 from conclaved.service.trusting import Trusting
 from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
-TAMPER_FILE = "tampered.json"
 FAREWELL_S = 0.5
 """Between a factory reset and the end of the daemon."""
 

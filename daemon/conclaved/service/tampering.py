@@ -20,6 +20,7 @@ from conclaved.identity.atomic_file import fsync_directory, write_atomically
 
 log = logging.getLogger(__name__)
 
+TAMPER_FILE = "tampered.json"
 TRIPPED = "tripped"
 NOT_FITTED = "not fitted"
 COMMAND = "conclavectl hardware clear-tamper"
