@@ -102,7 +102,17 @@ def _build(wanted: Built) -> None:
 
 
 def _download(folder: Path) -> None:
-    """The packages of the newest kernel and of busybox into `folder`."""
+    """The packages of the newest kernel and of busybox into `folder`, with new lists if need be."""
+    try:
+        _fetch(folder)
+    except GuestError:
+        if os.geteuid() != 0:
+            raise
+        _run(["apt-get", "update", "-q"])
+        _fetch(folder)
+
+
+def _fetch(folder: Path) -> None:
     depends = _run(["apt-cache", "depends", KERNEL])
     found = re.search(r"Depends: (linux-image-\S+)", depends)
     if found is None:
