@@ -11,8 +11,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
+from threading import Event
 from typing import TypeVar
 
 from PIL import Image
@@ -20,7 +21,14 @@ from PIL import Image
 from conclave_hal.buttons import Button
 from conclave_hal.device import AnyDevice, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
-from conclave_hal.errors import ConfigurationError, DeviceError, DeviceTimeoutError, HalError, UsageError
+from conclave_hal.errors import (
+    ConfigurationError,
+    DeviceError,
+    DeviceGoneError,
+    DeviceTimeoutError,
+    HalError,
+    UsageError,
+)
 from conclave_hal.hot_plug import HotPlugDevice
 from conclave_hal.panel import ActionKind, Panel, PanelAction, PanelView
 from conclave_hal.panel_press import meant
@@ -215,7 +223,12 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
 
     async def _session(self) -> None:
         """Hold the glass until it goes."""
-        self._glass = await self._in_time(self._opens_glass, self._options)
+        is_given_up = Event()
+        try:
+            self._glass = await self._in_time(self._open_glass, is_given_up)
+        except BaseException:
+            is_given_up.set()
+            raise
         try:
             await self._publish(self._ready())
             await self._redraw()
@@ -227,6 +240,14 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
             raise _only(errors) from None
         finally:
             await self._leave_glass()
+
+    def _open_glass(self, is_given_up: Event) -> Glass:
+        """In the worker. A glass that comes when nobody waits for it any more would be nobody's to close."""
+        glass = self._opens_glass(self._options)
+        if is_given_up.is_set():
+            glass.close()
+            raise DeviceGoneError("the panel's screen came too late")
+        return glass
 
     async def _watch_glass(self) -> None:
         """Look every second; draw over what covered the picture, and say so if that does not help."""
@@ -342,9 +363,19 @@ class PixelPanel(HotPlugDevice[DeviceState], Panel):
         async with self._drawing:
             glass, self._glass, self._drawn = self._glass, None, None
             self._since = {}
-            if glass is not None:
-                with suppress(HalError, OSError):
-                    await self._in_time(glass.close)
+            if glass is None:
+                return
+            # Not cancelled when it takes long: who does not close a card keeps it from being opened again.
+            closing = asyncio.ensure_future(self._worker.call(glass.close))
+            closing.add_done_callback(_closed)
+            await asyncio.wait({closing}, timeout=DRAW_DEADLINE_S)
+
+
+def _closed(closing: asyncio.Future[None]) -> None:
+    """What a screen that has gone says to that is of no interest, unless it is a fault of ours."""
+    error = None if closing.cancelled() else closing.exception()
+    if error is not None and not isinstance(error, HalError | OSError):
+        log.error("panel: its screen was not closed in order", exc_info=error)
 
 
 def _only(errors: ExceptionGroup[Exception]) -> Exception:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
@@ -12,7 +13,12 @@ from PIL import Image
 from conclave_hal.buttons import Button
 from conclave_hal.config import load
 from conclave_hal.device import Health
-from conclave_hal.errors import ConfigurationError, DeviceError, DeviceGoneError, UsageError
+from conclave_hal.errors import (
+    ConfigurationError,
+    DeviceError,
+    DeviceGoneError,
+    UsageError,
+)
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclave_hal.pixels import pixel_panel
 from conclave_hal.pixels.glass import Glass
@@ -201,6 +207,35 @@ async def test_a_view_that_cannot_be_drawn_leaves_no_older_one_on_the_glass(
         await bench.panel.show(IDLE)
         assert bench.panel.drawn() is None
         assert bench.glass.shown[-1].getcolors() == [(1280 * 800, (0, 0, 0))]
+
+
+async def test_a_glass_that_hangs_is_closed_once_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, goes_on = Event(), Event()
+
+    def show(picture: Image.Image) -> None:
+        hangs.set()
+        goes_on.wait(20)
+
+    async with at_work() as bench:
+        bench.glass.show = show  # type: ignore[method-assign]
+        showing = asyncio.create_task(bench.panel.show(MEETING))
+        await eventually(hangs.is_set)
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        monkeypatch.setattr(pixel_panel, "DRAW_DEADLINE_S", 0.0)
+        await bench.panel._leave_glass()
+        assert bench.glass.closed == 0
+        goes_on.set()
+        await eventually(lambda: bench.glass.closed == 1)
+
+
+async def test_a_glass_that_comes_when_nobody_waits_any_more_is_closed() -> None:
+    late, is_given_up = FakeGlass(), Event()
+    panel = PixelPanel(PixelPanelOptions(), opens_glass=lambda _: late)
+    is_given_up.set()
+    with pytest.raises(DeviceGoneError):
+        panel._open_glass(is_given_up)
+    assert late.closed == 1
 
 
 async def test_nobody_says_what_is_on_the_glass_while_a_picture_is_on_its_way() -> None:
