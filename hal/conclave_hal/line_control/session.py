@@ -156,10 +156,11 @@ class LineSession:
         effects: list[Effect] = []
         while self._waiting and not self._is_checking and self._asked is None:
             line = self._waiting.popleft()
-            self._heard_at = now
             if isinstance(line, Garbage):
+                # A wire that hangs open hums: that is nobody who is still logged in.
                 effects.append(_error("garbage on the line"))
             else:
+                self._heard_at = now
                 effects.extend(self._understand(line.text, now))
         if self._dropped and not self._waiting:
             effects.append(_error(f"{self._dropped} lines were dropped: too many at once"))

@@ -229,6 +229,13 @@ def test_silence_ends_a_login_and_its_feedback() -> None:
     assert session.told(STATUS) == []
 
 
+def test_a_wire_that_hums_keeps_nobody_logged_in() -> None:
+    session = locked_session()
+    log_in(session)
+    session.received(b"\xfe\r", IDLE_S - 1)
+    assert said(session.at(IDLE_S)).startswith("ERROR logged out")
+
+
 def test_logging_out_locks_the_session() -> None:
     session = locked_session()
     log_in(session)
