@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conclave_hal.device import DeviceState
 from conclave_hal.errors import DeviceGoneError
 from conclave_hal.panel import ActionKind, PanelAction, PanelView
 from conclave_hal.switches import SwitchPosition
@@ -189,3 +190,30 @@ async def test_a_panel_that_fails_costs_no_meeting_and_gets_its_view_again(
     await here.room.mute(camera=True, microphone=True)
     view = await here.panel()
     assert (faults, view.camera_muted) == ([], True)
+
+
+async def test_a_panel_that_draws_one_view_after_another_is_seen_to_draw_them(
+    here: TestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.panel()
+    panel, watch = here.hardware.devices.panel, here.hardware.panel_watch
+    show, look, in_time = panel.show, watch.look, 0
+    done: list[PanelView | None] = [None]
+
+    async def shows(view: PanelView) -> None:
+        await show(view)
+        done[0] = view
+        here.room._presses.say(f"the view after {view.serial}")
+
+    def looks(drawn: PanelView | None, state: DeviceState, now: float) -> float | None:
+        nonlocal in_time
+        in_time += drawn is not None and drawn.serial == watch._wanted
+        return look(drawn, state, now)
+
+    monkeypatch.setattr(panel, "show", shows)
+    monkeypatch.setattr(panel, "drawn", lambda: done[0])
+    monkeypatch.setattr(watch, "look", looks)
+    await here.room.mute(camera=True, microphone=True)
+    async with asyncio.timeout(DEADLINE_S):
+        while in_time < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0)

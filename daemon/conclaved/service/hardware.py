@@ -135,6 +135,8 @@ class Hardware:
                     log.warning("the panel cannot be drawn: %s", failure)
                 self._panel_news.set()
                 self._drawn()
+                # The watch sees this one before the next: many views in a row are no panel that is late.
+                await asyncio.sleep(0)
             # An older view may stand there, with a lock, and nothing else may change for hours.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAW_AGAIN_S if failure else None):
