@@ -1,5 +1,6 @@
 """The conformance checks themselves: each flaw is found, by the check that is there for it."""
 
+import asyncio
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -8,11 +9,13 @@ import pytest
 
 from conclave_hal.device import AnyDevice
 from conclave_hal.drivers import Slot
+from conclave_hal.visca.camera_control import ViscaCamera
 from tests.hal import conformance, flawed
 from tests.hal.checks import CHECKS
-from tests.hal.checks.bench import Bench, Hands
+from tests.hal.checks.bench import Bench, Hands, NoHands
 from tests.hal.checks.run import Outcome, Result, checks_of, examine
 from tests.hal.flawed import FLAWS, Contact
+from tests.hal.rigs import camera_control_visca
 
 FILE = '[mute_switch]\ndriver = "flawed"\nflaw = "{}"\n'
 
@@ -72,6 +75,20 @@ def test_each_check_has_a_name_of_its_own_and_says_how_to_mend() -> None:
 def test_every_interface_has_checks_of_its_own() -> None:
     special = {slot for check in CHECKS if check.slots != frozenset(Slot) for slot in check.slots}
     assert special == set(Slot)
+
+
+async def test_a_check_that_nobody_helps_leaves_no_call_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ViscaCamera, "home", lambda _: asyncio.Event().wait())
+    file = tmp_path / "hal.toml"
+    (check,) = (each for each in CHECKS if each.name == "ends_commands_under_way")
+    async with camera_control_visca.rig(tmp_path) as rig:
+        file.write_text(f'[camera_control]\ndriver = "visca"\nport = "{rig.options["port"]}"\n')
+        before = asyncio.all_tasks()
+        outcome = await examine(check, file, Slot.CAMERA_CONTROL, NoHands())
+        assert asyncio.all_tasks() == before
+    assert outcome.result is Result.SKIPPED
 
 
 async def test_what_a_check_leaves_open_is_closed_after_it(tmp_path: Path) -> None:

@@ -93,11 +93,16 @@ async def starts_unplugged(bench: Bench) -> None:
 async def ends_commands_under_way(bench: Bench) -> None:
     async with bench.running(CameraControl) as device:
         moving = asyncio.create_task(device.home())
-        await asyncio.sleep(0)
-        await bench.hands.do("unplug", device)
-        await bench.done(asyncio.wait({moving}))
-        await bench.hands.do("plug_in", device)
-        error = moving.exception()
+        try:
+            await asyncio.sleep(0)
+            await bench.hands.do("unplug", device)
+            await bench.done(asyncio.wait({moving}))
+            await bench.hands.do("plug_in", device)
+            error = moving.exception()
+        finally:
+            # Where nobody is there to unplug, it is still under way.
+            moving.cancel()
+            await asyncio.gather(moving, return_exceptions=True)
         # It may be gone, late, or cut short, as far as the driver can tell: each says that it is not done.
         if error is not None and not isinstance(error, DeviceGoneError | DeviceTimeoutError | DeviceError):
             raise BrokenError(f"it raises {type(error).__name__}: {error}")
