@@ -79,6 +79,13 @@ async def test_watch_tells_of_the_slots_that_are_named(room: FakeRoom, cli: Cli)
     }
 
 
+async def test_watch_does_not_wait_for_a_slot_that_there_is_not(room: FakeRoom, cli: Cli) -> None:
+    result = await cli("hardware", "watch", "camra")
+    assert result.code == 2
+    assert result.err.startswith("conclavectl: there is no slot 'camra'; one of: ")
+    assert "camera_control" in result.err
+
+
 async def test_what_is_fitted_is_tested_slot_by_slot(room: FakeRoom, cli: Cli) -> None:
     result = await cli("hardware", "test")
     assert result.code == 0

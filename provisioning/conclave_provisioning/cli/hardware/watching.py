@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import click
 
 from conclave_provisioning.cli.client import RoomClient
+from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.hardware.listing import NOT_FITTED, details_words
 from conclave_provisioning.cli.invocation import run, shared_options
 from conclave_provisioning.cli.model import Hardware, Slot, as_json
@@ -37,6 +38,7 @@ def watch(slots: tuple[str, ...]) -> None:
         known: dict[str, Slot] = {}
         event = "state"
         async for hardware in client.states(Hardware):
+            _require_known(slots, hardware)
             for device in hardware.devices:
                 is_meant = device.slot in slots if slots else device.driver != NOT_FITTED
                 if not is_meant or known.get(device.slot) == device:
@@ -49,6 +51,15 @@ def watch(slots: tuple[str, ...]) -> None:
             event = "changed"
 
     run(action)
+
+
+def _require_known(slots: tuple[str, ...], hardware: Hardware) -> None:
+    known = [device.slot for device in hardware.devices]
+    for slot in slots:
+        if slot not in known:
+            raise CommandError(
+                ErrorKind.USAGE, f"there is no slot {slot!r}", hint=f"one of: {', '.join(known)}"
+            )
 
 
 def _line(before: Slot | None, after: Slot) -> Line:
