@@ -156,8 +156,10 @@ def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, AnyDevice])
     options = {key: value for key, value in table.items() if key != "driver"}
     name = table.get("driver")
     known = ", ".join(driver_names(slot))
-    if not isinstance(name, str):
+    if name is None:
         raise where.error("driver", f"is required; drivers: {known}")
+    if not isinstance(name, str):
+        raise where.error("driver", f"must be the name of a driver, not {name!r}; drivers: {known}")
     if name not in driver_names(slot):
         raise where.error("driver", f"unknown driver {name!r}; drivers: {known}")
     try:

@@ -33,6 +33,7 @@ WRONG = [
     ('[kamera]\ndriver = "none"\n', "[kamera]: unknown table; tables: buttons, camera, camera_control"),
     ("camera = 3\n", "camera: must be a table, [camera]"),
     ("[camera]\nfps = 3\n", "[camera] driver: is required; drivers: none, "),
+    ("[camera]\ndriver = 3\n", "[camera] driver: must be the name of a driver, not 3; drivers: none, "),
     ('[camera]\ndriver = "v4l3"\n', "[camera] driver: unknown driver 'v4l3'; drivers: none, "),
     ('[camera]\ndriver = "none"\nfps = 3\n', "[camera] fps: unknown option; options of driver 'none': none"),
     (
