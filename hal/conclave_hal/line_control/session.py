@@ -229,7 +229,7 @@ class LineSession:
                 return [_error("that path is not followed")]
             self._followed = [each for each in self._followed if path and each != path]
             return [_ok()]
-        return [_error("usage: feedback on|off PATH")]
+        return [_error("usage: feedback on|off [PATH]")]
 
     # -- the room's state -----------------------------------------------------------------------
 
