@@ -15,7 +15,6 @@ from conclave_hal.options import NoOptions, declared_options
 
 BEGIN = "<!-- drivers: written by make hal-doc -->"
 END = "<!-- end of drivers -->"
-LONGEST_DEFAULT = 60
 
 
 def reference() -> str:
@@ -67,7 +66,7 @@ def _default(value: object) -> str:
     words = _words(value)
     if not words:
         return "not set"
-    return f"`{words}`" if len(words) <= LONGEST_DEFAULT else "see the source"
+    return f"`{words}`"
 
 
 def _words(value: object) -> str:
@@ -81,6 +80,9 @@ def _words(value: object) -> str:
     if is_dataclass(value):
         # Addresses: host:port.
         return '"' + ":".join(str(getattr(value, each.name)) for each in fields(value)) + '"'
+    if isinstance(value, tuple):
+        # Pairs, which are a table there.
+        return f"{{ {', '.join(f'{key.value} = {_words(said)}' for key, said in value)} }}"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
