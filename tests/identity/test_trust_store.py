@@ -22,6 +22,7 @@ from conclaved.identity import (
     fingerprint_of,
     parse_anchor_pem,
 )
+from tests.hal import views
 from tests.pki import CLIENT_AUTH, EMAIL_PROTECTION, SERVER_AUTH, TestAuthority, point_of
 
 
@@ -282,6 +283,10 @@ def test_an_anchor_for_the_domain_serves_where_another_on_the_path_may_not() -> 
 def test_the_providers_ca_never_makes_anyone_verified() -> None:
     verdict = assess(PROVIDER.issue(KEY, dns=["boss.example.com"], **LIFE))
     assert (verdict.assurance, verdict.name) == (Assurance.PROVIDER, "boss.example.com")
+
+
+def test_the_reason_of_a_provider_s_name_is_the_one_that_fits_on_a_panel_s_card() -> None:
+    assert assess(PROVIDER.issue(KEY, dns=["boss.example.com"], **LIFE)).reason == views.WAITING.reason
 
 
 def test_a_provider_ca_cross_signed_by_a_verified_root_stays_provider() -> None:

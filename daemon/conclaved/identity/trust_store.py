@@ -139,7 +139,7 @@ class TrustStore:
                 Assurance.PROVIDER,
                 leaf.name_type,
                 leaf.name,
-                f"only the conference provider vouches for {leaf.name}",
+                "only the provider vouches for the name",
                 anchor.shown_name,
                 leaf.not_after,
             )
