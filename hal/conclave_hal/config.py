@@ -20,7 +20,7 @@ from conclave_hal.camera_control import CameraControl
 from conclave_hal.codec_control import CodecControl
 from conclave_hal.device import AnyDevice
 from conclave_hal.display import Display
-from conclave_hal.drivers import DEFAULT_DRIVERS, Slot, driver_names, find_driver
+from conclave_hal.drivers import DEFAULT_DRIVERS, Slot, driver_names, find_driver, named_elsewhere
 from conclave_hal.errors import ConfigurationError, HalError
 from conclave_hal.indicator import Indicator
 from conclave_hal.media import AudioSink, AudioSource, VideoSink, VideoSource
@@ -161,7 +161,10 @@ def _make(file: Path, slot: Slot, table: object, made: Mapping[Slot, AnyDevice])
     if not isinstance(name, str):
         raise where.error("driver", f"must be the name of a driver, not {name!r}; drivers: {known}")
     if name not in driver_names(slot):
-        raise where.error("driver", f"unknown driver {name!r}; drivers: {known}")
+        elsewhere = named_elsewhere(slot, name)
+        raise where.error(
+            "driver", f"unknown driver {name!r}; drivers: {known}{f' ({elsewhere})' if elsewhere else ''}"
+        )
     try:
         driver = find_driver(slot, name)
         where = TableName(file, slot.value, name)

@@ -137,6 +137,16 @@ def outside() -> EntryPoints:
     return entry_points(group=ENTRY_POINT_GROUP)
 
 
+def named_elsewhere(slot: Slot, name: str) -> str:
+    """Whether a package brings a driver of this name under another slot, or under none; else empty."""
+    found = sorted(
+        f"{_package(point)} has {point.name!r}"
+        for point in outside()
+        if point.name.rpartition(".")[2] == name and point not in _outside(slot)
+    )
+    return f"{'; '.join(found)}, which would have to be '{slot.value}.{name}'" if found else ""
+
+
 def _outside(slot: Slot) -> list[EntryPoint]:
     """What other packages bring for this slot."""
     return [point for point in outside() if point.name.startswith(slot.value + ".")]

@@ -157,6 +157,8 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "camera.broken": "tests.hal.broken_package:DRIVER",
         "camera.undeclared": f"{__name__}:UNDECLARED",
         "camera.simulated": f"{__name__}:FROM_OUTSIDE",
+        "camra.typo": f"{__name__}:FROM_OUTSIDE",
+        "noslot": f"{__name__}:FROM_OUTSIDE",
     }
     points = EntryPoints(EntryPoint(name, value, "conclave.hal") for name, value in values.items())
     monkeypatch.setattr("conclave_hal.drivers.outside", lambda: points)
@@ -171,6 +173,8 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("missing", "cannot be imported: No module named 'no_such_package'"),
         ("broken", "cannot be imported: ZeroDivisionError: division by zero"),
         ("undeclared", "cannot be imported: AttributeError: "),
+        ("typo", "'camra.typo', which would have to be 'camera.typo'"),
+        ("noslot", "'noslot', which would have to be 'camera.noslot'"),
         ("simulated", "driver 'simulated' is there more than once: built in, and in "),
     ],
 )
