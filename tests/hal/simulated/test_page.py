@@ -345,6 +345,21 @@ async def test_a_new_view_leaves_the_details_where_people_read(glass: Glass) -> 
     assert await glass.page.evaluate("document.querySelector('.details-left').scrollTop") == 200
 
 
+@pytest.mark.parametrize(
+    ("before", "opener", "after"),
+    [(views.MEETING, "#lock", views.LEFT), (views.IDLE, "#stage-lock", views.CALLED)],
+    ids=["ended", "called"],
+)
+async def test_no_meeting_ends_and_none_is_asked_for_behind_the_details(
+    glass: Glass, before: PanelView, opener: str, after: PanelView
+) -> None:
+    await glass.show(before)
+    await glass.press(opener)
+    await glass.page.until("document.querySelector('#details').open")
+    await glass.show(after)
+    assert not await glass.page.evaluate("document.querySelector('#details').open")
+
+
 PRESSES = [
     (views.MEETING, "#leave-button", PanelAction(ActionKind.LEAVE)),
     (views.MEETING, "#microphone-button", PanelAction(ActionKind.MUTE_MICROPHONE)),

@@ -8,8 +8,14 @@ const SEES = ["sees_addresses", "sees_amounts"];
 const CANNOT = ["cannot_read", "cannot_admit"];
 const MISSING = ["no_recording", "no_captions", "no_telephone"];
 
+let drawnFor = "";
+
 export function drawDetails(view, press, phone) {
   const dialog = byId("details");
+  // A meeting that begins, ends or is asked for is not to happen behind them: people may want to refuse it.
+  const stage = `${view.state} ${view.incoming !== null}`;
+  if (stage !== drawnFor) dialog.close();
+  drawnFor = stage;
   const head = element("header", "details-head");
   const name = element("h2", "", words.text("details"));
   name.id = "details-name";
