@@ -25,7 +25,7 @@ from conclaved.bus.room import (
     SlotStatus,
 )
 from conclaved.conference.hub import Hub
-from conclaved.service.controlling import PEACE_S, Asked, room_status, serve
+from conclaved.service.controlling import PEACE_S, REFUSED_JOIN, Asked, room_status, serve
 from tests.conference.hubs import Tls, listening, make_tls
 from tests.service.rooms import DEADLINE_S, HAL, TestRoom, running_room
 
@@ -216,11 +216,20 @@ async def test_the_record_of_a_join_has_no_link(tmp_path: Path) -> None:
     assert "secret" not in repr(ControlRequest(1, ControlKind.JOIN, LINK))
 
 
-async def test_a_refusal_reaches_the_controller_and_the_record(tmp_path: Path) -> None:
-    error = RoomError(RoomErrorKind.REFUSED, "the link is not valid any more")
+async def test_a_failure_reaches_the_controller_and_the_record(tmp_path: Path) -> None:
+    error = RoomError(RoomErrorKind.NOT_FOUND, "the link is not valid any more")
     port, records = await served(tmp_path, ControlRequest(1, ControlKind.JOIN, LINK), error)
     assert port.answers == [ControlAnswer(1, False, "the link is not valid any more")]
     assert records[0].reason == "the link is not valid any more"
+
+
+async def test_why_an_invitation_is_refused_is_recorded_and_names_nobody_to_the_controller(
+    tmp_path: Path,
+) -> None:
+    error = RoomError(RoomErrorKind.REFUSED, "nobody whom this device trusts vouches for ana@example.com")
+    port, records = await served(tmp_path, ControlRequest(1, ControlKind.JOIN, LINK), error)
+    assert port.answers == [ControlAnswer(1, False, REFUSED_JOIN)]
+    assert "ana@example.com" in records[0].reason
 
 
 @pytest.mark.parametrize(

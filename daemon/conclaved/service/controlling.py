@@ -24,6 +24,8 @@ from conclaved.bus.room import HardwareStatus, MeetingStatus, RoomError, RoomErr
 log = logging.getLogger(__name__)
 
 ASKED_BY = "the room controller"
+REFUSED_JOIN = "the room does not follow this invitation; its record says why"
+"""In place of the reason, which names who signed it."""
 REQUEST_DEADLINE_S = 25.0
 """A controller is told that nothing came of it before it gives up by itself."""
 PEACE_S = 60.0
@@ -54,11 +56,12 @@ async def serve(
     asked_at = -math.inf
     async for request in devices.codec_control.requests():
         if request.kind is ControlKind.JOIN and asked.was_refused() and now() < asked_at + PEACE_S:
-            answer = ControlAnswer(request.request_id, False, "people in the room have just refused")
+            reason = said = "people in the room have just refused"
         else:
             asked_at = now() if request.kind is ControlKind.JOIN else asked_at
-            answer = await _answer(request, devices, asked)
-        record(_record(request, answer))
+            reason, said = await _failure(request, devices, asked)
+        answer = ControlAnswer(request.request_id, not reason, said)
+        record(_record(request, reason))
         try:
             await devices.codec_control.answer(answer)
         except HalError as error:
@@ -106,15 +109,20 @@ async def _tell(devices: RoomHardware, status: dict[str, str]) -> None:
         log.warning("the room controller could not be told: %s", error)
 
 
-async def _answer(request: ControlRequest, devices: RoomHardware, asked: Asked) -> ControlAnswer:
+async def _failure(request: ControlRequest, devices: RoomHardware, asked: Asked) -> tuple[str, str]:
+    """Why it was not done, for the record and for the controller; both are empty where it was."""
     try:
         async with asyncio.timeout(REQUEST_DEADLINE_S):
             await _do(request, devices, asked)
     except TimeoutError:
-        return ControlAnswer(request.request_id, False, "it took too long")
+        reason = "it took too long"
     except (RoomError, HalError) as error:
-        return ControlAnswer(request.request_id, False, str(error))
-    return ControlAnswer(request.request_id, True)
+        reason = str(error) or "it was not done"
+        if isinstance(error, RoomError) and error.kind is RoomErrorKind.REFUSED:
+            return reason, REFUSED_JOIN
+    else:
+        reason = ""
+    return reason, reason
 
 
 async def _do(request: ControlRequest, devices: RoomHardware, asked: Asked) -> None:
@@ -140,7 +148,7 @@ async def _do(request: ControlRequest, devices: RoomHardware, asked: Asked) -> N
             raise RoomError(RoomErrorKind.INVALID_ARGUMENT, f"no such argument of {request.kind.value}")
 
 
-def _record(request: ControlRequest, answer: ControlAnswer) -> Record:
+def _record(request: ControlRequest, reason: str) -> Record:
     """What was asked, without the link of a meeting."""
     argument = "" if request.kind is ControlKind.JOIN else request.argument
     return Record(
@@ -148,8 +156,8 @@ def _record(request: ControlRequest, answer: ControlAnswer) -> Record:
         origin="the control port",
         verb=f"Control.{request.kind.value}",
         arguments=(("argument", argument),) if argument else (),
-        outcome=DONE if answer.is_done else RoomErrorKind.FAILED.value,
-        reason=answer.reason,
+        outcome=RoomErrorKind.FAILED.value if reason else DONE,
+        reason=reason,
         changed=None,
         who=ASKED_BY,
     )
