@@ -32,8 +32,16 @@ class HardwareSwitch(Device[SwitchState]):
     `state().position` is UNKNOWN until the hardware has been read, and whenever it cannot be read.
     """
 
+    last_read = SwitchPosition.UNKNOWN
+    """Where it stood when it could be read last. Who watches the state may miss what lasted a moment only."""
+
     def _unknown(self) -> SwitchState:
         return SwitchState()
+
+    async def _publish(self, state: SwitchState) -> None:
+        if state.position is not SwitchPosition.UNKNOWN:
+            self.last_read = state.position
+        await super()._publish(state)
 
 
 class PrivacySwitch(HardwareSwitch):

@@ -88,6 +88,15 @@ async def test_a_switch_that_blocked_and_cannot_be_read_any_more_unmutes_nothing
     assert not here.hardware.is_camera_off
 
 
+async def test_a_switch_that_is_moved_and_lost_in_one_moment_still_mutes(here: TestRoom) -> None:
+    await here.panel()
+    for position in (SwitchPosition.BLOCKING, SwitchPosition.UNKNOWN):
+        await here.mute_switch.move(position)
+    assert (await here.panel()).mute_switch == "unknown"
+    assert here.hardware.is_microphone_off
+    assert not here.hardware.is_camera_off
+
+
 async def test_a_switch_that_was_unplugged_is_told_to_who_listens(here: TestRoom) -> None:
     changes = here.room.changes()
     await here.panel()

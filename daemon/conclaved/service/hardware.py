@@ -85,12 +85,18 @@ class Hardware:
         One that blocked and cannot be read any more leaves a software mute behind: who pulls a cable, or a
         driver that fails, has unmuted nothing. A first reading is no change.
         """
-        for which, stands in ((Switch.SHUTTER, self.shutter), (Switch.MUTE_SWITCH, self.mute_switch)):
-            stood = self._stood[which]
+        devices = self.devices
+        switches = ((Switch.SHUTTER, devices.privacy_switch), (Switch.MUTE_SWITCH, devices.mute_switch))
+        for which, device in switches:
+            stood, stands = self._stood[which], device.state().position
             self._stood[which] = stands
-            if stood is SwitchPosition.BLOCKING and stands is SwitchPosition.UNKNOWN:
+            if stood is stands or stood is SwitchPosition.UNKNOWN:
+                continue
+            # Moved and lost in one moment: then only the device knows that it blocked.
+            was_blocking = SwitchPosition.BLOCKING in (stood, device.last_read)
+            if was_blocking and stands is SwitchPosition.UNKNOWN:
                 self.mutes.lost(which)
-            elif stood is not stands and stood is not SwitchPosition.UNKNOWN:
+            else:
                 self.mutes.switched(which)
 
     def media_state(self) -> MediaState:
