@@ -12,5 +12,5 @@ The guest has no disk and no copy of anything: it sees the host's `/usr`, `.venv
 9p, read only, each at its own path. USB devices are programs of the tests, plugged into the kernel's virtual
 host: a camera with a shutter that can be turned, which vivid has not, and GPIO lines, for want of gpio-sim.
 Debian's kernel has no vkms and no vicodec either: an H.264 encoder of the kernel is tested against a double,
-in tests/hal. So are push buttons on GPIO lines: the guest hung in them, for a reason that was not found.
+in tests/hal. So are push buttons on GPIO lines: the guest hangs where a line is high before it is asked for.
 """

@@ -1,13 +1,22 @@
 """The CEC driver at one end of the line, and a display of v4l-utils at the other."""
 
+import pytest
+
 from conclave_hal.camera_control import Power
+from conclave_hal.cec import display as cec_display
 from conclave_hal.device import Health
 from conclave_hal.display import Display
 from conclave_hal.drivers import Slot
+from tests.hal.eventually import eventually
 from tests.hal.waiting import running, until_state
 from tests.vm.guest.cec_line import POWER_STATUS, output_adapter, television
-from tests.vm.guest.devices import bind_cameras, device, unbind_cameras
+from tests.vm.guest.devices import PATIENCE_S, bind_cameras, device, unbind_cameras
 from tests.vm.guest.programs import output_of
+
+
+@pytest.fixture(autouse=True)
+def patience_with_switching(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cec_display, "SWITCHING_TRIES", int(PATIENCE_S / cec_display.SWITCHING_S))
 
 
 def display() -> Display:
@@ -39,9 +48,9 @@ async def test_a_display_goes_to_standby_and_comes_back_with_our_picture() -> No
             assert it.state().power is Power.STANDBY
             await it.show_us()
             assert it.state().power is Power.ON
-        said = heard.read_text()
-    for message in ("STANDBY", "IMAGE_VIEW_ON", "ACTIVE_SOURCE"):
-        assert message in said
+            # The display writes down what it hears a moment later.
+            for message in ("STANDBY", "IMAGE_VIEW_ON", "ACTIVE_SOURCE"):
+                await eventually(lambda message=message: message in heard.read_text())  # type: ignore[misc]
 
 
 async def test_no_power_is_believed_of_a_line_without_a_display() -> None:
