@@ -220,7 +220,7 @@ class PanelAction:
     leaf: int = -1
     """For CONCERNS_A_MEMBER."""
     name: str = ""
-    """Who stood at `leaf`."""
+    """Who stood at `leaf`; for ACCEPT_JOIN the title of the meeting."""
     key_id: str = ""
     """And by which key."""
     code_epoch: int = 0

@@ -38,7 +38,7 @@ def meant(view: PanelView | None, action: PanelAction) -> PanelAction | None:
     if action.kind in CONCERNS_AN_INVITATION:
         return action if view is not None and _can_join(view, action.invitation_id) else None
     if action.kind in _ABOUT_INCOMING:
-        return action if view is not None and view.incoming is not None else None
+        return _about_incoming(view, action)
     concerns_the_meeting = action.kind in _FOR_HOSTS | CONCERNS_A_MEMBER | {ActionKind.SPEAK_CODE}
     if not concerns_the_meeting:
         return action
@@ -62,6 +62,13 @@ def meant(view: PanelView | None, action: PanelAction) -> PanelAction | None:
             action = replace(action, code_epoch=view.code_epoch)
         return replace(action, name=participant.name, key_id=participant.key_id)
     return action
+
+
+def _about_incoming(view: PanelView | None, action: PanelAction) -> PanelAction | None:
+    """To accept is to accept the meeting that stood there; to refuse is right for any."""
+    if view is None or view.incoming is None:
+        return None
+    return replace(action, name=view.incoming.title) if action.kind is ActionKind.ACCEPT_JOIN else action
 
 
 def _can_join(view: PanelView, invitation_id: str) -> bool:

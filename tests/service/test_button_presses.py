@@ -24,7 +24,7 @@ MEANINGS = [
     (Button.CAMERA, None, OFF, PanelAction(ActionKind.UNMUTE_CAMERA)),
     (Button.CAMERA, views.MEETING, ON, PanelAction(ActionKind.MUTE_CAMERA)),
     (Button.LEAVE, views.CALLED, ON, PanelAction(ActionKind.LEAVE)),
-    (Button.JOIN, views.CALLED, ON, PanelAction(ActionKind.ACCEPT_JOIN)),
+    (Button.JOIN, views.CALLED, ON, PanelAction(ActionKind.ACCEPT_JOIN, name="Quarterly review")),
     (Button.JOIN, views.INVITED, ON, PanelAction(ActionKind.JOIN, invitation_id="1f")),
     (Button.JOIN, views.MEETING, ON, None),
     (Button.JOIN, None, ON, None),
@@ -88,13 +88,13 @@ async def test_a_panel_that_does_not_follow_costs_its_selection_and_no_other_but
     async with listening(Gone(), views.CALLED) as (buttons, done):
         buttons.press(Button.DOWN)
         buttons.press(Button.JOIN)
-    assert done == [PanelAction(ActionKind.ACCEPT_JOIN)]
+    assert done == [PanelAction(ActionKind.ACCEPT_JOIN, name="Quarterly review")]
 
 
 async def test_without_a_panel_a_button_means_what_is_true_now() -> None:
     async with listening(NoPanel(), replace(views.CALLED, serial=0)) as (buttons, done):
         buttons.press(Button.JOIN)
-    assert done == [PanelAction(ActionKind.ACCEPT_JOIN)]
+    assert done == [PanelAction(ActionKind.ACCEPT_JOIN, name="Quarterly review")]
 
 
 async def test_a_button_in_the_room_unmutes_it(tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ async def test_people_join_at_once_and_muted_what_was_asked_for_from_outside(
         assert here.room.meeting().joining_in_s == 0
 
 
+async def test_who_accepts_one_meeting_does_not_accept_another_that_took_its_place(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        await asked(here, service)
+        here.room.act(PanelAction(ActionKind.ACCEPT_JOIN, name="Another"))
+        assert not here.room._attending._accepted.is_set()
+        here.room.act(PanelAction(ActionKind.ACCEPT_JOIN, name="Weekly"))
+        await until(lambda: here.room.meeting().state == "in_meeting")
+
+
 @pytest.mark.parametrize("kind", [ActionKind.REFUSE_JOIN, ActionKind.LEAVE])
 async def test_who_asked_hears_that_people_in_the_room_refused(
     tmp_path: Path, tls: Tls, service: str, kind: ActionKind

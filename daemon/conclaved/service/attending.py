@@ -207,9 +207,9 @@ class Attending:
         announced = replace(IDLE, state="joining", lock="opening", title=title)
         self._begin(announced, partial(self._enter, link, token))
 
-    def accept(self) -> None:
-        """People do not wait for the end of the countdown."""
-        if self.status.joining_in_s:
+    def accept(self, title: str = "") -> None:
+        """People do not wait for the end of the countdown to the meeting that they saw as `title`."""
+        if self.status.joining_in_s and title in ("", self.status.title):
             self._accepted.set()
 
     def configure(self, config: Config) -> None:

@@ -67,7 +67,7 @@ def meaning(button: Button, view: PanelView | None, selected: str, muted: Muted)
         case Button.SPEAK:
             return meant(view, PanelAction(ActionKind.SPEAK_CODE))
         case Button.JOIN if view is not None and view.incoming is not None:
-            return PanelAction(ActionKind.ACCEPT_JOIN)
+            return meant(view, PanelAction(ActionKind.ACCEPT_JOIN))
         case Button.JOIN if view is not None and view.invitations:
             chosen = selected or view.invitations[0].invitation_id
             return meant(view, PanelAction(ActionKind.JOIN, invitation_id=chosen))

@@ -522,7 +522,7 @@ class ConclaveRoom:
             case ActionKind.LEAVE | ActionKind.REFUSE_JOIN:
                 self._attending.refuse()
             case ActionKind.ACCEPT_JOIN:
-                self._attending.accept()
+                self._attending.accept(action.name)
             case ActionKind.JOIN:
                 self._join_by_a_press(action.invitation_id)
             case ActionKind.SPEAK_CODE:

@@ -200,7 +200,7 @@ class LcdPanel(HotPlugDevice[DeviceState], Panel):
             await link.command(Command.TEXT, bytes((0, row)) + encode(page.lines[row]))
             lines[row] = page.lines[row]
         before = self._seen
-        is_same = before is not None and before.page.key == page.key
+        is_same = before is not None and before.page.key == page.key and _asked(before.view) == _asked(view)
         since = before.since if before is not None and is_same else self._clock()
         self._drawn, self._seen = view, _Seen(view, page, since)
         async with self._painted:
@@ -264,6 +264,11 @@ class LcdPanel(HotPlugDevice[DeviceState], Panel):
         await self._pause(HOME_S)
         self._page_key = ""
         self._wake.set()
+
+
+def _asked(view: PanelView) -> str:
+    """Which meeting people are asked about."""
+    return "" if view.incoming is None else view.incoming.title
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

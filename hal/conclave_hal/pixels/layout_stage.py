@@ -157,4 +157,6 @@ def incoming(page: Page, asked: PanelIncoming, box: Box) -> None:
     page.paragraph(box, words.starts_muted, 26, tone=Tone.MUTED, max_lines=3)
     refuse, accept = foot.columns(2, page.px(20))
     page.button(refuse, words.refuse, Press(PanelAction(ActionKind.REFUSE_JOIN)), tone=Tone.ALARM)
-    page.button(accept, words.join_now, Press(PanelAction(ActionKind.ACCEPT_JOIN)), is_primary=True)
+    # Its title is part of the target: a meeting that takes another's place has to settle under the finger.
+    press = Press(PanelAction(ActionKind.ACCEPT_JOIN, name=asked.title))
+    page.button(accept, words.join_now, press, is_primary=True)

@@ -201,7 +201,7 @@ async def test_a_join_asked_from_outside_is_refused_and_accepted_by_keys(tmp_pat
         at.lcd.press(Key.EXIT)
         assert await anext(presses) == PanelAction(ActionKind.REFUSE_JOIN)
         at.lcd.press(Key.ENTER)
-        assert await anext(presses) == PanelAction(ActionKind.ACCEPT_JOIN)
+        assert await anext(presses) == PanelAction(ActionKind.ACCEPT_JOIN, name="Quarterly review")
 
 
 async def test_what_has_just_come_by_itself_is_not_answered_by_a_key_meant_for_something_else(
@@ -213,6 +213,21 @@ async def test_what_has_just_come_by_itself_is_not_answered_by_a_key_meant_for_s
         at.now += SETTLE_S
         await at.panel.navigate(Button.BACK)
         assert await anext(at.panel.actions()) == PanelAction(ActionKind.REFUSE_JOIN)
+
+
+async def test_a_meeting_that_takes_another_s_place_has_to_settle_too(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        await at.panel.show(INCOMING)
+        at.now += SETTLE_S
+        assert INCOMING.incoming is not None
+        await at.panel.show(replace(INCOMING, incoming=replace(INCOMING.incoming, title="Another")))
+        await at.panel.navigate(Button.SELECT)
+        at.now += SETTLE_S
+        await at.panel.navigate(Button.SELECT)
+        await at.panel.navigate(Button.BACK)
+        presses = at.panel.actions()
+        assert await anext(presses) == PanelAction(ActionKind.ACCEPT_JOIN, name="Another")
+        assert await anext(presses) == PanelAction(ActionKind.REFUSE_JOIN)
 
 
 async def test_a_press_carries_the_name_that_stood_on_the_glass(tmp_path: Path) -> None:

@@ -514,7 +514,7 @@ async def test_a_join_from_outside_says_who_asks_and_is_accepted_or_refused(
     await glass.wait_a_second()
     pressed = glass.panel.actions()
     await glass.page.tap("#accept_join")
-    assert await anext(pressed) == PanelAction(ActionKind.ACCEPT_JOIN)
+    assert await anext(pressed) == PanelAction(ActionKind.ACCEPT_JOIN, name="Quarterly review")
     await glass.page.tap("#refuse_join")
     assert await anext(pressed) == PanelAction(ActionKind.REFUSE_JOIN)
 
