@@ -290,7 +290,7 @@ def test_the_document_in_the_manual_is_one() -> None:
     pem = text[text.index("-----BEGIN") : text.rindex('"""')]
     settings = parse(text.replace(pem, CA.root_pem))
     assert [anchor.label for anchor in settings.trust.anchors] == ["office"]
-    assert len(settings.values) == 8
+    assert len(settings.values) == 9
 
 
 ANYTHING = st.recursive(
