@@ -12,6 +12,7 @@ import hmac
 import os
 import re
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,4 +98,9 @@ def main(stdin: TextIO | None = None) -> int:
 
 
 if __name__ == "__main__":
+    ArgumentParser(
+        prog="python -m conclave_hal.line_control.password",
+        description="Ask for the password of a control port (8 to 128 characters; or a line of stdin), "
+        "and print the line for hal.toml with its hash.",
+    ).parse_args()
     sys.exit(main())
