@@ -6,9 +6,10 @@ import pytest
 
 from conclaved.meeting import CameraState, MediaState, MicrophoneState, RemoteError
 from conclaved.meeting.alive import Beacon
+from conclaved.meeting.committing import Committing
 from conclaved.meeting.events import CarrierEvent, Live, SendLive
 from conclaved.meeting.media_state import PACE_S, REPEAT_S, Statement, ToldStates, stale_after_s
-from conclaved.meeting.telling import GAP_S
+from conclaved.meeting.telling import GAP_S, PATIENCE_S
 from conclaved.mls import Remove
 from tests.meeting.insider import LEAVE, Insider
 from tests.meeting.simulated_service import Client, Meeting, Room, agree, identity
@@ -110,6 +111,21 @@ def test_a_switch_that_flutters_is_heard_once_it_rests() -> None:
         says(a, state)
     assert live_messages(meeting) == sent
     meeting.service.run(GAP_S + 0.1)
+    assert shown(host, "a.example.com") == LIVE
+
+
+def test_a_word_waits_for_a_commit_unless_it_says_that_something_is_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _meeting, host, a = two()
+    says(a, LIVE)
+    a.service.run(GAP_S)
+    monkeypatch.setattr(Committing, "is_at_work", property(lambda commits: True))
+    says(a, MUTED)
+    assert shown(host, "a.example.com") == LIVE
+    a.service.run(PATIENCE_S + 1)
+    assert shown(host, "a.example.com") == MUTED
+    says(a, LIVE)
     assert shown(host, "a.example.com") == LIVE
 
 

@@ -8,7 +8,14 @@ speak in the order of their leaves, `PACE_S` apart: a group of a thousand does n
 from collections.abc import Callable
 
 from conclaved.meeting.committing import Committing
-from conclaved.meeting.media_state import PACE_S, MediaState, Statement, repeat_every_s
+from conclaved.meeting.media_state import (
+    PACE_S,
+    CameraState,
+    MediaState,
+    MicrophoneState,
+    Statement,
+    repeat_every_s,
+)
 from conclaved.meeting.membership import Membership
 from conclaved.meeting.outbox import Outbox
 from conclaved.meeting.voice import Voice
@@ -17,7 +24,8 @@ GAP_S = 0.5
 """Between two statements. A hand that flutters on a switch is heard once it rests."""
 PATIENCE_S = 5.0
 """How long a word waits at most for a commit that is due or being made: a TPM needs half a second for each
-signature, and one that is late with its commit has another member commit in its place."""
+signature, and one that is late with its commit has another member commit in its place. That something is
+live now does not wait."""
 
 
 class Telling:
@@ -68,7 +76,7 @@ class Telling:
             self._plan(now + repeat_every_s(len(self._member.leaves())))
         if self._due is None or now < self._due or self._is_signing:
             return
-        if self._commits.is_at_work and now < self._due + PATIENCE_S:
+        if self._commits.is_at_work and now < self._due + PATIENCE_S and not self._hides_something(own):
             return
         self._say(own, now)
 
@@ -76,6 +84,12 @@ class Telling:
         """The group is given up: the next one is told anew."""
         self._said = self._due = None
         self._is_signing = False
+
+    def _hides_something(self, own: MediaState) -> bool:
+        """Whether the others take for muted what is live: that cannot wait."""
+        said = self._said or own
+        is_heard = own.microphone is MicrophoneState.LIVE and said.microphone is not MicrophoneState.LIVE
+        return is_heard or (own.camera is CameraState.LIVE and said.camera is not CameraState.LIVE)
 
     def _plan(self, at: float) -> None:
         at = max(at, self._said_at + GAP_S)
