@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Annotated, TypeVar
 
 from av.video.frame import VideoFrame
@@ -18,7 +19,7 @@ from PIL import Image
 from conclave_hal.decoding_sink import DecodingSink
 from conclave_hal.device import DeviceState, Health
 from conclave_hal.drivers import Driver
-from conclave_hal.errors import DeviceError, DeviceTimeoutError
+from conclave_hal.errors import DeviceError, DeviceGoneError, DeviceTimeoutError
 from conclave_hal.hot_plug import HotPlugDevice
 from conclave_hal.media import Codec, VideoSink
 from conclave_hal.options import Option, choice, file_path, integer
@@ -133,7 +134,12 @@ class PixelScreen(HotPlugDevice[DeviceState], DecodingSink[NewestPicture], Video
         return NewestPicture(self._clock)
 
     async def _session(self) -> None:
-        glass = await self._in_time(self._opens_glass, self._options)
+        is_given_up = Event()
+        try:
+            glass = await self._in_time(self._open_glass, is_given_up)
+        except BaseException:
+            is_given_up.set()
+            raise
         try:
             canvas = await self._in_time(Image.new, "RGB", (glass.width, glass.height), BACKGROUND)
             await self._in_time(glass.show, canvas)
@@ -141,6 +147,14 @@ class PixelScreen(HotPlugDevice[DeviceState], DecodingSink[NewestPicture], Video
             await self._keep_drawing(glass, canvas)
         finally:
             await self._in_time(glass.close)
+
+    def _open_glass(self, is_given_up: Event) -> Glass:
+        """In the worker. A glass that comes when nobody waits for it any more would be nobody's to close."""
+        glass = self._opens_glass(self._options)
+        if is_given_up.is_set():
+            glass.close()
+            raise DeviceGoneError("the screen came too late")
+        return glass
 
     async def _keep_drawing(self, glass: Glass, canvas: Image.Image) -> None:
         shown = _Shown()

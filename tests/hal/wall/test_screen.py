@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
@@ -177,3 +178,12 @@ async def test_a_file_can_be_the_glass(tmp_path: Path) -> None:
                 if is_bright(shade_at(shown.convert("RGB"), 160, 90)):
                     break
     assert not file.exists(), "no old picture is left"
+
+
+async def test_a_glass_that_comes_when_nobody_waits_any_more_is_closed() -> None:
+    late, is_given_up = FakeGlass(), Event()
+    screen = PixelScreen(OPTIONS, opens_glass=lambda options: late)
+    is_given_up.set()
+    with pytest.raises(DeviceGoneError):
+        screen._open_glass(is_given_up)
+    assert late.is_closed
