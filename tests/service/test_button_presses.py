@@ -18,9 +18,14 @@ from tests.hal import views
 from tests.service.rooms import DEADLINE_S, HAL, running_room
 
 ON, OFF = Muted(camera=False, microphone=False), Muted(camera=True, microphone=True)
+SILENT = replace(views.MEETING, microphone_muted=True)
 MEANINGS = [
     (Button.MICROPHONE, views.MEETING, ON, PanelAction(ActionKind.MUTE_MICROPHONE)),
-    (Button.MICROPHONE, views.MEETING, OFF, PanelAction(ActionKind.UNMUTE_MICROPHONE)),
+    # Muted from outside a moment ago, and not on the glass yet: nobody meant to unmute.
+    (Button.MICROPHONE, views.MEETING, OFF, PanelAction(ActionKind.MUTE_MICROPHONE)),
+    (Button.CAMERA, views.MEETING, OFF, PanelAction(ActionKind.MUTE_CAMERA)),
+    (Button.MICROPHONE, SILENT, ON, PanelAction(ActionKind.UNMUTE_MICROPHONE)),
+    (Button.MICROPHONE, None, OFF, PanelAction(ActionKind.UNMUTE_MICROPHONE)),
     (Button.CAMERA, None, OFF, PanelAction(ActionKind.UNMUTE_CAMERA)),
     (Button.CAMERA, views.MEETING, ON, PanelAction(ActionKind.MUTE_CAMERA)),
     (Button.LEAVE, views.CALLED, ON, PanelAction(ActionKind.LEAVE)),
@@ -100,6 +105,7 @@ async def test_without_a_panel_a_button_means_what_is_true_now() -> None:
 async def test_a_button_in_the_room_unmutes_it(tmp_path: Path) -> None:
     async with running_room(tmp_path, hal=HAL + '\n[buttons]\ndriver = "simulated"\n') as here:
         await here.room.mute(camera=False, microphone=True)
+        await here.panel()
         buttons = here.hardware.devices.buttons
         assert isinstance(buttons, SimulatedButtons)
         async with asyncio.timeout(DEADLINE_S):

@@ -54,14 +54,17 @@ async def listen(
 def meaning(button: Button, view: PanelView | None, selected: str, muted: Muted) -> PanelAction | None:
     """The action, or None where nothing that the button could mean stands on the glass.
 
-    `selected` is an invitation's id, or empty: then JOIN is for the next one.
+    `selected` is an invitation's id, or empty: then JOIN is for the next one. Whether a button mutes or
+    unmutes is what people read when they pressed it: a mute from outside that comes in that moment must not
+    make a press unmute. `muted` is for where there is nothing to read.
     """
+    seen = muted if view is None else Muted(view.camera_muted, view.microphone_muted)
     match button:
         case Button.MICROPHONE:
-            kind = ActionKind.UNMUTE_MICROPHONE if muted.microphone else ActionKind.MUTE_MICROPHONE
+            kind = ActionKind.UNMUTE_MICROPHONE if seen.microphone else ActionKind.MUTE_MICROPHONE
             return PanelAction(kind)
         case Button.CAMERA:
-            return PanelAction(ActionKind.UNMUTE_CAMERA if muted.camera else ActionKind.MUTE_CAMERA)
+            return PanelAction(ActionKind.UNMUTE_CAMERA if seen.camera else ActionKind.MUTE_CAMERA)
         case Button.LEAVE:
             return PanelAction(ActionKind.LEAVE)
         case Button.SPEAK:
