@@ -123,6 +123,10 @@ class SerialPort:
         # What still waits for the kernel goes nowhere: closing must not wait for a dead wire.
         with contextlib.suppress(termios.error):
             termios.tcflush(self._descriptor, termios.TCIOFLUSH)
+        # It would outlast us where somebody else holds the line open, as the far end of a pty does, and keep
+        # out ourselves: only root passes it.
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._descriptor, termios.TIOCNXCL)
         self._port.close()
         self._arrived.set()
 

@@ -1,6 +1,8 @@
 """A serial port on the event loop, against a pseudo-terminal."""
 
 import asyncio
+import fcntl
+import struct
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,15 @@ import pytest
 from conclave_hal.errors import DeviceGoneError
 from conclave_hal.serial_port import SerialSettings, open_serial_port
 from conclave_hal.simulated.pty_wire import PtyWire
+
+TIOCGEXCL = 0x80045440
+"""<asm-generic/ioctls.h>; the module termios has no name for it."""
+
+
+def is_exclusive(wire: PtyWire) -> bool:
+    """Whether the kernel refuses whoever is not root."""
+    (flag,) = struct.unpack("i", fcntl.ioctl(wire._far, TIOCGEXCL, bytes(4)))
+    return bool(flag)
 
 
 async def test_bytes_go_both_ways(tmp_path: Path) -> None:
@@ -57,6 +68,16 @@ async def test_nobody_else_opens_the_same_port(tmp_path: Path) -> None:
     port.close()
     again = open_serial_port(str(wire.link), SerialSettings())
     again.close()
+    wire.unplug()
+
+
+async def test_a_port_that_was_closed_is_open_to_others_than_root_again(tmp_path: Path) -> None:
+    wire = PtyWire(tmp_path / "tty")
+    wire.plug_in()
+    port = open_serial_port(str(wire.link), SerialSettings())
+    assert is_exclusive(wire)
+    port.close()
+    assert not is_exclusive(wire)
     wire.unplug()
 
 
