@@ -138,7 +138,8 @@ async def test_certificates_of_twenty_seconds_are_renewed_in_time_and_no_oftener
             continue
         present = await enroll(configured, tmp_path, present.chain[0])
         issued += 1
-    assert 1 <= issued <= 4
+    # Where in the CA's window a renewal falls is chance; a quarter of a life is the least rest between two.
+    assert 1 <= issued <= 6
 
 
 async def test_a_standing_record_is_waited_for_and_then_serves_every_order(
