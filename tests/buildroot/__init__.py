@@ -1,0 +1,1 @@
+"""The boards' own files: what can be said of them without an image."""
