@@ -10,6 +10,8 @@ base="python3 python3-venv python3-systemd dbus-daemon pebble ca-certificates"
 keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
 # The admin's way into a room.
 admin="openssh-server openssh-client systemd-journal-remote groff-base"
+# Reads the scripts of the device.
+scripts="shellcheck"
 browser="chromium"
 # The voice that reads the security code aloud.
 voice="espeak-ng"
@@ -29,7 +31,7 @@ compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 machine="qemu-system-x86 tesseract-ocr v4l-utils"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $servers $browser $voice $sound $lcd $fonts $headers" ;;
+    test) wanted="$base $keys $admin $scripts $servers $browser $voice $sound $lcd $fonts $headers" ;;
     peers) wanted="$base $compilers" ;;
     vm) wanted="$base $fonts $sound $machine" ;;
     *) echo "usage: tests/setup.sh run|test|peers|vm" >&2; exit 2 ;;
