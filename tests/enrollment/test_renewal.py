@@ -112,6 +112,15 @@ def test_waits_after_failures_grow_and_leave_time_for_more_attempts() -> None:
     assert max(waits) == 6 * 3600
 
 
+def test_where_no_ca_was_reached_the_waits_are_those_for_a_network() -> None:
+    state, waits = RenewalState(), []
+    for _ in range(10):
+        state = after_failure(state, None, now=BEGIN, chance=0.0, is_unreached=True)
+        waits.append(state.not_before - BEGIN)
+    assert waits[:3] == [15.0, 30.0, 60.0]
+    assert max(waits) == 600
+
+
 def test_without_a_certificate_waits_grow_all_the_same() -> None:
     state = after_failure(RenewalState(), None, now=BEGIN, chance=0.0)
     assert state.not_before == BEGIN + 300

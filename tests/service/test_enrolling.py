@@ -1,6 +1,8 @@
 """Starting an enrollment: what cannot even begin, and what an unexpected fault looks like."""
 
 import asyncio
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from conclave_provisioning.enrollment import Certificate, Enrollment
 from conclaved.bus.room import EnrollmentRequest, RoomError, RoomErrorKind
 from conclaved.identity import KeyStore, SealedBackend, Signer
+from conclaved.service import waiting_request
 from conclaved.service.config import AcmeConfig, Config
 from conclaved.service.enrolling import Enrolling
 from tests.pebble import free_ports
@@ -159,6 +162,21 @@ async def test_a_failure_is_told_no_longer_once_the_admin_wants_another_domain(
     enrollee.it.configure(replace(enrollee.config, identity_domain=wanted))
     status = enrollee.it.status()
     assert (status.state, bool(status.error)) == (state, state == "failed")
+
+
+async def test_a_disk_that_takes_no_request_is_told_of_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrollee = Enrollee(tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(waiting_request, "write_atomically", full)
+    with pytest.raises(RoomError, match="No space left on device") as caught:
+        enrollee.it.start(EnrollmentRequest("room.example.com"), is_kept=True)
+    assert "conclavectl doctor" in caught.value.hint
+    assert (enrollee.it.status().state, enrollee.it.waiting) == ("none", None)
 
 
 async def test_one_enrollment_at_a_time(tmp_path: Path) -> None:

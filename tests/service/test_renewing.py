@@ -10,18 +10,21 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from conclave_provisioning.enrollment import RenewalWatch
+from conclave_provisioning.enrollment import RenewalWatch, StateError
+from conclave_provisioning.enrollment.renewal_file import RenewalFile
 from conclaved.bus.room import EnrollmentRequest, RoomError, RoomErrorKind
 from conclaved.identity import BelievedClock, KeyStore, SealedBackend
 from conclaved.service.config import AcmeConfig, Config, ProviderConfig
 from conclaved.service.enrolling import Enrolling, provider_domain
 from conclaved.service.origin_file import Origin, OriginFile
 from conclaved.service.renewing import Renewing, warning_of
+from conclaved.service.waiting_request import WaitingRequest
 from tests.pebble import Pebble, free_ports
 from tests.service.rooms import DEADLINE_S, PUBLIC_CA
 
 DOMAIN = "room.example.com"
 DAY_S = 86400
+RENEWAL_FILE = "renewal.json"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -150,7 +153,76 @@ async def test_a_ca_that_is_not_there_is_asked_once_and_then_with_patience(tmp_p
     again = Device(tmp_path, None)
     await again.renewing._step()
     assert again.enrolling.status().state == "enrolled"
-    assert again.renewing.renew_at > time.time() + 60
+    assert again.renewing.renew_at > time.time() + 10
+
+
+async def test_what_was_asked_for_without_a_network_is_had_once_there_is_one(
+    tmp_path: Path, ca: Pebble
+) -> None:
+    dark = Device(tmp_path, None)
+    dark.enrolling.start(EnrollmentRequest(DOMAIN), is_kept=True)
+    await dark.until("failed")
+    assert "asked for again by itself" in dark.enrolling.problems()[0]
+    # A restart, as long after as it takes.
+    lit = Device(tmp_path, ca)
+    (tmp_path / "acme" / RENEWAL_FILE).unlink()
+    async with lit.running():
+        await lit.until("enrolled")
+    assert (lit.enrolling.domain, lit.enrolling.waiting) == (DOMAIN, None)
+
+
+async def test_what_was_asked_for_waits_as_long_as_after_any_attempt_that_reached_nobody(
+    tmp_path: Path,
+) -> None:
+    device = Device(tmp_path, None)
+    device.enrolling.start(EnrollmentRequest(DOMAIN), is_kept=True)
+    await device.until("failed")
+    assert 5 < await device.renewing._step() <= 16
+
+
+async def test_what_was_asked_for_is_not_asked_again_once_it_was_refused(tmp_path: Path, ca: Pebble) -> None:
+    device = Device(tmp_path, ca)
+    hook = tmp_path / "fails"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    device.enrolling.configure(replace(device.config, acme=replace(device.acme, dns_hook=hook)))
+    device.enrolling.start(EnrollmentRequest(DOMAIN), is_kept=True)
+    await device.until("failed")
+    assert device.enrolling.waiting is None
+    assert Device(tmp_path, ca).enrolling.waiting is None
+
+
+async def test_what_was_asked_for_is_given_up_with_the_domain_that_it_was_for(tmp_path: Path) -> None:
+    device = Device(tmp_path, None)
+    device.enrolling.start(EnrollmentRequest(DOMAIN), is_kept=True)
+    await device.until("failed")
+    device.enrolling.configure(replace(device.config, identity_domain=DOMAIN))
+    assert device.enrolling.waiting == EnrollmentRequest(DOMAIN)
+    device.enrolling.configure(replace(device.config, identity_domain="other.example.com"))
+    assert device.enrolling.waiting is None
+
+
+async def test_an_attempt_whose_failure_cannot_be_remembered_is_not_repeated_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Device(tmp_path, None)
+
+    def full(self: RenewalFile, state: object) -> None:
+        raise StateError("the disk is full")
+
+    device.enrolling.start(EnrollmentRequest(DOMAIN), is_kept=True)
+    await device.until("failed")
+    monkeypatch.setattr(RenewalFile, "save", full)
+    (tmp_path / "acme" / RENEWAL_FILE).unlink()
+    assert await device.renewing._step() > 1
+    monkeypatch.setattr(device.enrolling, "start", None)  # Not called.
+    assert await device.renewing._step() > 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"domain": 1}', b'{"other": ""}', bytes(100_000)])
+def test_a_damaged_request_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "request").write_bytes(content)
+    assert WaitingRequest(tmp_path / "request").request is None
 
 
 async def test_it_is_not_renewed_before_its_time_unless_somebody_insists(tmp_path: Path, ca: Pebble) -> None:

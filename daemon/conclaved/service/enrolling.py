@@ -31,6 +31,7 @@ from conclaved.service.config import Config
 from conclaved.service.origin_file import Origin, OriginFile
 from conclaved.service.own_key import OwnKey
 from conclaved.service.serial_number import serial_number
+from conclaved.service.waiting_request import WaitingRequest, may_pass
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Enrolling:
         self._keys = keys
         self.account_keys = StoredAccountKeys(keys, config.state_directory / "acme")
         self._origin = OriginFile(config.state_directory / "certificate-origin.json")
+        self._waiting = WaitingRequest(config.state_directory / "enrollment-request.json")
         self._changed = changed
         self._renewed = renewed
         self._task: asyncio.Task[None] | None = None
@@ -119,9 +121,20 @@ class Enrolling:
             # It was for a domain that nobody wants any more.
             self._error = None
             self._changed()
+        waiting = self._waiting.request
+        if waiting is not None and wanted not in (before, waiting.domain.lower()):
+            self._waiting.drop()
 
-    def start(self, request: EnrollmentRequest) -> None:
-        """Begin. Raises RoomError when it cannot even begin."""
+    @property
+    def waiting(self) -> EnrollmentRequest | None:
+        """What was asked for, did not succeed, and may still: it waits for another attempt."""
+        return self._waiting.request
+
+    def start(self, request: EnrollmentRequest, *, is_kept: bool = False) -> None:
+        """Begin; `is_kept`: it waits for another attempt after whatever may pass, over a restart too.
+
+        Raises RoomError when it cannot even begin.
+        """
         self.check_idle()
         try:
             domain = check_domain(request.domain)
@@ -135,9 +148,25 @@ class Enrolling:
                 "an unknown challenge",
                 hint="see: conclavectl identity enroll --help",
             ) from error
+        if is_kept:
+            self._keep(request)
         self._domain, self._error, self._step = domain, None, ""
         self._task = asyncio.create_task(self._run(enrollment, settings, domain, request))
         self._changed()
+
+    def _keep(self, request: EnrollmentRequest) -> None:
+        try:
+            self._waiting.put(request)
+        except OSError as error:
+            raise RoomError(
+                RoomErrorKind.FAILED,
+                f"the device cannot store what a certificate needs: {error.strerror}",
+                hint="nothing was asked of the CA; see: conclavectl doctor",
+            ) from error
+
+    def give_up_waiting(self) -> None:
+        """What waits is asked for no more."""
+        self._waiting.drop()
 
     async def idle(self) -> None:
         """Returns when no enrollment is under way."""
@@ -150,6 +179,8 @@ class Enrolling:
         by_hand = self._config.identity_method in ("csr", "import")
         command = f"conclavectl identity {'csr' if by_hand else 'enroll'} {wanted or 'DOMAIN'}"
         if not has:
+            if self.waiting is not None and self._error is not None:
+                return [f"no certificate yet, and it is asked for again by itself: {self._error}"]
             return [] if self.own.error else [f"no certificate yet: {command}"]
         if wanted.lower() in ("", has.lower()):
             return []
@@ -216,6 +247,7 @@ class Enrolling:
         try:
             await account.revoke(self.chain[0], reason=REVOCATION_REASONS.get(reason))
             await asyncio.to_thread(self._keys.forget_device_keys)
+            self._waiting.drop()
         except EnrollmentError as error:
             kind = RoomErrorKind.UNREACHABLE if isinstance(error, UnreachableError) else RoomErrorKind.REFUSED
             raise RoomError(kind, str(error), hint=error.hint) from error
@@ -237,6 +269,7 @@ class Enrolling:
         async def bring() -> None:
             await asyncio.to_thread(put)
             self._error = None
+            self._waiting.drop()
             self.own.reload()
             self.note_origin(method)
             await self._renewed()
@@ -290,6 +323,7 @@ class Enrolling:
             enrollment.confirm()
             self.own.reload()
             method = "provider" if request.is_provider else "acme"
+            self._waiting.drop()
             self._note_origin(
                 Origin(method=method, directory_url=request.directory_url, challenge=request.challenge)
             )
@@ -297,10 +331,13 @@ class Enrolling:
         except EnrollmentError as error:
             log.warning("enrollment of %s failed: %s", domain, error)
             self._error = error
+            if not may_pass(error):
+                self._waiting.drop()
             await self._remember_failure(settings, present, error)
         except IdentityError as error:
             log.warning("enrollment of %s failed: %s", domain, error)
             self._error = error
+            self._waiting.drop()
             await self._remember_failure(settings, present, EnrollmentError(str(error)))
         except Exception as error:  # the task's root: nobody must take the old certificate for success
             log.exception("enrollment of %s failed", domain)
@@ -308,6 +345,7 @@ class Enrolling:
                 f"this device could not do its part: {type(error).__name__}",
                 hint="see: conclavectl logs",
             )
+            self._waiting.drop()
             await self._remember_failure(settings, present, self._error)
         else:
             log.info("enrolled %s", domain)

@@ -2,7 +2,8 @@
 
 When is `conclave_provisioning.enrollment.renewal`'s to say; this file sleeps until then and has the
 enrollment done. Without a believable clock it waits for one. What an admin carried in is an admin's to renew:
-this file only says when it ends. A room without a domain of its own gets the provider's certificate here.
+this file only says when it ends. A room without a domain of its own gets the provider's certificate here, and
+what was asked for and could not be had yet is asked for again.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ LONGEST_SLEEP_S = 600.0
 CLOCK_S = 10.0
 """Between two looks at a clock that is not believed yet."""
 SHORTEST_SLEEP_S = 0.2
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+"""After an attempt that failed, whatever the plan says: a full disk takes no plan."""
 DAY_S = 86400
 WARN_BEFORE_S = 7 * DAY_S
 
@@ -46,6 +49,10 @@ class Renewing:
         self._wake = asyncio.Event()
         self._plan: Plan | None = None
         self._warned = ""
+        self._failures = 0
+        """How many attempts in a row have failed since the daemon started."""
+        self._rests_until = 0.0
+        """By the event loop's clock: no attempt before."""
 
     @property
     def renew_at(self) -> int:
@@ -122,6 +129,26 @@ class Renewing:
         if self._clock.now() is None:
             return CLOCK_S
         await self._enrolling.idle()
+        return min(await self._take_up(), await self._renew())
+
+    async def _take_up(self) -> float:
+        """Ask again for what waits for another attempt, if the last one is long enough ago."""
+        request = self._enrolling.waiting
+        if request is None:
+            return LONGEST_SLEEP_S
+        try:
+            watch = self._enrolling.watch(self._enrolling.settings(request))
+        except (EnrollmentError, ValueError) as error:
+            log.warning("what was asked for cannot be had with these settings: %s", error)
+            self._enrolling.give_up_waiting()
+            return LONGEST_SLEEP_S
+        wait_s = await watch.not_before() - self._wall()
+        if wait_s > 0:
+            return wait_s
+        log.info("taking up the enrollment of %s", request.domain)
+        return await self._attempt(request)
+
+    async def _renew(self) -> float:
         settings, request = self._enrolling.renewal()
         if settings is None or request is None:
             self._set(None)
@@ -134,8 +161,7 @@ class Renewing:
         if plan.renew_at > self._wall():
             return plan.wake_at - self._wall()
         log.info("renewing the certificate of %s: %s", request.domain, plan.reason)
-        await self._attempt(request)
-        return 0.0
+        return await self._attempt(request)
 
     async def _first(self, watch: RenewalWatch, request: EnrollmentRequest) -> float:
         """The provider's certificate, for a room that has none of its own."""
@@ -143,12 +169,22 @@ class Renewing:
         wait_s = await watch.not_before() - self._wall()
         if wait_s > 0:
             return wait_s
-        await self._attempt(request)
-        return 0.0
+        return await self._attempt(request)
 
-    async def _attempt(self, request: EnrollmentRequest) -> None:
+    async def _attempt(self, request: EnrollmentRequest) -> float:
+        """Try, unless an attempt has just failed; how long to do nothing then, in seconds."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._rests_until:
+            return self._rests_until - loop.time()
         self._enrolling.start(request)
         await self._enrolling.idle()
+        if self._enrolling.status().state != "failed":
+            self._failures = 0
+            return 0.0
+        pause_s = min(FIRST_PAUSE_S * 2.0 ** min(self._failures, 30), LONGEST_PAUSE_S)
+        self._failures += 1
+        self._rests_until = loop.time() + pause_s
+        return pause_s
 
     def _warn(self) -> None:
         """Days go by without an event: tell when the warning has become another."""

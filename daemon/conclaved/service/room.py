@@ -141,7 +141,7 @@ class ConclaveRoom:
         )
         self._announcing = Announcing(devices.speaker, self._hush, self._presses.say)
         self._enrolling = Enrolling(
-            self._configuring.config, keys, lambda: self._changed(Topic.IDENTITY), self._identity_renewed
+            self._configuring.config, keys, self._identity_changed, self._identity_renewed
         )
         self._renewing = Renewing(
             self._enrolling, clock, wall=time.time, changed=lambda: self._changed(Topic.IDENTITY)
@@ -288,7 +288,7 @@ class ConclaveRoom:
 
     async def enroll(self, request: EnrollmentRequest) -> None:
         """See `Room`."""
-        self._enrolling.start(request)
+        self._enrolling.start(request, is_kept=True)
         # What it is renewed for, and what the room is asked to have again after a reset of its keys.
         self._configuring.set({"identity.domain": request.domain})
 
@@ -651,6 +651,11 @@ class ConclaveRoom:
 
     async def _own_identity(self) -> OwnIdentity:
         return await self._enrolling.own.identity()
+
+    def _identity_changed(self) -> None:
+        """What is known or tried is another: an attempt that failed may wait for the next."""
+        self._renewing.look_again()
+        self._changed(Topic.IDENTITY)
 
     async def _identity_renewed(self) -> None:
         """A new certificate is in force: the meeting goes on with it."""

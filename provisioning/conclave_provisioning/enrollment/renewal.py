@@ -27,6 +27,8 @@ SHORTEST_ASK_S, USUAL_ASK_S, LONGEST_ASK_S = 60.0, 6 * 3600.0, DAY_S
 """How often the CA is asked for its window (RFC 9773 §4.3)."""
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 300.0, 6 * 3600.0
+FIRST_RETRY_UNREACHED_S, LONGEST_RETRY_UNREACHED_S = 15.0, 600.0
+"""Where no CA was reached none was troubled: mostly it is the device's network, which will be there soon."""
 LONGEST_WISH_S = 7 * DAY_S
 """How long a CA can make a device wait by Retry-After."""
 LONGEST_WAIT_S = max(LONGEST_WISH_S, (1 + JITTER) * LONGEST_RETRY_S)
@@ -184,13 +186,17 @@ def after_failure(
     chance: float,
     retry_after_s: float | None = None,
     is_validation: bool = False,
+    is_unreached: bool = False,
 ) -> RenewalState:
     """An attempt failed. ``life`` is that of the certificate in force, if there is one.
 
-    ``is_validation``: the CA looked at the domain and was not content. ``chance`` is from 0 up to 1.
+    ``is_validation``: the CA looked at the domain and was not content; ``is_unreached``: it was not even
+    asked. ``chance`` is from 0 up to 1.
     """
     failures = state.failures + 1
     first, longest = _retries(life)
+    if is_unreached:
+        first, longest = min(first, FIRST_RETRY_UNREACHED_S), min(longest, LONGEST_RETRY_UNREACHED_S)
     pause = min(first * 2.0 ** min(failures - 1, 30), longest) * (1 + chance * JITTER)
     at = now + max(pause, min(retry_after_s or 0.0, LONGEST_WISH_S))
     recent = tuple(moment for moment in state.failed_validations if moment > now - VALIDATION_PERIOD_S)

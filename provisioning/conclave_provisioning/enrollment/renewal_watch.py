@@ -27,6 +27,7 @@ from conclave_provisioning.enrollment.errors import (
     BadResponseError,
     EnrollmentError,
     RefusedError,
+    UnreachableError,
     ValidationFailedError,
 )
 from conclave_provisioning.enrollment.renewal import Life, Plan, RenewalState
@@ -78,6 +79,8 @@ class RenewalWatch:
             chance=self._chance(),
             retry_after_s=error.retry_after_s if isinstance(error, RefusedError) else None,
             is_validation=isinstance(error, ValidationFailedError),
+            # Its kinds say that something answered.
+            is_unreached=type(error) is UnreachableError,
         )
         await asyncio.to_thread(self._file.save, state)
         return state.not_before
