@@ -38,8 +38,9 @@ def test_the_unit_starts_the_helper_over_the_folder_that_the_daemon_fills(
 ) -> None:
     text = (UNITS / f"{helper}.service").read_text()
     (line,) = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
-    program, dash_m, module, *arguments = shlex.split(line)
-    assert (program, dash_m, module) == ("/usr/bin/python3", "-m", HELPERS[helper].__name__)
+    program, isolated, dash_m, module, *arguments = shlex.split(line)
+    assert (program, isolated, dash_m) == ("/usr/bin/python3", "-I", "-m")
+    assert module == HELPERS[helper].__name__
     settings = AcmeConfig("https://ca.example/dir", agree_terms=True).settings(
         Config().token_directory, "", ""
     )

@@ -112,6 +112,7 @@ LONGEST_COUNTDOWN_S = 300.0
 ENROLLMENT_METHODS = ("acme", "csr", "import", "provider")
 """By ACME; by request and chain, carried by an admin; with a key from outside; from the provider."""
 LONGEST_DURATION_S = 86400.0
+_HELPER_PORTS = {ChallengeKind.HTTP_01: 80, ChallengeKind.TLS_ALPN_01: 443}
 _ACME_DURATIONS = ("dns_wait_s", "dns_timeout_s", "deadline_s")
 AGREED_LIMITS = frozenset({"proposals_of_one"})
 """The same for all members of all meetings: no device's own to set."""
@@ -144,14 +145,18 @@ class AcmeConfig:
 
     def settings(self, token_directory: Path, directory_url: str, challenge: str) -> AcmeSettings:
         """The settings of one enrollment. Raises EnrollmentError for what cannot work."""
+        kind = ChallengeKind(challenge or self.challenge)
+        # Answers that lie where the units of the helpers look are served from when systemd has started them.
+        is_by_unit = token_directory == Config().token_directory
         return AcmeSettings(
             directory_url=directory_url or self.directory_url,
             agree_terms=self.agree_terms,
-            challenge=ChallengeKind(challenge or self.challenge),
+            challenge=kind,
             ca_file=self.ca_file,
             email=self.email or None,
             token_directory=token_directory,
             tls_alpn_directory=token_directory.with_name("acme-tls-alpn"),
+            helper_port=_HELPER_PORTS.get(kind) if is_by_unit else None,
             dns_hook=self.dns_hook,
             dns_wait_s=self.dns_wait_s,
             dns_timeout_s=self.dns_timeout_s,

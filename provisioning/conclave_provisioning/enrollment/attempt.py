@@ -22,6 +22,7 @@ from conclave_provisioning.enrollment.challenge import Challenge, ChallengeSolve
 from conclave_provisioning.enrollment.csr import Signer, build_csr
 from conclave_provisioning.enrollment.errors import (
     BadResponseError,
+    ChallengeSetupError,
     EnrollmentError,
     EnrollmentTimeoutError,
     ProfileError,
@@ -36,6 +37,7 @@ from conclave_provisioning.enrollment.errors import (
 from conclave_provisioning.enrollment.progress import Step
 from conclave_provisioning.enrollment.renewal_info import certificate_id
 from conclave_provisioning.enrollment.session import FIRST_POLL_S, LONGEST_POLL_S, Session
+from conclave_provisioning.enrollment.settings import ChallengeKind
 from conclave_provisioning.enrollment.state import AnswerState, OrderState
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ RETRY_PATIENCE_S = 10.0
 """How long a CA may look again by itself after it has said what it did not find."""
 _MAX_STAGING = 16
 _UNDECIDED = {"pending", "processing"}
+_BY_A_HELPER = {ChallengeKind.HTTP_01, ChallengeKind.TLS_ALPN_01}
 _NOT_ABOUT_REPLACING = {
     "accountDoesNotExist",
     "badNonce",
@@ -303,12 +306,18 @@ class Attempt:
                 self._session.tell(Step.CHALLENGE, f"waiting: {missing}")
                 told = missing
             if loop.time() + wait > give_up_at or wait > self._session.left_s:
-                raise RecordNotSeenError(
-                    f"not seen in time: {missing}",
-                    hint="add the record, or see why the zone's servers do not have it; then enroll again",
-                )
+                raise self._not_seen(missing)
             await self._session.pause(wait)
             wait = min(wait * 2, LONGEST_POLL_S)
+
+    def _not_seen(self, missing: str) -> ChallengeSetupError:
+        if self._solver.kind in _BY_A_HELPER:
+            unit = f"conclave-{self._solver.kind.value.replace('-01', '01')}"
+            return ChallengeSetupError(missing, hint=f"see: journalctl -u {unit}.path -u {unit}.service")
+        return RecordNotSeenError(
+            f"not seen in time: {missing}",
+            hint="add the record, or see why the zone's servers do not have it; then enroll again",
+        )
 
     def _clean_up(self, challenge: Challenge) -> None:
         try:

@@ -76,6 +76,8 @@ class AcmeSettings:
     """http-01: where the answers go as files, for the helper that serves them on port 80."""
     tls_alpn_directory: Path | None = None
     """tls-alpn-01: where the answers go as files, for the helper that shows them on port 443."""
+    helper_port: int | None = None
+    """Where the helper of either listens when systemd has started it; None: it runs already."""
     dns_hook: Path | None = None
     """dns-01: a program that is called with `present NAME VALUE` and `cleanup NAME VALUE`."""
     dns_wait_s: float = 0.0

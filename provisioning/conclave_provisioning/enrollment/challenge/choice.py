@@ -18,9 +18,9 @@ def solver_for(settings: AcmeSettings, dns_provider: DnsProvider | None = None) 
     """
     match settings.challenge:
         case ChallengeKind.HTTP_01 if settings.token_directory is not None:
-            return Http01(settings.token_directory)
+            return Http01(settings.token_directory, settings.helper_port)
         case ChallengeKind.TLS_ALPN_01 if settings.tls_alpn_directory is not None:
-            return TlsAlpn01(settings.tls_alpn_directory)
+            return TlsAlpn01(settings.tls_alpn_directory, settings.helper_port)
         case ChallengeKind.DNS_PERSIST_01:
             return DnsPersist01(_view(settings), wait_s=settings.dns_timeout_s)
         case ChallengeKind.DNS_01:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from conclave_provisioning.enrollment.challenge.helper_port import HelperPort
 from conclave_provisioning.enrollment.challenge.solver import Challenge
 from conclave_provisioning.enrollment.challenge.token_files import TokenFiles
 from conclave_provisioning.enrollment.settings import ChallengeKind
@@ -12,18 +13,24 @@ class Http01:
 
     kind = ChallengeKind.HTTP_01
     settle_s = 0.0
-    patience_s = 0.0
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, helper_port: int | None = None) -> None:
+        """``helper_port``: where the helper listens once systemd has started it; None: it runs already."""
         self._files = TokenFiles(directory)
+        self._helper = HelperPort(helper_port)
+
+    @property
+    def patience_s(self) -> float:
+        """How long the helper may take to come."""
+        return self._helper.patience_s
 
     def present(self, challenge: Challenge) -> None:
         """Writes the file. Raises `BadResponseError` or `ChallengeSetupError`."""
         self._files.present(challenge.token, challenge.key_authorization)
 
     def missing(self, challenge: Challenge) -> str:
-        """Nothing: the helper sees the file at once."""
-        return ""
+        """The helper, until it listens; then it sees the file at once."""
+        return self._helper.missing()
 
     def clean_up(self, challenge: Challenge) -> None:
         """Removes the file. Raises `ChallengeSetupError`."""

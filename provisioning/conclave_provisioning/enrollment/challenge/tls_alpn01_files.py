@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from conclave_provisioning.enrollment.challenge.helper_port import HelperPort
 from conclave_provisioning.enrollment.challenge.solver import Challenge
 from conclave_provisioning.enrollment.errors import ChallengeSetupError
 from conclave_provisioning.enrollment.settings import ChallengeKind
@@ -28,10 +29,16 @@ class TlsAlpn01:
 
     kind = ChallengeKind.TLS_ALPN_01
     settle_s = 0.0
-    patience_s = 0.0
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, helper_port: int | None = None) -> None:
+        """``helper_port``: where the helper listens once systemd has started it; None: it runs already."""
         self._directory = directory
+        self._helper = HelperPort(helper_port)
+
+    @property
+    def patience_s(self) -> float:
+        """How long the helper may take to come."""
+        return self._helper.patience_s
 
     def present(self, challenge: Challenge) -> None:
         """Writes the file. Raises `ChallengeSetupError`."""
@@ -43,8 +50,8 @@ class TlsAlpn01:
             raise ChallengeSetupError(f"{path} cannot be written: {error.strerror}") from error
 
     def missing(self, challenge: Challenge) -> str:
-        """Nothing: the helper sees the file at once."""
-        return ""
+        """The helper, until it listens; then it sees the file at once."""
+        return self._helper.missing()
 
     def clean_up(self, challenge: Challenge) -> None:
         """Removes the file. Raises `ChallengeSetupError`."""
