@@ -47,6 +47,7 @@ class Pebble:
     an account needs an external binding. ``alternate_roots``: how many other roots it offers chains to.
     ``dns_server``: whom it asks about DNS, in the place of `pebble-challtestsrv`. ``program``: a newer
     Pebble, which takes ``profiles``: each one's name and the life of its certificates in seconds.
+    ``address``: where its ACME API listens, for clients that are not on this machine's loopback.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Pebble:
         dns_server: str | None = None,
         program: str = "pebble",
         profiles: Mapping[str, int] | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         self.directory = directory
+        self.address = address
         self.ca_file = directory / "api-ca.pem"
         self.dns_hook = directory / "dns-hook"
         self.directory_url = ""
@@ -142,18 +145,18 @@ class Pebble:
     def _prepare(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         authority = TestAuthority("Pebble API")
-        authority.server_files(self.directory)
+        authority.server_files(self.directory, ips=sorted({"127.0.0.1", self.address}))
         self.ca_file.write_text(authority.root_pem)
         self._tls = ssl.create_default_context(cafile=self.ca_file)
 
     def _choose_ports(self) -> None:
         api, management, dns, dns_management, self.tls_port, self.http_port = free_ports(6)
-        self.directory_url = f"https://127.0.0.1:{api}/dir"
+        self.directory_url = f"https://{self.address}:{api}/dir"
         self.management_url = f"https://127.0.0.1:{management}"
         self.dns_management_url = f"http://127.0.0.1:{dns_management}"
         self.dns_address = f"127.0.0.1:{dns}"
         self._ports = {
-            "listenAddress": f"127.0.0.1:{api}",
+            "listenAddress": f"{self.address}:{api}",
             "managementListenAddress": f"127.0.0.1:{management}",
             "httpPort": self.http_port,
             "tlsPort": self.tls_port,

@@ -32,12 +32,16 @@ class StageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Who plays: a room's name, the loopback address that its domain leads to, its tone."""
+    """Who plays: a room's name, the loopback address that its domain leads to, its tone, and its hardware."""
 
     domain: str
     loopback: str
     frequency_hz: int
     challenge: str = "http-01"
+    picture: tuple[int, int, int] = (640, 360, 15)
+    """Width, height and pictures in a second of its camera."""
+    screen: str = 'driver = "simulated"'
+    """The keys of its screen in hal.toml."""
 
 
 @dataclass(eq=False)
@@ -110,9 +114,16 @@ class Stage:
     _stack: contextlib.AsyncExitStack
     _ca_file: Path
     hub: asyncio.subprocess.Process | None = None
+    address: str = "127.0.0.1"
 
-    async def start_hub(self, *, listen: str = "127.0.0.1:0", state: Path | None = None) -> None:
+    @property
+    def hub_ca(self) -> Path:
+        """The roots of the hub's certificate."""
+        return self._ca_file
+
+    async def start_hub(self, *, listen: str = "", state: Path | None = None) -> None:
         """Start the hub, or start it again where it was; `state` is where it keeps invitations."""
+        listen = listen or f"{self.address}:0"
         folder = self.folder / "hub"
         words = ["--listen", listen, "--capture", str(self.capture)]
         words += ["--cert", str(folder / "server.pem"), "--key", str(folder / "server.key")]
@@ -123,7 +134,7 @@ class Stage:
             log, "-m", "conclaved.conference.hub", *words, first_line=True, is_stopped_in_turn=False
         )
         said = await first_line(self.hub, log)
-        self.hub_url = f"wss://127.0.0.1:{said['port']}"
+        self.hub_url = f"wss://{self.address}:{said['port']}"
 
     async def stop_hub(self) -> None:
         """Stop the hub, if it still runs."""
@@ -200,24 +211,27 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path) -> AsyncIterator[Stage]:
-    """Two ACME servers (a public CA, the provider's) and the hub; rooms come by `Stage.room`."""
+async def stage(folder: Path, *, address: str = "127.0.0.1") -> AsyncIterator[Stage]:
+    """Two ACME servers (a public CA, the provider's) and the hub; rooms come by `Stage.room`.
+
+    The CAs' APIs and the hub listen on `address`, which is one of this machine's.
+    """
     async with contextlib.AsyncExitStack() as stack:
         public_ca, provider_ca = await asyncio.gather(
-            stack.enter_async_context(Pebble(folder / "public-ca")),
-            stack.enter_async_context(Pebble(folder / "provider-ca")),
+            stack.enter_async_context(Pebble(folder / "public-ca", address=address)),
+            stack.enter_async_context(Pebble(folder / "provider-ca", address=address)),
         )
         (folder / "public-root.pem").write_text(public_ca.root_pem)
         (folder / "provider-root.pem").write_text(provider_ca.root_pem)
         operator = TestAuthority("Hub operator")
         hub_folder = folder / "hub"
         hub_folder.mkdir()
-        operator.server_files(hub_folder)
+        operator.server_files(hub_folder, ips=(address,))
         ca_file = folder / "hub-ca.pem"
         ca_file.write_text(operator.root_pem)
         overview = await stack.enter_async_context(Overview().serve())
         capture = hub_folder / "capture"
-        it = Stage(folder, public_ca, provider_ca, "", capture, overview, stack, ca_file)
+        it = Stage(folder, public_ca, provider_ca, "", capture, overview, stack, ca_file, address=address)
         stack.push_async_callback(it.stop_hub)
         await it.start_hub()
         yield it
@@ -314,6 +328,9 @@ ca_file = {quote(str(service_ca))}
         f"""[camera]
 driver = "simulated"
 name = {quote(part.domain)}
+width = {part.picture[0]}
+height = {part.picture[1]}
+fps = {part.picture[2]}
 
 [camera_control]
 driver = "simulated"
@@ -323,7 +340,7 @@ driver = "simulated"
 frequency_hz = {part.frequency_hz}
 
 [screen]
-driver = "simulated"
+{part.screen}
 
 [speaker]
 driver = "simulated"
