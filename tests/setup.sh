@@ -10,8 +10,8 @@ base="python3 python3-venv python3-systemd dbus-daemon pebble ca-certificates"
 keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
 # The admin's way into a room.
 admin="openssh-server openssh-client systemd-journal-remote groff-base"
-# Reads the scripts of the device.
-scripts="shellcheck"
+# Reads the scripts of the device, and judges what its daemon may start.
+scripts="shellcheck polkitd libglib2.0-bin"
 browser="chromium"
 # The voice that reads the security code aloud.
 voice="espeak-ng"

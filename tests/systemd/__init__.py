@@ -1,0 +1,1 @@
+"""What `systemd/` installs, without a booted system: tests/image boots it."""
