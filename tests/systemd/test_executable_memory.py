@@ -43,7 +43,11 @@ packets = [*coder.encode(av.VideoFrame(320, 180, "yuv420p")), *coder.encode(None
 reader = av.CodecContext.create("h264", "r")
 assert [*(p for packet in packets for p in reader.decode(packet)), *reader.decode(None)]
 """,
-    "the libraries of a TPM and of a token": "import pkcs11, tpm2_pytss",
+    "the libraries of a TPM and of a token": """
+import pkcs11
+from conclaved.identity.key_backends import tpm2_library
+tpm2_library.load()
+""",
     "the panel": """
 from PIL import Image, ImageDraw
 ImageDraw.Draw(Image.new("RGB", (64, 64))).text((0, 0), "1234")
@@ -54,13 +58,8 @@ ImageDraw.Draw(Image.new("RGB", (64, 64))).text((0, 0), "1234")
 
 @pytest.mark.parametrize("work", WORK)
 def test_it_works_without_memory_to_write_and_run(work: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _DENY + WORK[work]],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=Path.cwd(),
-    )
+    program = [sys.executable, "-c", _DENY + WORK[work]]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
     if done.returncode == 77:
         pytest.skip("this kernel has no PR_SET_MDWE")
     assert (done.returncode, done.stderr) == (0, "")
