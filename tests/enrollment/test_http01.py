@@ -128,12 +128,15 @@ def test_a_token_that_could_leave_the_folder_is_refused(tmp_path: Path, token: s
 
 
 def test_the_helper_may_read_an_answer_whatever_the_umask(tmp_path: Path) -> None:
+    folder = tmp_path / "tokens"
     old = os.umask(0o077)
     try:
-        TokenFiles(tmp_path).present("token", "x")
+        folder.mkdir(mode=0o755)  # As the daemon does when it starts.
+        TokenFiles(folder).present("token", "x")
     finally:
         os.umask(old)
-    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o644
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert stat.S_IMODE((folder / "token").stat().st_mode) == 0o644
 
 
 def test_a_folder_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> None:

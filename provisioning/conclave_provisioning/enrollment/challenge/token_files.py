@@ -11,6 +11,8 @@ from conclave_provisioning.enrollment.state import write_atomically
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """A token is base64url (RFC 8555 §8.3). As it becomes a file's name, nothing else may pass."""
+FOR_ALL = 0o755
+"""The folder's mode: the helper has an account of its own."""
 
 
 class TokenFiles:
@@ -23,7 +25,10 @@ class TokenFiles:
         """Writes the answer. Raises `BadResponseError` for a token that is none, or `ChallengeSetupError`."""
         path = self._path(token)
         try:
-            self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._directory.mkdir(parents=True, exist_ok=True)
+            if self._directory.stat().st_mode & FOR_ALL != FOR_ALL:
+                # The daemon's umask took it away, from here or from whoever made the folder.
+                self._directory.chmod(FOR_ALL)
             write_atomically(path, key_authorization.encode("ascii"), mode=0o644)
         except OSError as error:
             raise ChallengeSetupError(f"{path} cannot be written: {error.strerror}") from error
