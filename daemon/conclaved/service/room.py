@@ -57,6 +57,7 @@ from conclaved.service.clock_status import clock_status
 from conclaved.service.config import Config
 from conclaved.service.configuring import Configuring
 from conclaved.service.crl_files import CRL_DIRECTORY, CrlFiles
+from conclaved.service.disk_space import DiskSpace
 from conclaved.service.doctor import Surroundings, examine
 from conclaved.service.enrolling import Enrolling
 from conclaved.service.factory_reset import FactoryReset
@@ -135,6 +136,7 @@ class ConclaveRoom:
         self._tampering = Tampering(
             devices.tamper, config.state_directory / TAMPER_FILE, lambda: self._changed(Topic.HARDWARE)
         )
+        self._disk = DiskSpace(config.state_directory, lambda: self._changed(Topic.DEVICE))
         self._lamps = Lamps(devices.indicator)
         self._self_test = SelfTest(
             devices, lambda: self._attending.is_busy, lambda: self._changed(Topic.HARDWARE), pause=pause
@@ -179,6 +181,7 @@ class ConclaveRoom:
         problems += [*self._enrolling.own.problems, *filter(None, [self._renewing.warning])]
         problems += [self._access.problem] if self._access.problem else []
         problems += self._tampering.problems()
+        problems += filter(None, [self._disk.problem])
         engine = self._attending.engine
         problems += [f"nothing of it leaves, but the {line}" for line in engine.disobeying] if engine else []
         if self._hardware.panel_watch.problem:
@@ -607,6 +610,7 @@ class ConclaveRoom:
                 tasks.create_task(self._follow_switches())
                 tasks.create_task(self._schedule.run())
                 tasks.create_task(self._tampering.run())
+                tasks.create_task(self._disk.run())
                 tasks.create_task(self._light_lamps())
                 tasks.create_task(self._trusting.fetching.run())
                 tasks.create_task(self._renewing.run())
