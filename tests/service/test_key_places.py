@@ -75,6 +75,30 @@ def test_a_device_moves_its_key_from_a_sealed_file_to_its_tpm_and_on_to_a_token(
         keys.close()
 
 
+@pytest.mark.parametrize(("has_tpm", "place"), [(True, Protection.TPM2), (False, Protection.SEALED)])
+def test_the_best_place_is_the_tpm_where_there_is_one(
+    tmp_path: Path, has_tpm: bool, place: Protection
+) -> None:
+    device = tmp_path / "tpmrm0"
+    if has_tpm:
+        device.touch()
+    text = f'[keys]\nbackend = "best"\ntcti = "device:{device}"'
+    assert f", {place.value})" in repr(configured(tmp_path, text, wrapping_key=WRAPPING_KEY))
+
+
+def test_a_key_in_a_tpm_that_is_gone_for_a_while_does_not_move_to_a_file(tmp_path: Path) -> None:
+    text = '[keys]\nbackend = "best"\ntcti = "{}"'
+    with Swtpm(tmp_path / "tpm") as tpm:
+        keys = configured(tmp_path, text.format(tpm.tcti), wrapping_key=WRAPPING_KEY)
+        assert enroll(keys) is Protection.TPM2
+        keys.close()
+    keys = configured(tmp_path, text.format(f"device:{tmp_path}/none"), wrapping_key=WRAPPING_KEY)
+    assert not keys.info.is_moving
+    with pytest.raises(KeyStoreError):
+        enroll(keys)
+    assert keys.info.protection is Protection.TPM2
+
+
 def test_the_tpm_is_not_touched_before_a_key_is_wanted(tmp_path: Path) -> None:
     keys = configured(tmp_path, '[keys]\nbackend = "tpm2"\ntcti = "swtpm:host=127.0.0.1,port=1"')
     assert keys.info.protection is Protection.NONE

@@ -11,9 +11,10 @@ allow_plain_key = false          # true: without a wrapping key the key lies in 
 join_countdown_s = 10.0          # how long people can read of a join asked for from outside, and refuse it
 
 [keys]
-backend = ""                     # where new keys are made: tpm2, pkcs11, sealed, or plain (a 0600 file, shown
-                                 # in red). Empty: sealed, or plain as allow_plain_key says. A key elsewhere
-                                 # signs on until the next enrollment has made one there: see docs/keys.md
+backend = ""                     # where new keys are made: tpm2, pkcs11, sealed, plain (a 0600 file, shown in
+                                 # red), or best: tpm2 if there is a TPM at the start, else sealed. Empty:
+                                 # sealed, or plain as allow_plain_key says. A key elsewhere signs on until
+                                 # the next enrollment has made one there: see docs/keys.md
 tcti = "device:/dev/tpmrm0"      # tpm2: how to reach the TPM, in the words of tpm2-tss
 parent = 0                       # tpm2: a persistent storage key (0x81000001) if the owner has a password
 module = ""                      # pkcs11: the token's library, /usr/lib/softhsm/libsofthsm2.so

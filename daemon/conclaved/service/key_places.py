@@ -8,7 +8,9 @@ from conclaved.identity.key_backends.pin import Pin
 from conclaved.identity.key_backends.pkcs11 import Pkcs11Backend
 from conclaved.identity.key_backends.tpm2 import DEFAULT_TCTI, Tpm2Backend
 
-PLACES = tuple(place.value for place in Protection if place is not Protection.NONE)
+BEST = "best"
+"""The TPM where the device has one, else sealed: one word for an image that boots on both kinds of board."""
+PLACES = (*(place.value for place in Protection if place is not Protection.NONE), BEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,16 @@ def key_store(
     if keys.module is not None:
         pin = Pin.of(directory, keys.pin_file)
         places[Protection.PKCS11] = Pkcs11Backend(keys.module, pin, token=keys.token, serial=keys.serial)
-    if keys.backend:
+    if keys.backend == BEST:
+        chosen = Protection.TPM2 if _is_there(keys.tcti) else Protection.SEALED
+    elif keys.backend:
         chosen = Protection(keys.backend)
     else:
         chosen = Protection.PLAIN if wrapping_key is None and allow_plain_key else Protection.SEALED
     return KeyStore(directory, places[chosen], *places.values())
+
+
+def _is_there(tcti: str) -> bool:
+    """Whether this device has a TPM. One that is not on a device file is there if it is configured."""
+    kind, _, path = tcti.partition(":")
+    return kind != "device" or Path(path).exists()
