@@ -105,6 +105,23 @@ async def test_a_room_whose_tpm_was_cleared_says_that_its_key_is_gone_and_gets_a
             here.keys.close()
 
 
+async def test_people_before_a_room_with_another_tpm_read_on_its_panel_why_it_cannot_meet(
+    tmp_path: Path,
+) -> None:
+    with Swtpm(tmp_path / "tpm") as tpm:
+        async with running_room(tmp_path, places=[Tpm2Backend(tpm.tcti)]) as here:
+            assert here.room.panel(0).notices == ()
+            here.keys.close()
+        tpm.exchange()
+        async with running_room(tmp_path, domain="", places=[Tpm2Backend(tpm.tcti)]) as here:
+            await until_looked(here)
+            assert here.room.panel(0).notices == (
+                "this device's key is gone: its TPM was cleared, or is not the one that made it: "
+                "tell this room's admin",
+            )
+            here.keys.close()
+
+
 async def test_a_tpm_that_is_exchanged_while_the_room_runs_takes_its_identity_at_the_next_use(
     tmp_path: Path,
 ) -> None:

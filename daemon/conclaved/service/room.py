@@ -264,12 +264,18 @@ class ConclaveRoom:
         """What the panel shows now."""
         beside = Beside(
             room=self._enrolling.domain,
-            notices=tuple(filter(None, [self._presses.not_done, self._self_test.notice])),
+            notices=tuple(filter(None, [self._presses.not_done, self._self_test.notice, self._no_key])),
             invitations=self._schedule.today(),
             certificate_days=self._renewing.days_left,
             language=self._config.panel_language,
         )
         return panel_view(serial, beside, self.meeting(), self.hardware())
+
+    @property
+    def _no_key(self) -> str:
+        """Why the room cannot meet, for the people in it; empty if it can sign as far as is known."""
+        error = self._enrolling.own.error
+        return "" if error is None else f"{error}: tell this room's admin"
 
     async def changes(self) -> AsyncGenerator[frozenset[Topic], None]:
         """See `Room`."""
