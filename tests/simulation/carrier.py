@@ -69,6 +69,8 @@ class Carrier:
         """Who gets no entry from that sequence number on."""
         self.delays_live: dict[Client, float] = {}
         """Whose live messages are held back so long, in order."""
+        self.longest_held: dict[Client, float] = {}
+        """The longest that they ever were: who came in then takes it for the way that messages take."""
         self.names_leaders = True
         self.lies_about_results = 0.0
         self.carries_between_sides = False

@@ -142,11 +142,13 @@ def _live_held(world: "World") -> Begun:
     if device is None:
         return None
     held = world.rng.uniform(0.5, 4.0)
-    world.carrier.delays_live[device] = held
+    carrier = world.carrier
+    carrier.delays_live[device] = held
+    carrier.longest_held[device] = max(held, carrier.longest_held.get(device, 0.0))
     world.bites["live_held"] += 1
 
     def end() -> None:
-        world.carrier.delays_live.pop(device, None)
+        carrier.delays_live.pop(device, None)
 
     return f"the service holds live messages back {held:.1f} s for {device.label}", end
 

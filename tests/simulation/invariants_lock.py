@@ -31,7 +31,7 @@ class LockInvariants:
         """A device may send: everybody whose beacons it needs was in its epoch a moment ago."""
         world, now = self.world, self.world.loop.now
         truth = world.truth.epochs[stay.transcript]
-        bound = WINDOW_S + TICK_S + 2 * world.worst_latency_s() + world.carrier.delays_live.get(device, 0.0)
+        bound = WINDOW_S + TICK_S + 2 * world.worst_latency_s() + world.carrier.longest_held.get(device, 0.0)
         if now - stay.entered < bound:
             return
         own = stay.keys.own_leaf
