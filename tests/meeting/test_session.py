@@ -11,7 +11,8 @@ from conclaved.meeting.admission import Role
 from conclaved.meeting.committing import TAKEOVER_S
 from conclaved.meeting.events import Connected, Disconnected, Entry, Lane, Leader, Live, Lobby, StartJob
 from conclaved.meeting.leaving import LEAVE_WITHIN_S
-from tests.meeting.insider import Insider
+from conclaved.mls import Remove
+from tests.meeting.insider import KICK, Insider
 from tests.meeting.simulated_service import PROVIDER_CA, Meeting, Room, agree, identity, in_group
 
 
@@ -389,8 +390,11 @@ def test_a_commit_that_is_ready_before_anothers_is_entered_counts_once() -> None
     meeting, (host, a, b), making = slow_commit()
     before = host.view.epoch
     meeting.service.run(TAKEOVER_S + 0.5)
-    judging = held(host, Lane.GROUP)
+    judging, published = held(host, Lane.GROUP), len(meeting.service.log)
     host.work_on(making)
+    meeting.service.settle()
+    # Its place in the log would be behind the one that is being judged: a second commit for one epoch.
+    assert len(meeting.service.log) == published
     for job in judging:
         host.work_on(job)
     host.holds_jobs = False
@@ -398,6 +402,47 @@ def test_a_commit_that_is_ready_before_anothers_is_entered_counts_once() -> None
     meeting.service.run(5)
     agree(host, a, b)
     assert host.view.epoch == before + 1
+    assert not [alarm for room in (host, a, b) for alarm in room.view.alarms]
+
+
+def test_a_commit_that_is_ready_while_a_bad_one_is_judged_is_published_then() -> None:
+    meeting, host, a, b = three_rooms()
+    insider = Insider.admit(meeting).join()
+    agree(host, a, b)
+    host.holds_jobs = True
+    Insider.admit(meeting, who=identity("c.example.com")).offer()
+    making: list[StartJob] = []
+    while not making:
+        meeting.service.run(0.1)
+        making = held(host, Lane.COMMIT)
+    before = host.view.epoch
+    insider.commit((Remove(insider.leaf_of(meeting.host)),), authenticated_data=KICK)
+    meeting.service.settle()
+    judging = held(host, Lane.GROUP)
+    host.work_on(making[0])
+    assert host.view.epoch == before
+    for job in judging:
+        host.work_on(job)
+    meeting.service.settle()
+    # Its three signatures were not made in vain.
+    assert host.view.epoch == a.view.epoch == b.view.epoch == before + 1
+    assert not held(host, Lane.COMMIT)
+
+
+def test_who_led_before_the_connection_was_lost_does_not_lead_after_it_until_it_is_named_again() -> None:
+    meeting, host, a, _ = three_rooms()
+    host.holds_jobs = a.holds_jobs = True
+    assert meeting.service.leader is host
+    host.is_connected = False
+    meeting.service.depart(host)
+    host.perform(host.session.handle(Disconnected(), meeting.service.clock.now))
+    meeting.service.settle()
+    assert meeting.service.leader is a
+    meeting.service.connect(host)
+    Insider.admit(meeting, who=identity("c.example.com")).offer()
+    meeting.service.run(1)
+    assert held(a, Lane.COMMIT)
+    assert not held(host, Lane.COMMIT)
 
 
 def test_a_commit_made_without_a_proposal_that_came_meanwhile_is_made_again_with_it() -> None:

@@ -19,6 +19,7 @@ ONE_CODE = "transcripts that differ up to the code epoch never show one code"
 ADMITTED = "every leaf has an admission that chains to the invitation"
 KICKED = "nobody on the kicked list is in"
 ONE_COMMIT = "no two commits in one epoch"
+ONE_IN_LOG = "honest members put no second commit for an epoch into an honest log"
 INVITED = "the group is that of the invitation"
 LOWEST = 3
 MAX_STATEMENTS = 3
@@ -130,6 +131,11 @@ class GroupInvariants:
         stay, truth, judge = device.stay, self.world.truth, self.judge
         if view.state is not State.IN_GROUP or stay is None or stay.keys.epoch != view.epoch:
             return
+        if not truth.played_two_sides:
+            judge.count(ONE_IN_LOG)
+            for alarm in view.alarms:
+                if any(f"signed by {name}:" in alarm for name in self.world.honest_names):
+                    judge.broken(ONE_IN_LOG, f"{device.label} says: {alarm}")
         if not view.security_code:
             return
         at = device.history.get(view.code_epoch)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from conclaved.meeting import CameraState, MediaState, MicrophoneState
+from conclaved.meeting.committing import Committing
 from conclaved.meeting.media_state import Statement
 from conclaved.meeting.membership import Membership
 from conclaved.mls import Group
@@ -80,6 +81,16 @@ def test_a_key_that_members_do_not_share_is_found(monkeypatch: pytest.MonkeyPatc
         lambda self, label, context, length: honest(self, f"{label}{self.own_leaf_index}", context, length),
     )
     assert _finds(invariants_group.AGREE)
+
+
+def test_a_commit_behind_one_that_is_being_judged_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def publish_at_once(self: Committing, now: float) -> None:
+        if self._made is not None:
+            (commit, _), self._made = self._made, None
+            self.publish(commit, now)
+
+    monkeypatch.setattr(Committing, "_publish_made", publish_at_once)
+    assert _finds(invariants_group.ONE_IN_LOG, (23, 53))
 
 
 def test_a_lock_that_falls_while_all_are_muted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,11 @@ class World:
         """How many commits were entered by anybody."""
         return len(self.truth.epochs)
 
+    @property
+    def honest_names(self) -> frozenset[str]:
+        """Of those whose devices keep to the rules."""
+        return frozenset(device.person.name for device in self.devices if device.is_honest)
+
     def device_of(self, key: bytes) -> Device | None:
         """Whose signature key that is."""
         return self._by_key.get(key)

@@ -7,7 +7,9 @@ join anew.
 
 Making ours takes three signatures, which may be two seconds. Entries do not wait for it: who does not enter
 the epoch of another's commit meanwhile hears nobody. What was made for an epoch that has gone, or without a
-proposal that has come since, is dropped, and made again if there is need.
+proposal that has come since, is dropped, and made again if there is need. What is ready while an entry is
+being judged waits for that: the entry may be the commit that leads on, and ours, published for the place
+behind it, a second one for the same epoch, which breaks the lock of all who see it.
 """
 
 import hashlib
@@ -116,6 +118,8 @@ class Committing:
         self._pending: _Pending | None = None
         self._making: object | None = None
         """The commit that is being made."""
+        self._made: tuple[PendingCommit, tuple[AuthenticatedContent, ...]] | None = None
+        """One that waits to be published, and the proposals that were there when it was begun."""
         self._own_proposals: dict[bytes, AuthenticatedContent] = {}
         self._welcomes: dict[bytes, bytes] = {}
         self._seen: dict[bytes, None] = {}
@@ -142,7 +146,7 @@ class Committing:
     @property
     def is_at_work(self) -> bool:
         """Whether something waits to be committed, or a commit of ours is being made or published."""
-        return self.has_work or self._making is not None or self.is_publishing
+        return self.has_work or self._making is not None or self._made is not None or self.is_publishing
 
     @property
     def due_at(self) -> float | None:
@@ -413,9 +417,12 @@ class Committing:
         return self._own_leaf.change
 
     def commit_if_due(self, now: float) -> None:
-        """Start making a commit if it is our turn and something waits."""
+        """Publish the commit that is ready; or start making one if it is our turn and something waits."""
         group = self._member.group
-        if group is None or self._out.is_busy or self._pending is not None or self._making is not None:
+        if group is None or self._out.is_busy:
+            return
+        self._publish_made(now)
+        if self._pending is not None or self._making is not None or self._made is not None:
             return
         self._own_leaf.look(group.leaf(group.own_leaf_index), now)
         due_at = self.due_at
@@ -477,6 +484,9 @@ class Committing:
         if self._pending is not None:
             self._pending.commit.discard()
             self._pending = None
+        if self._made is not None:
+            self._made[0].discard()
+            self._made = None
 
     def close(self) -> None:
         """Drop everything."""
@@ -489,6 +499,16 @@ class Committing:
         self._taken_for_gone.clear()
         self._rejoins.clear()
         self.unopened_by = ""
+
+    def _publish_made(self, now: float) -> None:
+        """Publish the commit that is ready, unless an entry is being judged or others may be ahead of us."""
+        if self._made is None or self._out.is_busy or now < self._pause_until:
+            return
+        (commit, proposals), self._made = self._made, None
+        if self._agenda.proposals != proposals:
+            commit.discard()
+        else:
+            self.publish(commit, now)
 
     def _rank(self, group: Group) -> int:
         """0 for the leader; the others take over one after the other, in leaf order.
@@ -529,10 +549,11 @@ class Committing:
             return commit
 
         def done(commit: PendingCommit, now: float) -> None:
-            if is_over() or self._pending is not None or self._agenda.proposals != proposals:
+            if is_over() or self._pending is not None:
                 commit.discard()
             else:
-                self.publish(commit, now)
+                self._made = commit, proposals
+                self._publish_made(now)
 
         def failed(error: Exception, _now: float) -> None:
             if is_over() and isinstance(error, MlsError):

@@ -355,6 +355,8 @@ class Session:
     def _on_connected(self, head: int, now: float) -> None:
         self._is_connected = True
         self._watch.connection(True, now)
+        # Whom the service named before says nothing now, and it tells only those who are there when it names.
+        self._commits.is_leader = False
         if self._state is State.IN_GROUP:
             if head < self._log.next_sequence:
                 self._restart(LOST_LOG)
