@@ -24,6 +24,7 @@ from conclaved.bus.room import RoomError, RoomErrorKind, Topic
 from conclaved.service import changes
 from conclaved.service.changes import MESSAGE_ID, ChangeRecord, fields_of
 from conclaved.service.journal import LONGEST_MESSAGE
+from conclaved.service.mutes import Hand
 from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import CHANGE, LINK, UNCHANGED, FakeRoom, muted
 from tests.bus.peer import Peer, PeerError
@@ -252,14 +253,16 @@ async def test_conclavectl_hands_over_what_the_shell_told_it(
     assert [record["CONCLAVE_ORIGIN"] for record in journal.records()] == ["ssh admin from 192.0.2.7"]
 
 
-async def test_what_people_press_on_the_panel_is_on_record(tmp_path: Path) -> None:
+async def test_what_people_press_is_on_record_with_what_they_pressed(tmp_path: Path) -> None:
     records: list[Record] = []
     async with running_room(tmp_path, record=records.append) as here:
         here.room.act(PanelAction(ActionKind.UNMUTE_CAMERA))
         here.room.act(PanelAction(ActionKind.ADMIT, request_id="r-1", name="late.example.com"))
+        here.room.act(PanelAction(ActionKind.MUTE_CAMERA), Hand.BUTTON)
     assert [fields_of(record)["MESSAGE"] for record in records] == [
         "people in the room (the panel): Panel.unmute_camera: done",
         "people in the room (the panel): Panel.admit request_id=r-1 name=late.example.com: done",
+        "people in the room (a button): Panel.mute_camera: done",
     ]
 
 

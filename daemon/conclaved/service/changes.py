@@ -19,6 +19,7 @@ from pathlib import Path
 from conclave_hal.panel import PanelAction
 from conclaved.bus.change_report import Change
 from conclaved.bus.record import DONE, Record
+from conclaved.service.mutes import Hand
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +92,8 @@ def fields_of(record: Record) -> dict[str, str]:
     return {name: _line(value) for name, value in fields.items()}
 
 
-def press_record(action: PanelAction) -> Record:
-    """Return the record of a press on the panel, which anybody in the room may have made."""
+def press_record(action: PanelAction, by: Hand) -> Record:
+    """Return the record of a press on the panel or a button, which anybody in the room may have made."""
     about = {
         "request_id": action.request_id,
         "name": action.name,
@@ -100,7 +101,7 @@ def press_record(action: PanelAction) -> Record:
     }
     return Record(
         uid=None,
-        origin="the panel",
+        origin=by.value,
         verb=f"Panel.{action.kind.value}",
         arguments=tuple((name, value) for name, value in about.items() if value),
         outcome=DONE,

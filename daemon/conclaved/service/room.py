@@ -526,7 +526,7 @@ class ConclaveRoom:
 
     def act(self, action: PanelAction, by: Hand = Hand.PANEL) -> None:
         """A press in the room: the people there may do what nobody outside may."""
-        self._record(press_record(action))
+        self._record(press_record(action, by))
         match action.kind:
             case ActionKind.LEAVE | ActionKind.REFUSE_JOIN:
                 self._attending.refuse()
