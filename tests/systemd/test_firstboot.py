@@ -1,11 +1,13 @@
 """What each device makes for itself, also when its power fails in between."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.swtpm import Swtpm
 from tests.systemd.device_root import SOURCE, run
 from tests.systemd.power_cut import PowerCuts
 
@@ -57,6 +59,29 @@ def test_it_makes_host_keys_and_a_wrapping_key(tmp_path: Path) -> None:
     run(FIRSTBOOT, tmp_path)
     assert set(made(tmp_path)) == set(MADE)
     check_whole(tmp_path)
+
+
+def test_with_a_tpm_the_wrapping_key_opens_with_that_tpm_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, tools = tmp_path / "root", tmp_path / "tools"
+    (root / "dev").mkdir(parents=True)
+    (root / "dev/tpmrm0").touch()
+    tools.mkdir()
+    # The device's own TPM is found by systemd; this one has to be named.
+    with Swtpm(tmp_path / "tpm") as tpm:
+        stub = (
+            f'#!/bin/sh\nverb=$1; shift\nexec /usr/bin/systemd-creds "$verb" --tpm2-device={tpm.tcti} "$@"\n'
+        )
+        (tools / "systemd-creds").write_text(stub)
+        (tools / "systemd-creds").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+        assert "sealed with: host+tpm2" in run(FIRSTBOOT, root)
+        run(OFFER, root)
+        assert (root / "run/credstore.encrypted/wrapping-key").exists()
+        tpm.exchange()
+        assert "another TPM" in run(OFFER, root)
+        assert not (root / "run/credstore.encrypted/wrapping-key").exists()
 
 
 def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
