@@ -50,15 +50,22 @@ shut="getty@ serial-getty@ console-getty container-getty@ autovt@ debug-shell"
 shut="$shut systemd-logind user@ user-runtime-dir@"
 # changes of name, language and time past the daemon, and of what is in the verified root;
 shut="$shut systemd-hostnamed systemd-localed systemd-timedated systemd-firstboot systemd-machine-id-commit"
-# other machines' programs.
-shut="$shut systemd-binfmt"
+# other machines' programs; lists of who is logged in; network settings on the kernel's command line;
+shut="$shut systemd-binfmt systemd-update-utmp systemd-update-utmp-runlevel systemd-network-generator"
+# what looks into the kernel or is of no use here.
+shut_too="ctrl-alt-del.target proc-sys-fs-binfmt_misc.automount sys-kernel-debug.mount sys-kernel-tracing.mount
+    dev-hugepages.mount sys-fs-fuse-connections.mount"
 install -d -m 0755 "$to/etc/systemd/system"
 for unit in $shut; do
     ln -sfn /dev/null "$to/etc/systemd/system/$unit.service"
 done
-for unit in ctrl-alt-del.target proc-sys-fs-binfmt_misc.automount; do
+for unit in $shut_too; do
     ln -sfn /dev/null "$to/etc/systemd/system/$unit"
 done
+
+# The mixer is the daemon's: levels that an earlier run left behind are not brought back.
+install -d -m 0755 "$to/etc/udev/rules.d"
+ln -sfn /dev/null "$to/etc/udev/rules.d/90-alsa-restore.rules"
 
 # The admin account's home: nothing is in it, and nothing can be put there.
 install -d -m 0755 "$to/usr/share/conclave/admin"

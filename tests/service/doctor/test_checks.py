@@ -1,6 +1,7 @@
 """Each check of the doctor, by itself: what it says of what it is given."""
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -184,6 +185,12 @@ async def test_the_device_files_of_the_hardware_are_looked_at(room: Surroundings
     is_so(await device.check_ports(room), CheckState.FAILED, "/dev/conclave-not-there is not there")
     (tmp_path / "hal.toml").write_text('[camera]\nport = "/dev/null"')
     is_so(await device.check_ports(room), CheckState.OK, "/dev/null")
+
+
+def test_what_is_only_read_need_not_be_written_to() -> None:
+    """systemd gives the daemon buttons and touch screens to read alone."""
+    assert device.access_wanted(os.makedev(13, 64)) == os.R_OK
+    assert device.access_wanted(os.makedev(81, 0)) == os.R_OK | os.W_OK
 
 
 async def test_a_disk_that_takes_nothing_fails(room: Surroundings) -> None:

@@ -17,6 +17,8 @@ from conclaved.service.doctor.check import Outcome, Surroundings, failed, ok, un
 
 DAY_S = 86_400
 LITTLE_BYTES, TOO_LITTLE_BYTES = 100 * 1024 * 1024, 16 * 1024 * 1024
+INPUT_MAJOR = 13
+"""Of all input devices (Linux, Documentation/admin-guide/devices.txt)."""
 PROBE = b"conclave doctor: a signature that says nothing"
 """Signed to see that the key can: no text that any protocol of ours signs begins so."""
 
@@ -133,12 +135,17 @@ def _device_files(value: object) -> Iterator[str]:
 
 def _objection(path: Path) -> str:
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except OSError:
         return "is not there"
-    if not stat.S_ISCHR(mode) and not stat.S_ISBLK(mode):
+    if not stat.S_ISCHR(found.st_mode) and not stat.S_ISBLK(found.st_mode):
         return "is no device"
-    return "" if os.access(path, os.R_OK | os.W_OK) else "may not be used by this service"
+    return "" if os.access(path, access_wanted(found.st_rdev)) else "may not be used by this service"
+
+
+def access_wanted(device: int) -> int:
+    """How a device of this number is used: buttons and touch screens (`/dev/input`) are only read."""
+    return os.R_OK if os.major(device) == INPUT_MAJOR else os.R_OK | os.W_OK
 
 
 async def check_disk(room: Surroundings) -> Outcome:
