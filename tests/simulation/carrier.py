@@ -223,6 +223,15 @@ class Carrier:
                 self.disconnect(client, is_noticed=True)
                 self.connect(client)
 
+    def go_down(self) -> list[Client]:
+        """Be gone, and with it every log; returns who was connected. `connect` is how they come back."""
+        clients, side = list(self.clients), self.sides[0]
+        side.log.clear()
+        side.leader = None
+        for client in clients:
+            self.disconnect(client, is_noticed=True)
+        return clients
+
     def forget(self, entries: int) -> None:
         """Lose the end of the log, or all of it, as after a crash of the service: everybody connects anew."""
         side = self.sides[0]

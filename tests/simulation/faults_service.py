@@ -1,8 +1,11 @@
 """What the network and the conference service do wrong."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conclaved.meeting.events import Leader, Live, Lobby
+from tests.simulation.carrier import Client
+from tests.simulation.device import Device
 from tests.simulation.fault import Begun, End, Fault, names, nothing, one, repeating, some
 from tests.simulation.insider import Insider
 from tests.simulation.network import Weather
@@ -10,6 +13,8 @@ from tests.simulation.network import Weather
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+LONGEST_WAY_BACK_S = 7.5
+"""The longest pause between two tries to reach the hub."""
 
 # -- the network -------------------------------------------------------------------------------
 
@@ -175,6 +180,24 @@ def _truncate(world: "World") -> tuple[str, End]:
     return f"the service loses the last {entries} entries of the log", nothing
 
 
+def _restart(world: "World") -> Begun:
+    """Killed and started again: no log is left, and each comes back when its pause between two tries ends."""
+    if len(world.carrier.sides) > 1:
+        return None
+    clients = world.carrier.go_down()
+    world.bites["restart"] += 1
+
+    def back(client: Client) -> None:
+        if isinstance(client, Device) and client.is_running and not client.connection:
+            world.carrier.connect(client)
+
+    def end() -> None:
+        for client in clients:
+            world.loop.after(world.rng.uniform(0, LONGEST_WAY_BACK_S), partial(back, client))
+
+    return "the service is killed", end
+
+
 def _junk(world: "World") -> tuple[str, End]:
     carrier, rng = world.carrier, world.rng
 
@@ -223,6 +246,7 @@ SERVICE_FAULTS = (
     Fault("live_held", _live_held, 4, 9),
     Fault("replay", _replay, 2, 8),
     Fault("truncate", _truncate, 0.1, 0.2),
+    Fault("restart", _restart, 0.5, 5),
     Fault("junk", _junk, 2, 8),
     Fault("false_results", _false_results, 2, 6),
 )
