@@ -1,13 +1,19 @@
-"""A stage for each test: two ACME servers and a hub; and what the tests measured, printed at the end."""
+"""A stage for each test: two ACME servers and a hub; and what the tests measured, printed at the end.
 
-from collections.abc import AsyncIterator
+Of those that have failed the very last lines say why, in short.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
 
 from tests.demo.stage import Stage, stage
+from tests.e2e.aftermath import in_short, keep
 
 REPORT = pytest.StashKey[list[str]]()
+FAILED = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
@@ -28,3 +34,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("what was measured")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.excinfo is not None and report.failed:
+        it = getattr(item, "funcargs", {}).get("it")
+        kept = keep(it.folder, item.name) if isinstance(it, Stage) else None
+        lines = item.config.stash.setdefault(FAILED, [])
+        lines.append(in_short(item.name, call.excinfo.value, kept))
+    return report
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for line in config.stash.get(FAILED, []):
+        print(line, file=sys.stderr)

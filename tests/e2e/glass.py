@@ -1,6 +1,7 @@
 """What panels show from moment to moment, looked at some twenty times a second."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import Any
 from tests.demo.stage import RoomProcess, StageError
 
 LOOK_S = 0.05
+VIEWS = "views.jsonl"
 
 View = dict[str, Any]
 
@@ -38,6 +40,11 @@ class Glass:
                 self._news.set()
             await asyncio.sleep(LOOK_S)
 
+    def write(self) -> None:
+        """Every view into the room's folder, one a line, with its time (monotonic seconds)."""
+        lines = (json.dumps({"at": round(at, 3), **view}) for at, view in self.seen)
+        (self.room.folder / VIEWS).write_text("".join(f"{line}\n" for line in lines))
+
     async def next_view(self) -> None:
         """Return when it shows something else."""
         self._news.clear()
@@ -55,6 +62,8 @@ async def looking_at(rooms: Sequence[RoomProcess]) -> AsyncIterator[list[Glass]]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for glass in glasses:
+            glass.write()
 
 
 async def when(
@@ -71,9 +80,9 @@ async def when(
                     for each in news:
                         each.cancel()
     except TimeoutError as error:
-        shown = [{k: g.view.get(k) for k in ("state", "lock", "epoch", "notices", "news")} for g in glasses]
-        logs = [(g.room.folder / "conclaved.log").read_text()[-800:] for g in glasses]
-        raise StageError(f"waited {timeout_s:g} s for {what}: {shown} {logs}") from error
+        raise StageError(
+            f"waited {timeout_s:g} s for {what}: {'; '.join(map(_in_short, glasses))}"
+        ) from error
     return max(glass.seen[-1][0] for glass in glasses)
 
 
@@ -86,3 +95,12 @@ def are_locked(views: list[View], members: int) -> bool:
 def have_no_lock(views: list[View]) -> bool:
     """Whether no panel shows the lock."""
     return all(view.get("lock") != "locked" for view in views)
+
+
+def _in_short(glass: Glass) -> str:
+    """What it shows now, in a few words."""
+    view, name = glass.view, glass.room.name.partition(".")[0]
+    if not view:
+        return f"{name} shows nothing"
+    people, notices = len(view.get("participants", ())), "".join(f", {each!r}" for each in view["notices"])
+    return f"{name} {view['state']} {view['lock']}, {people} in epoch {view['epoch']}{notices}"
