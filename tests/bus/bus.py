@@ -112,6 +112,11 @@ class PrivateBus:
         # Without the guid, which changes with each start.
         self.address = printed.split(",guid=")[0]
 
+    def signal(self, number: int) -> None:
+        """Send the daemon a signal: SIGSTOP makes it hang."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def stop(self) -> None:
         """End the daemon as a power cut would. Safe to call twice."""
         process, self._process = self._process, None

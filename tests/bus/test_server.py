@@ -1,10 +1,12 @@
 """Coming onto the bus, losing it, coming back."""
 
 import asyncio
+import signal
 
 import pytest
 
-from conclaved.bus import BusGoneError, NameTakenError, run, serve
+from conclaved.bus import BusGoneError, NameTakenError, connection, run, serve
+from conclaved.bus.errors import BusTimeoutError
 from conclaved.bus.room import Topic
 from tests.bus.bus import PrivateBus
 from tests.bus.fake_room import IN_MEETING, FakeRoom
@@ -64,7 +66,7 @@ async def test_the_room_comes_back_when_the_bus_does(bus: PrivateBus) -> None:
             await bus.start()
 
     running = asyncio.create_task(
-        run(FakeRoom(), address=bus.address, served=lambda: served.put_nowait(None), pause=pause)
+        run(FakeRoom(), address=bus.address, served=lambda server: served.put_nowait(None), pause=pause)
     )
     try:
         async with asyncio.timeout(10):
@@ -107,3 +109,25 @@ async def test_what_changes_while_the_room_comes_onto_the_bus_is_signalled(
         room.set(Topic.MEETING, IN_MEETING)
         _, changed = await peer.next_heard()
         assert changed["State"] == "in_meeting"
+
+
+async def test_a_sign_of_life_goes_through_the_bus(bus: PrivateBus) -> None:
+    async with serve(FakeRoom(), address=bus.address) as server, asyncio.timeout(10):
+        await server.give_sign_of_life()
+
+
+async def test_a_bus_that_hangs_gives_none(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(FakeRoom(), address=bus.address) as server:
+        monkeypatch.setattr(connection, "ANSWER_WITHIN_S", 0.1)
+        bus.signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(BusTimeoutError):
+                await server.give_sign_of_life()
+        finally:
+            bus.signal(signal.SIGCONT)
+
+
+async def test_too_many_calls_at_once_are_no_hang(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MAX_CALLS", 0)
+    async with serve(FakeRoom(), address=bus.address) as server, asyncio.timeout(10):
+        await server.give_sign_of_life()

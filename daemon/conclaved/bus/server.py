@@ -1,15 +1,16 @@
 """Serves a room on a bus: connect, own the name, answer, tell of changes; and come back when the bus does."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 from conclaved.bus.connection import Connection
-from conclaved.bus.errors import BusError, BusGoneError, NameTakenError
-from conclaved.bus.interfaces import RoomObject
-from conclaved.bus.introspection import BUS_NAME
+from conclaved.bus.errors import BusError, BusGoneError, BusRefusedError, NameTakenError
+from conclaved.bus.interfaces import PEER, RoomObject
+from conclaved.bus.introspection import BUS_NAME, OBJECT_PATH
 from conclaved.bus.permissions import Permissions
 from conclaved.bus.record import Recorder
 from conclaved.bus.room import Room, Topic
@@ -25,6 +26,14 @@ class RoomServer:
     def __init__(self, connection: Connection, telling: asyncio.Task[None]) -> None:
         self._connection = connection
         self._telling = telling
+
+    async def give_sign_of_life(self) -> None:
+        """Have the bus bring a call to this room and its answer back. Raises BusTimeoutError.
+
+        One that is refused, because too many call, has come here; a bus that has gone is waited for by `run`.
+        """
+        with contextlib.suppress(BusGoneError, BusRefusedError):
+            await self._connection.call(BUS_NAME, OBJECT_PATH, PEER, "Ping", "", [])
 
     async def wait_lost(self) -> None:
         """Wait until the API can no longer be reached. Raises BusGoneError then, and never returns."""
@@ -73,13 +82,13 @@ async def run(
     address: str | None = None,
     permissions: Permissions | None = None,
     record: Recorder = lambda record: None,
-    served: Callable[[], None] = lambda: None,
+    served: Callable[[RoomServer], None] = lambda server: None,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Serve until cancelled, and come back after each loss of the bus; the meeting goes on meanwhile.
 
-    `served` is called each time the room is on the bus. `pause` waits between attempts. Raises BusError when
-    the first attempt fails, and NameTakenError always: waiting mends neither.
+    `served` is called each time the room is on the bus, with what serves it there. `pause` waits between
+    attempts. Raises BusError when the first attempt fails, and NameTakenError always: waiting mends neither.
     """
     is_first = True
     attempt = 0
@@ -87,7 +96,7 @@ async def run(
         try:
             async with serve(room, address=address, permissions=permissions, record=record) as server:
                 is_first, attempt = False, 0
-                served()
+                served(server)
                 await server.wait_lost()
         except NameTakenError:
             raise

@@ -19,6 +19,7 @@ from conclave_hal.switches import SwitchPosition
 from conclaved.meeting import CameraState, MediaState, MicrophoneState
 from conclaved.service.mutes import Mutes, Switch
 from conclaved.service.panel_watch import PanelWatch
+from conclaved.service.rounds import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Hardware:
         self.mutes = Mutes()
         self.panel_watch = PanelWatch()
         self._panel_news = asyncio.Event()
+        self.drawing = Rounds()
+        """Turns of the loop that keeps the panel at the newest view."""
         self._stood = {Switch.SHUTTER: self.shutter, Switch.MUTE_SWITCH: self.mute_switch}
 
     def states(self) -> tuple[tuple[str, str, str], ...]:
@@ -143,6 +146,7 @@ class Hardware:
                 self._drawn()
                 # The watch sees this one before the next: many views in a row are no panel that is late.
                 await asyncio.sleep(0)
+            self.drawing.turn()
             # An older view may stand there, with a lock, and nothing else may change for hours.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAW_AGAIN_S if failure else None):

@@ -9,6 +9,7 @@ unexpectedly, wherever it was called from, becomes the reason of the end.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -50,6 +51,7 @@ from conclaved.meeting.events import (
 )
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.rtp.offer import MediaOffer
+from conclaved.service.rounds import Rounds
 from conclaved.sframe import EpochKeys
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ class MeetingRunner:
         self._ended: Ended | None = None
         self._has_ended = asyncio.Event()
         self._wake = asyncio.Event()
+        self._rounds = Rounds()
         self._view = session.view()
         self._wants_media = asyncio.Event()
         self.bad_inputs: Counter[str] = Counter()
@@ -206,6 +209,16 @@ class MeetingRunner:
         """The media engine saw a frame of an epoch that it has no key for."""
         self._do(lambda now: self._session.unknown_epoch_heard(now))
 
+    async def give_sign_of_life(self) -> None:
+        """Return when the session has had its turn, or the meeting has ended."""
+        self._wake.set()
+        waits = [asyncio.ensure_future(wait) for wait in (self._rounds.next(), self._has_ended.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
@@ -217,8 +230,12 @@ class MeetingRunner:
     async def _tick(self) -> None:
         while True:
             self._do(lambda now: self._session.tick(now))
+            self._rounds.turn()
             now = self._now()
-            await asyncio.sleep(max(0.01, self._session.next_deadline(now) - now))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.01, self._session.next_deadline(now) - now)):
+                    await self._wake.wait()
+            self._wake.clear()
 
     async def _keep_media(self) -> None:
         """A place in the relay whenever we are in the group and have just (re)connected."""

@@ -125,6 +125,8 @@ class ConclaveRoom:
         self._first_boot = FirstBoot(self._provisioning, self.enroll, record, pause)
         self.was_reset = asyncio.Event()
         """Set when nothing is left of this room: the daemon has to end, and may start as a new one."""
+        self.key_was_looked_at = asyncio.Event()
+        """Set when it is known whether the room's key can be used, or why not."""
         self._audits = Audits(AuditFiles(config.state_directory / AUDIT_DIRECTORY))
         self._policy = self._configuring.settings.rules()
         self._clock = clock
@@ -603,6 +605,7 @@ class ConclaveRoom:
         A meeting that the daemon was in when it ended unasked is come back to.
         """
         await self._enrolling.own.check()
+        self.key_was_looked_at.set()
         # No meeting of this process needs an earlier key: one is come back to with the present one.
         await self._enrolling.forget_old_keys()
         self._attending.come_back()
@@ -625,6 +628,13 @@ class ConclaveRoom:
             await self._enrolling.close()
             await self._attending.close()
             await self._announcing.close()
+
+    async def give_sign_of_life(self) -> None:
+        """Return when the panel's loop has had a turn, and the meeting's, where there is one."""
+        self._panel_wake.set()
+        await self._hardware.drawing.next()
+        if self._attending.runner is not None:
+            await self._attending.runner.give_sign_of_life()
 
     def _ask_runner(self, ask: Callable[[MeetingRunner], None]) -> None:
         runner = self._attending.runner
