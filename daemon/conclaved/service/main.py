@@ -8,7 +8,6 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from conclave_hal import config as hal_config
@@ -29,7 +28,8 @@ from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
 from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.hardware import Hardware
 from conclaved.service.key_places import key_store
-from conclaved.service.notify import notifier, watchdog_interval_s
+from conclaved.service.notify import notifier, watchdog_s
+from conclaved.service.readiness import Readiness
 from conclaved.service.room import ConclaveRoom
 from conclaved.service.settings import SettingsFile
 
@@ -111,25 +111,20 @@ async def _run(config: Config) -> None:
         lambda changed, drawn: Hardware(devices, changed, drawn),
         record=record,
     )
+    notify("STATUS=opening the hardware")
     await devices.open()
     try:
         async with asyncio.TaskGroup() as tasks:
+            readiness = Readiness(notify, room, watchdog_s())
             own = [
                 tasks.create_task(room.run()),
                 tasks.create_task(
-                    serve_bus(
-                        room,
-                        address=config.bus_address,
-                        record=record,
-                        served=lambda: notify("READY=1"),
-                    )
+                    serve_bus(room, address=config.bus_address, record=record, served=readiness.is_served)
                 ),
+                tasks.create_task(readiness.run()),
             ]
-            interval = watchdog_interval_s()
-            if interval is not None:
-                own.append(tasks.create_task(_feed_watchdog(notify, interval)))
             await _wait_for_an_end(room.was_reset)
-            notify("STOPPING=1")
+            notify("STOPPING=1\nSTATUS=ending")
             for task in reversed(own):
                 task.cancel()
     finally:
@@ -139,13 +134,6 @@ async def _run(config: Config) -> None:
             reset.finish()
         # A TPM without a resource manager would keep what is loaded into it.
         await asyncio.to_thread(keys.close)
-
-
-async def _feed_watchdog(notify: Callable[[str], None], interval_s: float) -> None:
-    """A sign of life from the event loop itself: a loop that hangs sends none."""
-    while True:
-        notify("WATCHDOG=1")
-        await asyncio.sleep(interval_s)
 
 
 async def _wait_for_an_end(was_reset: asyncio.Event) -> None:

@@ -28,10 +28,10 @@ def notifier() -> Callable[[str], None]:
     return tell
 
 
-def watchdog_interval_s() -> float | None:
-    """Half of what systemd allows between two signs of life, or None without a watchdog."""
+def watchdog_s() -> float | None:
+    """What systemd allows between two signs of life, or None without a watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     process = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not microseconds.isdigit() or process != str(os.getpid()):
         return None
-    return int(microseconds) / 2_000_000
+    return int(microseconds) / 1_000_000
