@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 
+from tests.building.programs import BuildError
 from tests.vm.accelerator import PROGRAM, Accelerator, accelerator
 from tests.vm.build import GuestError, built
 from tests.vm.machine import run
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
         print("guest: on KVM" if not why else f"guest: emulated, which is slow, because {why}", flush=True)
         begun = time.monotonic()
         code = run(guest, made, ["-q", *others], TIMEOUT_S[made])
-    except GuestError as error:
+    except BuildError as error:
         print(f"conclave: {error}", file=sys.stderr)
         return 1
     print(f"guest: booted, tested and ended in {time.monotonic() - begun:.0f} s", flush=True)

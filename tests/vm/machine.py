@@ -21,9 +21,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.building.initial_files import archive, file
 from tests.vm.accelerator import PROGRAM, Accelerator
 from tests.vm.build import Built, GuestError
-from tests.vm.initial_files import archive, file
 
 FIRST_PROGRAM = Path(__file__).with_name("init")
 ROOT = Path(__file__).parents[2]
