@@ -1,1 +1,4 @@
-"""How the image is made, stage by stage, in the user's cache."""
+"""Builds the image: from Debian's ARM64 packages, PyPI's wheels and this tree to a disk that U-Boot boots.
+
+`image()` is the one way in; see `image.py` for the stages.
+"""

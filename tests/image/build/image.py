@@ -1,0 +1,234 @@
+"""From sources to a disk, by stages; each is made anew only if something that goes into it has changed."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from conclaved.service.build import BUILT_AT
+from tests import building
+from tests.building.cache import cache_folder, made
+from tests.building.content import digest_of, digest_of_files
+from tests.building.programs import need, run
+from tests.image.build import debian, root_filesystem
+from tests.image.build.boot_chain import BOARD, UBOOT, write_device_tree, write_fit
+from tests.image.build.debian import Arm64Packages
+from tests.image.build.disk import write_disk
+from tests.image.build.initrd import write_initrd
+from tests.image.build.kernel import names_in, unpack_kernel
+from tests.image.build.signing import ADMIN_KEY, development_keys
+from tests.image.build.wheels import install_wheels, locked, needed
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+TEST_LAYER = HERE.parent / "layer"
+QEMU_BOARD = "qemu-aarch64"
+KEPT = 3
+"""Results of a stage that stay in the cache."""
+SOURCES = ("systemd", "daemon", "provisioning", "hal", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Files that a machine boots. They are the cache's: a machine that writes boots a copy of the disk."""
+
+    version: str
+    """As os-release says it (IMAGE_VERSION); another content has another."""
+    uboot: Path
+    device_tree: Path
+    """For a machine with a TPM; Linux hangs where it names one that is not there."""
+    device_tree_without_tpm: Path
+    disk: Path
+    """A raw, sparse file."""
+    root: Path
+    """The root's squashfs with its hash tree, as it is in both slots."""
+    root_hash: str
+    kernel: Path
+    initrd: Path
+    """Both as in the FIT, to boot without U-Boot."""
+    admin_key: Path
+    """The private key of the admin of an image for developers."""
+
+
+def image(
+    *,
+    layers: tuple[Path, ...] = (TEST_LAYER,),
+    for_developers: bool = True,
+    board: str = QEMU_BOARD,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+) -> Image:
+    """The image, built as far as the cache has it not.
+
+    `layers` are folders that go over the product's own files. An image `for_developers` knows an admin, whose
+    key is in the cache. `say` is told each stage that takes long. Raises BuildError: it says what to install.
+    """
+    need("mksquashfs", "veritysetup", "mkimage", "fdtput", "sfdisk", "depmod", "readelf", hint=debian.SETUP)
+    if not UBOOT.exists():
+        need("u-boot-qemu", hint=debian.SETUP)
+    return _Builder(cache_folder("image"), board, say).image(layers, for_developers)
+
+
+class _Builder:
+    def __init__(self, cache: Path, board: str, say: Callable[[str], None]) -> None:
+        self._cache = cache
+        self._board = board
+        self._say = say
+        self._tools = digest_of_files(Path(building.__file__).parent)
+        cache.mkdir(parents=True, exist_ok=True)
+
+    def image(self, layers: tuple[Path, ...], for_developers: bool) -> Image:
+        base, kernel, wheels = self._base(), self._kernel(), self._wheels()
+        keys = development_keys(self._cache)
+        admins = [(keys / f"{ADMIN_KEY}.pub").read_text().strip()] if for_developers else []
+        overlays = (BOARD / "common/overlay", BOARD / self._board / "overlay", *layers)
+        overlays = tuple(path for path in overlays if path.is_dir())
+        content = digest_of(
+            (
+                base.name,
+                kernel.name,
+                wheels.name,
+                digest_of_files(*(ROOT / name for name in SOURCES), *overlays),
+                digest_of_files(*(HERE / name for name in ("root_filesystem.py", "left-out"))),
+                self._tools,
+                *admins,
+            )
+        )
+        version = f"{_project_version()}+{content[:8]}"
+
+        def make_root(part: Path) -> None:
+            words: list[str | Path] = [
+                "--base",
+                base / "base.tar",
+                "--kernel",
+                kernel,
+                "--wheels",
+                wheels / "site",
+            ]
+            words += [word for path in overlays for word in ("--overlay", path)]
+            words += [word for key in admins for word in ("--admin-key", key)]
+            words += ["--version", version, "--epoch", str(BUILT_AT), "--out", part / "root"]
+            module = [sys.executable, "-m", root_filesystem.__name__]
+            run([*_as_owner(), *module, *words], ROOT, timeout_s=1800, environment=_importing())
+            run([*_as_owner(), "rm", "-rf", part / "tree"])
+            append_hashes(part / "root", part / "root-hash")
+
+        root = self._stage("root", content, make_root)
+        root_hash = (root / "root-hash").read_text().strip()
+
+        def make_disk(part: Path) -> None:
+            modules = [
+                name
+                for where in (self._board, "common")
+                for name in names_in(BOARD / where / "initrd-modules")
+            ]
+            initrd = part / "initrd"
+            write_initrd(initrd, BOARD / "common/init", kernel, modules, base / "base.tar", root_hash)
+            write_fit(part / "fit", kernel / "vmlinuz", initrd, version, keys, BUILT_AT)
+            for name, has_tpm in (("with-tpm.dtb", True), ("without-tpm.dtb", False)):
+                write_device_tree(part / name, part / "fit", keys, self._board, has_tpm=has_tpm)
+            write_disk(part / "disk", BOARD / "common/partitions.sfdisk", part / "fit", root / "root")
+
+        of_board = digest_of_files(BOARD / "common", BOARD / self._board, keys, UBOOT)
+        own = digest_of_files(*(HERE / name for name in ("initrd.py", "boot_chain.py", "disk.py")))
+        disk = self._stage("disk", digest_of((root.name, of_board, own, self._tools)), make_disk)
+        return Image(
+            version=version,
+            uboot=UBOOT,
+            device_tree=disk / "with-tpm.dtb",
+            device_tree_without_tpm=disk / "without-tpm.dtb",
+            disk=disk / "disk",
+            root=root / "root",
+            root_hash=root_hash,
+            kernel=kernel / "vmlinuz",
+            initrd=disk / "initrd",
+            admin_key=keys / ADMIN_KEY,
+        )
+
+    def _base(self) -> Path:
+        packages = names_in(HERE / "packages")
+        key = digest_of((*packages, digest_of_files(HERE / "debian.py")))
+        return self._stage(
+            "base",
+            key,
+            lambda part: debian.base(packages, part / "base.tar"),
+            "a Debian for ARM64: some six minutes, once",
+        )
+
+    def _kernel(self) -> Path:
+        lists = (HERE / "modules", *(BOARD / name / "initrd-modules" for name in ("common", self._board)))
+        wanted = [name for file in lists for name in names_in(file)]
+        key = digest_of((*wanted, digest_of_files(HERE / "kernel.py", HERE / "tpm_module.py"), self._tools))
+        packages = Arm64Packages(self._cache / "apt")
+        return self._stage("kernel", key, lambda part: unpack_kernel(wanted, packages, part))
+
+    def _wheels(self) -> Path:
+        requirements = locked(needed(ROOT / "pyproject.toml"), (ROOT / "requirements.lock").read_text())
+        key = digest_of((requirements, digest_of_files(HERE / "wheels.py")))
+        return self._stage("wheels", key, lambda part: install_wheels(requirements, part / "site"))
+
+    def _stage(self, name: str, key: str, make: Callable[[Path], None], about: str = "") -> Path:
+        wanted = self._cache / f"{name}-{key}"
+        if not wanted.exists():
+            self._say(f"image: {name} ..." + (f" ({about})" if about else ""))
+        begun = time.monotonic()
+        found = made(wanted, make, keep=KEPT)
+        spent = time.monotonic() - begun
+        if spent > 1:
+            self._say(f"image: {name} made in {spent:.0f} s")
+        return found
+
+
+def append_hashes(root: Path, root_hash: Path) -> None:
+    """Append dm-verity's tree to a file system, and write the root hash to another file.
+
+    Salt and UUID are fixed, so that the same root has the same hash: what they are for, other roots
+    on the same disk, is no secret here.
+    """
+    length = root.stat().st_size
+    blocks = -(-length // 4096)
+    with root.open("r+b") as file:
+        file.truncate(blocks * 4096)
+    words: list[str | Path] = [
+        "veritysetup",
+        "format",
+        root,
+        root,
+        f"--data-blocks={blocks}",
+        f"--hash-offset={blocks * 4096}",
+    ]
+    words += [f"--salt={digest_of(('conclave',)) * 4}", "--uuid=4d1b6c1b-5b0f-4b52-9e0b-0c0e5a4e0010"]
+    words += [f"--root-hash-file={root_hash}"]
+    run(words)
+
+
+def _project_version() -> str:
+    import tomllib
+
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return version
+
+
+def _as_owner() -> list[str]:
+    """Words before a program that gives files to root."""
+    if os.geteuid() == 0:
+        return []
+    need("fakeroot", hint=debian.SETUP)
+    return ["fakeroot", "--"]
+
+
+def _importing() -> dict[str, str]:
+    folders = [str(ROOT), *(str(ROOT / name) for name in ("daemon", "provisioning", "hal"))]
+    return {**os.environ, "PYTHONPATH": ":".join(folders)}
+
+
+def main() -> None:
+    """`python -m tests.image.build.image`: build, and say where it is."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    print(image())
+
+
+if __name__ == "__main__":
+    main()
