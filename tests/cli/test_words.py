@@ -53,6 +53,11 @@ def test_a_room_that_is_well_has_no_problem() -> None:
     [
         (replace(WELL, identity=Identity("none")), "no identity", "conclavectl identity enroll DOMAIN"),
         (
+            replace(WELL, identity=Identity("none", error="this device's key is gone")),
+            "this device's key is gone: nobody can verify this room",
+            "conclavectl identity enroll DOMAIN",
+        ),
+        (
             replace(
                 WELL, identity=replace(WELL.identity, state="failed", error="no A record", hint="add one")
             ),

@@ -73,7 +73,10 @@ def _identity(room: RoomView, now: float) -> Iterator[Problem]:
     identity = room.identity
     told = _told_to_get_one(room)
     again = told or enroll_command(identity)
-    if identity.state == "none":
+    if identity.state == "none" and identity.error:
+        # A key that is lost or out of reach: the room had an identity.
+        yield Problem(f"{identity.error}: nobody can verify this room", again, is_grave=True)
+    elif identity.state == "none":
         yield Problem("the room has no identity: nobody can verify it", again)
     if identity.state == "failed":
         # It may have been for another domain than the certificate's.
