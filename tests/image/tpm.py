@@ -79,3 +79,8 @@ class MachineTpm:
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
         shutil.copytree(copy, self._directory)
+
+    def exchange(self) -> None:
+        """Becomes another chip, with seeds of its own. It is off then."""
+        self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
