@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm setup-run setup-test setup-peers setup-vm
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm test-image soak-image setup-run setup-test setup-peers setup-vm setup-image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -16,7 +16,7 @@ room: setup-test ## a bare room behind SSH, to provision by the README's lines
 	@$(PY) -m tests.demo.bare_room $(ARGS)
 
 test: setup-test ## all tests but the end-to-end run and peers; ARGS='-k name' picks some
-	@$(PY) -m pytest -q -m "not e2e and not peers" $(ARGS)
+	@$(PY) -m pytest -q -m "not e2e and not peers and not image" $(ARGS)
 
 e2e: setup-test ## the slow end-to-end tests, on real processes
 	@$(PY) -m pytest -q -m e2e $(ARGS)
@@ -29,6 +29,12 @@ peers: setup-peers ## one MLS group with OpenMLS, mls-rs and ts-mls, live; build
 
 test-hal-vm: setup-vm ## camera, sound, CEC, input and screen drivers on a guest's kernel; ARGS='-k name'
 	@$(PY) -m tests.vm $(ARGS)
+
+test-image: setup-image ## build the device's image, boot it under QEMU and attack it; ARGS='-k name'
+	@$(PY) -m tests.image $(ARGS)
+
+soak-image: setup-image ## cut the power of that device twenty times; ARGS='--seed N', ARGS='--cuts N'
+	@$(PY) -m tests.image --soak $(ARGS)
 
 fuzz: setup-test ## a minute of hostile bytes for MLS; ARGS='--seconds 600', ARGS='--replay FILE'
 	@tests/fuzz/setup.sh && $(PY) -m tests.fuzz $(ARGS)
@@ -76,3 +82,6 @@ setup-peers:
 
 setup-vm:
 	@tests/setup.sh vm
+
+setup-image:
+	@tests/setup.sh image
