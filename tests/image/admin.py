@@ -39,7 +39,7 @@ class Admin:
         """Run a command line there, whatever its exit code. Raises AdminError if nobody answers."""
         try:
             async with asyncio.timeout(timeout_s):
-                connection = await self._connected()
+                connection = await self.connection()
                 done = await connection.run(command, input=stdin, encoding="utf-8", errors="replace")
         except (TimeoutError, OSError, asyncssh.Error) as error:
             await self.close()
@@ -61,6 +61,22 @@ class Admin:
         except TimeoutError as error:
             raise AdminError(f"no status after {timeout_s:g} s; last: {last}") from error
 
+    async def connection(self) -> asyncssh.SSHClientConnection:
+        """The connection itself, for what is no command. Raises OSError, asyncssh.Error."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncssh.connect(
+                "127.0.0.1",
+                self.port,
+                username=USER,
+                client_keys=[(str(self.key), None)],
+                known_hosts=None,
+                config=[],
+                agent_path=None,
+                connect_timeout=CONNECT_S,
+                login_timeout=CONNECT_S,
+            )
+        return self._connection
+
     async def close(self) -> None:
         """Hang up; the next command connects anew."""
         connection, self._connection = self._connection, None
@@ -76,18 +92,3 @@ class Admin:
             *("-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
             *("-o", f"ConnectTimeout={CONNECT_S:.0f}", "-i", str(key or self.key)),
         ]
-
-    async def _connected(self) -> asyncssh.SSHClientConnection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncssh.connect(
-                "127.0.0.1",
-                self.port,
-                username=USER,
-                client_keys=[(str(self.key), None)],
-                known_hosts=None,
-                config=[],
-                agent_path=None,
-                connect_timeout=CONNECT_S,
-                login_timeout=CONNECT_S,
-            )
-        return self._connection

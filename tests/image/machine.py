@@ -30,6 +30,8 @@ STOP_S = 10.0
 BOOT_S = 180.0
 """From power-on to the room's readiness; some 35 s where nothing else runs."""
 SNAPSHOT_S = 120.0
+EMPTY_SLOT = "empty"
+"""The bus where a card can be plugged in while the machine runs (QMP's device_add)."""
 READY = "systemctl is-active conclaved.service"
 EVIDENCE_S = 90.0
 EVIDENCE = {
@@ -297,6 +299,7 @@ class Machine:
             *("-device", "virtio-tablet-pci,id=touch,addr=0x13"),
             *("-chardev", f"socket,id=visca,path={_escaped(self.visca)},server=on,wait=off"),
             *("-device", "pci-serial,chardev=visca,addr=0x14"),
+            *("-device", f"pcie-root-port,id={EMPTY_SLOT},chassis=1,addr=0x7"),
             *("-device", "virtio-serial-pci,addr=0x5"),
             *("-chardev", f"socket,id=root,path={_escaped(folder / 'root')},server=on,wait=off"),
             *("-device", "virtserialport,chardev=root,name=conclave.root"),
