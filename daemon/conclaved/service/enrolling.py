@@ -179,8 +179,9 @@ class Enrolling:
         by_hand = self._config.identity_method in ("csr", "import")
         command = f"conclavectl identity {'csr' if by_hand else 'enroll'} {wanted or 'DOMAIN'}"
         if not has:
-            if self.waiting is not None and self._error is not None:
-                return [f"no certificate yet, and it is asked for again by itself: {self._error}"]
+            if self.waiting is not None:
+                why = f": {self._error}" if self._error is not None else ""
+                return [f"no certificate yet, and it is asked for again by itself{why}"]
             return [] if self.own.error else [f"no certificate yet: {command}"]
         if wanted.lower() in ("", has.lower()):
             return []
