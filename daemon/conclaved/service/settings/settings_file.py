@@ -12,6 +12,7 @@ from conclaved.service.settings.document import CONTENTS, Settings, parse
 from conclaved.service.settings.errors import SettingsError
 
 PRESENT, PREVIOUS = "settings.toml", "settings.previous.toml"
+DAMAGED = "settings.damaged.toml"
 _HEAD = "# Written by conclaved; change it with conclavectl config. It may hold secrets.\n"
 _GENERATION = "generation"
 _MARK = re.compile(rf"^({_GENERATION} = .*\n?)", re.MULTILINE)
@@ -35,6 +36,15 @@ class SettingsFile:
         """The settings before the present ones; None if there were none. Raises ConfigError."""
         found = self._load(self.folder / PREVIOUS)
         return None if found is None else found[0]
+
+    def previous_with_generation(self) -> tuple[Settings, int] | None:
+        """The settings before the present ones, and how often they had been changed. Raises ConfigError."""
+        return self._load(self.folder / PREVIOUS)
+
+    def put_aside(self) -> None:
+        """Keep a copy of a present document that is damaged: the next change writes over it."""
+        with contextlib.suppress(OSError):
+            write_atomically(self.folder / DAMAGED, (self.folder / PRESENT).read_bytes(), mode=0o600)
 
     def save(self, settings: Settings, generation: int, before: Settings) -> None:
         """Make `settings` the present ones, and `before` the previous. Raises OSError.
@@ -100,7 +110,7 @@ def _parsed(text: str) -> tuple[Settings, int]:
 
 
 def _damaged(path: Path, error: Exception) -> ConfigError:
-    # Not the parser's own words alone: the daemon does not start, and somebody has to find the file.
+    # Not the parser's own words alone: somebody has to find the file.
     words = error.strerror if isinstance(error, OSError) else str(error)
     return SettingsError(
         f"{path} cannot be used: {words}", hint=f"restore it, for example from {PREVIOUS} beside it"
