@@ -14,6 +14,7 @@ from conclaved.bus.room import ConfigStatus, RoomError, RoomErrorKind, SettingSt
 from conclaved.identity import Anchor
 from conclaved.service.access import parse_keys
 from conclaved.service.config import Config, ConfigError, check_acme
+from conclaved.service.kept_settings import kept_settings
 from conclaved.service.settings import BY_KEY, Effect, Kind, Settings, SettingsError, SettingsFile, parse
 from conclaved.service.settings.document import ANCHORS, parse_words, shown, shown_anchor
 from conclaved.service.settings.table import Setting, Value, value_in
@@ -34,16 +35,14 @@ class Configuring:
     """Owns the settings and their file. One event loop owns it."""
 
     def __init__(self, device: Config, file: SettingsFile, told: Told) -> None:
-        """`device` is the device maker's configuration. Raises ConfigError for a file that is damaged."""
+        """`device` is the device maker's configuration. `problem` tells of settings that are damaged."""
         self._device = device
         self._file = file
         self._told = told
-        self.settings, self._generation = file.load()
-        self._previous = file.previous()
-        try:
-            file.lay_out(self.settings)
-        except OSError as error:
-            raise ConfigError(f"the settings cannot be laid out: {error}") from error
+        found = kept_settings(file, device)
+        self.settings, self._generation, self._previous = found.settings, found.generation, found.previous
+        self.problem = found.problem
+        """Why not the admin's last settings are in force, for people; empty if they are."""
         self.config = self.settings.over_config(device)
         """The configuration in force."""
         self._status: ConfigStatus | None = None
@@ -63,6 +62,21 @@ class Configuring:
                 settings=tuple(self._setting_statuses()),
             )
         return self._status
+
+    def reload(self, device: Config) -> None:
+        """Take the device maker's configuration and the settings on the disk anew.
+
+        Raises ConfigError, EnrollmentError or OSError for what cannot be; then nothing has changed.
+        """
+        settings, generation = self._file.load()
+        previous = self._file.previous()
+        config = settings.over_config(device)
+        check_acme(config)
+        self._file.lay_out(settings)
+        before, self._device = self.settings, device
+        self.settings, self._generation, self._previous = settings, generation, previous
+        self.config, self.problem, self._status = config, "", None
+        self._told(before, settings)
 
     # -- what may be asked for; all raise RoomError ----------------------------------------------
 
@@ -119,7 +133,9 @@ class Configuring:
         """
         before = self.settings
         is_way_in = after.over_config(self._device).access.lets_anybody_in
-        if self.config.access.lets_anybody_in and not is_way_in and not may_lock_out:
+        # Where the settings are damaged, the ways in are still those that stood in them.
+        is_lost = (self.config.access.lets_anybody_in or bool(self.problem)) and not is_way_in
+        if is_lost and not may_lock_out:
             raise RoomError(
                 RoomErrorKind.REFUSED,
                 "nobody could log in as admin over SSH any more",
@@ -132,7 +148,8 @@ class Configuring:
                 f"the settings could not be kept: {refusal}",
                 hint="nothing has changed; see: conclavectl config get",
             )
-        if dry_run or not report.changed:
+        # Stored all the same where those on the disk are damaged.
+        if dry_run or not (report.changed or self.problem):
             return report
         try:
             self._file.save(after, self._generation + 1, before)
@@ -144,6 +161,7 @@ class Configuring:
             ) from error
         self.settings, self._previous = after, before
         self._generation += 1
+        self.problem = ""
         self.config = after.over_config(self._device)
         self._status = None
         self._told(before, after)

@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from conclave_hal import config as hal_config
@@ -24,7 +25,7 @@ from conclaved.identity.clock import is_synchronised
 from conclaved.service.build import BUILT_AT
 from conclaved.service.changes import ChangeRecord
 from conclaved.service.changes import log as changes_log
-from conclaved.service.config import DEFAULT_PATH, Config, ConfigError, load
+from conclaved.service.config import DEFAULT_PATH, ConfigError, load
 from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.hardware import Hardware
 from conclaved.service.key_places import key_store
@@ -49,7 +50,7 @@ def main() -> None:
     leave_no_core_dump()
     failures: list[BaseException] = []
     try:
-        asyncio.run(_run(load(arguments.config)))
+        asyncio.run(_run(arguments.config))
     except* (ConfigError, HalError, IdentityError, BusError) as errors:
         failures = _leaves(errors)
     for error in failures:
@@ -69,8 +70,8 @@ def leave_no_core_dump() -> None:
         Path("/proc/self/coredump_filter").write_text("0")
 
 
-async def _run(config: Config) -> None:
-    notify = notifier()
+async def _run(path: Path) -> None:
+    config, notify = load(path), notifier()
     for directory in (config.state_directory, config.runtime_directory):
         directory.mkdir(parents=True, exist_ok=True, mode=0o750)
     config.token_directory.mkdir(exist_ok=True, mode=0o755)
@@ -123,6 +124,10 @@ async def _run(config: Config) -> None:
                 ),
                 tasks.create_task(readiness.run()),
             ]
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(
+                signal.SIGHUP, lambda: readiness.reload(partial(room.reloading.reload, path))
+            )
             await _wait_for_an_end(room.was_reset)
             notify("STOPPING=1\nSTATUS=ending")
             for task in reversed(own):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class Readiness:
         self._watchdog_s = watchdog_s
         self._server: RoomServer | None = None
         self._is_served = asyncio.Event()
+        self._refused = ""
 
     def is_served(self, server: RoomServer) -> None:
         """The room is on the bus, with its name; called again when it has come back there."""
@@ -64,10 +66,20 @@ class Readiness:
                 feed = Liveness(questions, lambda: self._notify("WATCHDOG=1"), self._watchdog_s)
                 tasks.create_task(feed.run())
 
+    def reload(self, read: Callable[[], bool]) -> None:
+        """Read the configuration anew by `read`, with systemd told of the beginning and the end.
+
+        systemd 252 learns of no failure: it is in the status line, the journal and the room's problems.
+        """
+        # Both clocks are one: time.monotonic() is CLOCK_MONOTONIC on Linux.
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reading anew")
+        self._refused = "" if read() else "the configuration on the disk is wrong and not in force; "
+        self._notify(f"READY=1\nSTATUS={self.status}")
+
     @property
     def status(self) -> str:
         """What the room does, in one line."""
-        return status_line(self._room.device(), self._room.identity(), self._room.meeting())
+        return self._refused + status_line(self._room.device(), self._room.identity(), self._room.meeting())
 
     async def _tell_status(self, told: str) -> None:
         changes = self._room.changes()

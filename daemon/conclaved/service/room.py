@@ -71,6 +71,7 @@ from conclaved.service.mutes import Hand, Outside
 from conclaved.service.panel_view import REFUSED_HERE, Beside, panel_view
 from conclaved.service.pressing import Presses
 from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
+from conclaved.service.reloading import Reloading
 from conclaved.service.renewing import Renewing
 from conclaved.service.schedule import FOLDER as SCHEDULE_FOLDER
 from conclaved.service.schedule import Schedule
@@ -109,11 +110,14 @@ class ConclaveRoom:
         `pause` waits so many seconds: between a countdown's steps, and between tries to come back.
         """
         self._configuring = Configuring(config, settings, self._settings_changed)
+        self.reloading = Reloading(config, self._configuring, lambda: self._changed(Topic.DEVICE))
         self._trusting = Trusting(
             self._configuring, CrlFiles(config.state_directory / CRL_DIRECTORY), self._trust_changed
         )
         self._access = AccessFiles(config.state_directory / ACCESS_FOLDER)
-        self._access.write(self._configuring.config.access)
+        if not self._configuring.problem:
+            # Else those who could log in last still can: somebody has to mend the settings.
+            self._access.write(self._configuring.config.access)
         self._ended_sessions = EndedSessions()
         self._ended_sessions.changed(self._configuring.previous.access, self._config.access)
         self._keys = keys
@@ -183,7 +187,8 @@ class ConclaveRoom:
         problems += [*self._enrolling.own.problems, *filter(None, [self._renewing.warning])]
         problems += [self._access.problem] if self._access.problem else []
         problems += self._tampering.problems()
-        problems += filter(None, [self._disk.problem])
+        problems += filter(None, [self._disk.problem, self._configuring.problem])
+        problems += self.reloading.problems
         engine = self._attending.engine
         problems += [f"nothing of it leaves, but the {line}" for line in engine.disobeying] if engine else []
         if self._hardware.panel_watch.problem:
@@ -275,9 +280,11 @@ class ConclaveRoom:
 
     @property
     def _no_key(self) -> str:
-        """Why the room cannot meet, for the people in it; empty if it can sign as far as is known."""
+        """Why the room cannot meet as it should, for the people in it; empty if nothing is known."""
         error = self._enrolling.own.error
-        return "" if error is None else f"{error}: tell this room's admin"
+        why = "" if error is None else str(error)
+        why = why or ("this room's settings are damaged" if self._configuring.problem else "")
+        return f"{why}: tell this room's admin" if why else ""
 
     async def changes(self) -> AsyncGenerator[frozenset[Topic], None]:
         """See `Room`."""
