@@ -15,15 +15,18 @@ from pathlib import Path
 import pytest
 
 from tests.bus.bus import PrivateBus
+from tests.bus.peer import Peer
+from tests.service.systemd_manager import systemd_on
 
 DEADLINE_S = 60.0
+FACTORY_RESET = "conclave-factory-reset.service"
 
 
 class Daemon:
     """A running daemon, and what it tells systemd."""
 
-    def __init__(self, folder: Path, process: asyncio.subprocess.Process, notices: socket.socket) -> None:
-        self.folder = folder
+    def __init__(self, bus: PrivateBus, process: asyncio.subprocess.Process, notices: socket.socket) -> None:
+        self.bus = bus
         self.process = process
         self._notices = notices
         self.heard: list[str] = []
@@ -75,7 +78,7 @@ async def daemon(
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            yield Daemon(folder, process, notices)
+            yield Daemon(bus, process, notices)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -142,3 +145,16 @@ async def test_a_driver_that_is_none_ends_it_with_a_reason_before_it_is_ready(sh
         assert one.process.returncode == 1
         assert b"no such" in said
         assert not any("READY=1" in text for text in one.waiting())
+
+
+async def test_at_the_end_of_a_factory_reset_systemd_is_asked_for_the_rest(short_path: Path) -> None:
+    (short_path / "state").mkdir()
+    async with daemon(short_path) as one, systemd_on(one.bus.address, FACTORY_RESET) as systemd:
+        await one.hears("READY=1")
+        peer = await Peer.connect(one.bus.address)
+        serial = await peer.get("Device", "Serial")
+        await peer.call("org.conclave.Room1.Device", "FactoryReset", "sa{sv}", serial, {})
+        await peer.close()
+        async with asyncio.timeout(DEADLINE_S):
+            await one.process.communicate()
+        assert systemd.started == [(FACTORY_RESET, "replace")]

@@ -266,7 +266,8 @@ class Connection:
             raise BusGoneError("the connection to the bus has ended")
         if reply.message_type is MessageType.ERROR:
             text = reply.body[0] if reply.body and isinstance(reply.body[0], str) else ""
-            raise BusRefusedError(f"{destination} refused {member}: {reply.error_name}: {text}")
+            words = f"{destination} refused {member}: {reply.error_name}: {text}"
+            raise BusRefusedError(words, name=reply.error_name or "")
         return [_from_wire(value) for value in reply.body]
 
     async def caller(self, unique_name: str) -> Caller:

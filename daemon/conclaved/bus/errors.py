@@ -33,6 +33,11 @@ class BusRefusedError(BusError):
 
     kind = BusErrorKind.REMOTE
 
+    def __init__(self, message: str, *, hint: str = "", name: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+        """The D-Bus error's; empty where the peer gave none."""
+
 
 class BusTimeoutError(BusError):
     """The bus or a peer did not answer in time."""

@@ -22,6 +22,7 @@ from conclaved.identity import (
     read_wrapping_key,
 )
 from conclaved.identity.clock import is_synchronised
+from conclaved.service import system_units
 from conclaved.service.build import BUILT_AT
 from conclaved.service.changes import ChangeRecord
 from conclaved.service.changes import log as changes_log
@@ -94,6 +95,7 @@ async def _run(path: Path) -> None:
             raise ConfigError(f"a factory reset cannot be ended: {error}") from error
         for directory in (config.runtime_directory, config.token_directory):
             directory.mkdir(exist_ok=True, mode=0o755)
+        await _erase_the_rest(config.bus_address)
     floor = FloorFile(config.state_directory / "last-seen-time")
     clock = BelievedClock(
         time.time,
@@ -139,6 +141,18 @@ async def _run(path: Path) -> None:
             reset.finish()
         # A TPM without a resource manager would keep what is loaded into it.
         await asyncio.to_thread(keys.close)
+        if room.was_reset.is_set():
+            await _erase_the_rest(config.bus_address)
+
+
+async def _erase_the_rest(bus_address: str | None) -> None:
+    """Where systemd is, what root keeps outside of the daemon's state goes as well, and the device reboots."""
+    try:
+        await system_units.start(system_units.SystemUnit.FACTORY_RESET, address=bus_address)
+    except system_units.NoSystemdError as error:
+        log.info("what lies outside of the daemon's state stays: %s", error)
+    except system_units.SystemUnitError as error:
+        log.error("what lies outside of the daemon's state stays: %s (%s)", error, error.hint)
 
 
 async def _wait_for_an_end(was_reset: asyncio.Event) -> None:
