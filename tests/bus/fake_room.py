@@ -382,6 +382,9 @@ class FakeRoom:
     async def factory_reset(self, confirmation: str, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "factory_reset", confirmation)
 
+    async def reboot(self, *, is_forced: bool = False, dry_run: bool = False) -> ChangeReport:
+        return self._change(dry_run, "reboot", is_forced)
+
     async def block(self, what: str, *, dry_run: bool = False) -> ChangeReport:
         return self._change(dry_run, "block", what)
 

@@ -54,3 +54,14 @@ async def test_what_a_factory_reset_erases_can_be_seen_first(room: FakeRoom, cli
     result = await cli("factory-reset", "--dry-run")
     assert "dry run: nothing was changed" in result.out
     assert room.done == [("factory_reset", "C0FFEE-1", "dry run")]
+
+
+async def test_a_reboot_is_asked_for_and_forced_by_a_word(room: FakeRoom, cli: Cli) -> None:
+    assert (await cli("reboot")).code == 0
+    assert (await cli("reboot", "--force")).code == 0
+    assert room.done == [("reboot", False), ("reboot", True)]
+
+
+async def test_a_reboot_can_be_tried_without_one(room: FakeRoom, cli: Cli) -> None:
+    assert "dry run: nothing was changed" in (await cli("reboot", "--dry-run")).out
+    assert room.done == [("reboot", False, "dry run")]

@@ -79,6 +79,7 @@ EXAMPLES: dict[str, Example] = {
     "meeting hand-over": Example(("1", "--yes"), None, {"hand_over": HANDED}),
     "meeting end": Example(("--yes",), None, {"end_for_all": ENDED}),
     "factory-reset": Example(("--dry-run",)),
+    "reboot": Example(("--dry-run",)),
     "support-bundle": Example(("--out", "bundle.tar.gz")),
 }
 """Those that need words; the others are used without any."""

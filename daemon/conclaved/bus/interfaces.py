@@ -199,6 +199,13 @@ async def _factory_reset(room: Room, confirmation: str, given: dict[str, Any]) -
     return _reported(await room.factory_reset(confirmation, dry_run=_dry_run(given)))
 
 
+async def _reboot(room: Room, given: dict[str, Any]) -> list[Any]:
+    options = Options(given)
+    is_forced, dry_run = options.take("force", bool, False), options.take("dry_run", bool, False)
+    options.finish()
+    return _reported(await room.reboot(is_forced=is_forced, dry_run=dry_run))
+
+
 async def _block(room: Room, what: str, given: dict[str, Any]) -> list[Any]:
     return _reported(await room.block(what, dry_run=_dry_run(given)))
 
@@ -313,6 +320,7 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     (ROOM + "Device", "Logs"): _logs,
     (ROOM + "Device", "Versions"): _versions,
     (ROOM + "Device", "FactoryReset"): _factory_reset,
+    (ROOM + "Device", "Reboot"): _reboot,
     (ROOM + "Identity", "Enroll"): _enroll,
     (ROOM + "Identity", "Renew"): _renew,
     (ROOM + "Identity", "Revoke"): _revoke,

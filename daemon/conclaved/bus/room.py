@@ -522,6 +522,9 @@ class Room(Protocol):
         `confirmation` is the room's domain or the device's serial number, typed by whoever means it.
         """
 
+    async def reboot(self, *, is_forced: bool = False, dry_run: bool = False) -> ChangeReport:
+        """Start the device again, after a word on the panel. BUSY in a meeting, unless `is_forced`."""
+
     async def enroll(self, request: EnrollmentRequest) -> None:
         """Start an enrollment; its progress is in `identity()`. BUSY while one runs.
 

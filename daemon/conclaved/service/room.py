@@ -43,7 +43,7 @@ from conclaved.conference.errors import ConferenceError
 from conclaved.conference.hub_client import client_context
 from conclaved.identity import BelievedClock, IdentityError, KeyStore, Verdict
 from conclaved.meeting import LocalError, MeetingError, OwnIdentity
-from conclaved.service import button_presses, controlling, invitations
+from conclaved.service import button_presses, controlling, invitations, system_units
 from conclaved.service.about import versions
 from conclaved.service.access import AccessFiles, EndedSessions
 from conclaved.service.access.files import FOLDER as ACCESS_FOLDER
@@ -71,6 +71,7 @@ from conclaved.service.mutes import Hand, Outside
 from conclaved.service.panel_view import REFUSED_HERE, Beside, panel_view
 from conclaved.service.pressing import Presses
 from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
+from conclaved.service.rebooting import Rebooting
 from conclaved.service.reloading import Reloading
 from conclaved.service.renewing import Renewing
 from conclaved.service.schedule import FOLDER as SCHEDULE_FOLDER
@@ -146,6 +147,12 @@ class ConclaveRoom:
         self._lamps = Lamps(devices.indicator)
         self._self_test = SelfTest(
             devices, lambda: self._attending.is_busy, lambda: self._changed(Topic.HARDWARE), pause=pause
+        )
+        self._rebooting = Rebooting(
+            partial(system_units.start, address=config.bus_address),
+            lambda: self._attending.is_busy,
+            lambda: self._changed(Topic.DEVICE),
+            pause=pause,
         )
         self._announcing = Announcing(devices.speaker, self._hush, self._presses.say)
         self._enrolling = Enrolling(
@@ -271,7 +278,17 @@ class ConclaveRoom:
         """What the panel shows now."""
         beside = Beside(
             room=self._enrolling.domain,
-            notices=tuple(filter(None, [self._presses.not_done, self._self_test.notice, self._no_key])),
+            notices=tuple(
+                filter(
+                    None,
+                    [
+                        self._rebooting.notice,
+                        self._presses.not_done,
+                        self._self_test.notice,
+                        self._no_key,
+                    ],
+                )
+            ),
             invitations=self._schedule.today(),
             certificate_days=self._renewing.days_left,
             language=self._config.panel_language,
@@ -378,6 +395,10 @@ class ConclaveRoom:
             # The answer goes out first.
             asyncio.get_running_loop().call_later(FAREWELL_S, self.was_reset.set)
         return report
+
+    async def reboot(self, *, is_forced: bool = False, dry_run: bool = False) -> ChangeReport:
+        """See `Room`."""
+        return await self._rebooting.reboot(is_forced=is_forced, dry_run=dry_run)
 
     async def block(self, what: str, *, dry_run: bool = False) -> ChangeReport:
         """See `Room`."""

@@ -191,6 +191,7 @@ ANSWERS: dict[str, Shape] = {
         ({"event": str, **STATUS}, {"event": str, "interface": str, "changed": ANY}),
     ),
     "factory-reset": CHANGES,
+    "reboot": CHANGES,
     "enroll-for": {
         "ok": bool,
         "changed": bool,
