@@ -146,7 +146,7 @@ async def _run(path: Path) -> None:
 
 
 async def _erase_the_rest(bus_address: str | None) -> None:
-    """Where systemd is, what root keeps outside of the daemon's state goes as well, and the device reboots."""
+    """Where systemd is: what root keeps outside of the daemon's state goes too, and the device reboots."""
     try:
         await system_units.start(system_units.SystemUnit.FACTORY_RESET, address=bus_address)
     except system_units.NoSystemdError as error:
