@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from conclaved.service.system_units import SystemUnit
 from tests.bus.bus import PrivateBus
 from tests.bus.peer import Peer
 from tests.service.systemd_manager import systemd_on
 
 DEADLINE_S = 60.0
-FACTORY_RESET = "conclave-factory-reset.service"
+FACTORY_RESET = SystemUnit.FACTORY_RESET.value
 
 
 class Daemon:

@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 
 from conclaved.service.config import Config, ConfigError
+from conclaved.service.events import EVENT_ATTRIBUTE, Event
 from conclaved.service.settings import Settings, SettingsFile
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def kept_settings(file: SettingsFile, device: Config) -> KeptSettings:
         settings.over_config(device)
     except ConfigError as error:
         file.put_aside()
-        log.error("%s", error)
+        log.error("%s", error, extra={EVENT_ATTRIBUTE: Event.SETTINGS_DAMAGED})
         settings, generation = before or Settings(), of_before + 1
         stands_in = "those before the last change are in force" if before else "none are: no block, no rule"
         problem = f"the room's settings cannot be read, and {stands_in}: {MEND}"

@@ -10,6 +10,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from conclaved.service.events import EVENT_ATTRIBUTE, Event
+
 log = logging.getLogger(__name__)
 
 Question = Callable[[], Awaitable[None]]
@@ -45,7 +47,8 @@ class Liveness:
             while True:
                 silent = await self.ask()
                 if silent:
-                    log.error("no sign of life from: %s; the watchdog is not fed", ", ".join(silent))
+                    names, hangs = ", ".join(silent), {EVENT_ATTRIBUTE: Event.HANGS}
+                    log.error("no sign of life from: %s; the watchdog is not fed", names, extra=hangs)
                 else:
                     self._feed()
                 await self._pause(self._allowed_s * REST_SHARE)

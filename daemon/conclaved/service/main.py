@@ -27,8 +27,11 @@ from conclaved.service.build import BUILT_AT
 from conclaved.service.changes import ChangeRecord
 from conclaved.service.changes import log as changes_log
 from conclaved.service.config import DEFAULT_PATH, ConfigError, load
+from conclaved.service.events import log as events_log
 from conclaved.service.factory_reset import FactoryReset
+from conclaved.service.happenings import write_down
 from conclaved.service.hardware import Hardware
+from conclaved.service.journal_log import JournalHandler, log_handler
 from conclaved.service.key_places import key_store
 from conclaved.service.notify import notifier, watchdog_s
 from conclaved.service.readiness import Readiness
@@ -47,11 +50,11 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
     parser.add_argument("--verbose", action="store_true", help="log what happens, not only what goes wrong")
     arguments = parser.parse_args()
-    _log_for_the_journal(verbose=arguments.verbose)
+    handler = _log_for_the_journal(verbose=arguments.verbose)
     leave_no_core_dump()
     failures: list[BaseException] = []
     try:
-        asyncio.run(_run(arguments.config))
+        asyncio.run(_run(arguments.config, handler))
     except* (ConfigError, HalError, IdentityError, BusError) as errors:
         failures = _leaves(errors)
     for error in failures:
@@ -71,7 +74,7 @@ def leave_no_core_dump() -> None:
         Path("/proc/self/coredump_filter").write_text("0")
 
 
-async def _run(path: Path) -> None:
+async def _run(path: Path, handler: logging.Handler) -> None:
     config, notify = load(path), notifier()
     for directory in (config.state_directory, config.runtime_directory):
         directory.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -125,6 +128,7 @@ async def _run(path: Path) -> None:
                     serve_bus(room, address=config.bus_address, record=record, served=readiness.is_served)
                 ),
                 tasks.create_task(readiness.run()),
+                tasks.create_task(write_down(room, lambda: room.key_trouble, partial(_name_room, handler))),
             ]
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(
@@ -166,19 +170,18 @@ async def _wait_for_an_end(was_reset: asyncio.Event) -> None:
         wait.cancel()
 
 
-def _log_for_the_journal(*, verbose: bool) -> None:
-    """Lines with the priority prefix that journald reads from a service's standard error."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_JournalFormatter("%(name)s: %(message)s"))
+def _log_for_the_journal(*, verbose: bool) -> logging.Handler:
+    handler = log_handler()
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
-    # The record of changes is told whatever else is not, where no journal takes it.
-    changes_log.setLevel(logging.INFO)
+    # The record of changes is told whatever else is not, where no journal takes it; and so are events.
+    for log_of in (changes_log, events_log):
+        log_of.setLevel(logging.INFO)
+    return handler
 
 
-class _JournalFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        priority = 3 if record.levelno >= logging.ERROR else 4 if record.levelno >= logging.WARNING else 6
-        return f"<{priority}>{super().format(record)}"
+def _name_room(handler: logging.Handler, domain: str) -> None:
+    if isinstance(handler, JournalHandler):
+        handler.room = domain
 
 
 def _leaves(errors: BaseException) -> list[BaseException]:

@@ -15,6 +15,7 @@ from conclave_hal.errors import HalError
 from conclave_provisioning.enrollment import EnrollmentError
 from conclaved.service.config import Config, ConfigError, load
 from conclaved.service.configuring import Configuring
+from conclaved.service.events import EVENT_ATTRIBUTE, Event
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,12 @@ class Reloading:
             self._waiting = self._take(load(path))
         except (ConfigError, HalError, EnrollmentError, OSError) as error:
             self._refusal = " ".join(str(error).split())
-            log.error("the configuration is wrong, and the one before stays in force: %s", self._refusal)
+            event = {EVENT_ATTRIBUTE: Event.CONFIGURATION_REFUSED}
+            log.error(
+                "the configuration is wrong, and the one before stays in force: %s",
+                self._refusal,
+                extra=event,
+            )
             self._changed()
             return False
         self._refusal = ""

@@ -296,11 +296,14 @@ class ConclaveRoom:
         return panel_view(serial, beside, self.meeting(), self.hardware())
 
     @property
+    def key_trouble(self) -> str:
+        """Why the room's key cannot be used; empty if it can as far as is known."""
+        return str(self._enrolling.own.error or "")
+
+    @property
     def _no_key(self) -> str:
         """Why the room cannot meet as it should, for the people in it; empty if nothing is known."""
-        error = self._enrolling.own.error
-        why = "" if error is None else str(error)
-        why = why or ("this room's settings are damaged" if self._configuring.problem else "")
+        why = self.key_trouble or ("this room's settings are damaged" if self._configuring.problem else "")
         return f"{why}: tell this room's admin" if why else ""
 
     async def changes(self) -> AsyncGenerator[frozenset[Topic], None]:
