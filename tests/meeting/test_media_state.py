@@ -7,7 +7,7 @@ import pytest
 from conclaved.meeting import CameraState, MediaState, MicrophoneState, RemoteError
 from conclaved.meeting.alive import Beacon
 from conclaved.meeting.committing import Committing
-from conclaved.meeting.events import CarrierEvent, Live, SendLive
+from conclaved.meeting.events import CarrierEvent, Lane, Live, SendLive, StartJob
 from conclaved.meeting.media_state import PACE_S, REPEAT_S, Statement, ToldStates, stale_after_s
 from conclaved.meeting.telling import GAP_S, PATIENCE_S
 from conclaved.mls import Remove
@@ -111,6 +111,75 @@ def test_a_switch_that_flutters_is_heard_once_it_rests() -> None:
         says(a, state)
     assert live_messages(meeting) == sent
     meeting.service.run(GAP_S + 0.1)
+    assert shown(host, "a.example.com") == LIVE
+
+
+def waiting(room: Room) -> list[StartJob]:
+    """The words that wait for their turn at the room's key, taken from its jobs."""
+    words = [job for job in room.jobs if job.lane in (Lane.WORD, Lane.VOICE)]
+    room.jobs = [job for job in room.jobs if job not in words]
+    return words
+
+
+def sends_no_beacons(room: Room) -> None:
+    """So that every job in the lane of the voice is a word."""
+    room.session._voice.beacon_at = float("inf")
+
+
+def test_a_word_that_waits_for_the_key_says_what_holds_when_its_turn_has_come() -> None:
+    meeting, host, a = two()
+    says(a, LIVE)
+    a.service.run(GAP_S)
+    sends_no_beacons(a)
+    a.holds_jobs = True
+    says(a, MUTED)
+    says(a, CLOSED)
+    says(a, MediaState(MicrophoneState.MUTED, CameraState.CLOSED))
+    (word,) = waiting(a)
+    sent = live_messages(meeting)
+    a.work_on(word)
+    a.service.settle()
+    assert live_messages(meeting) == sent + 1
+    assert shown(host, "a.example.com") == MediaState(MicrophoneState.MUTED, CameraState.CLOSED)
+    a.service.run(2 * GAP_S)
+    assert not waiting(a)
+
+
+def test_what_changes_while_a_word_is_signed_is_said_after_it() -> None:
+    _, host, a = two()
+    says(a, LIVE)
+    a.service.run(GAP_S)
+    sends_no_beacons(a)
+    a.holds_jobs = True
+    says(a, MUTED)
+    (word,) = waiting(a)
+    signed = word.run()
+    says(a, CLOSED)
+    a.perform(a.session.job_done(word.job_id, signed, a.service.clock.now))
+    a.service.run(2 * GAP_S)
+    assert shown(host, "a.example.com") == MUTED
+    (word,) = waiting(a)
+    a.work_on(word)
+    a.service.settle()
+    assert shown(host, "a.example.com") == CLOSED
+
+
+def test_that_something_is_live_does_not_wait_behind_all_else_with_the_word_before_it() -> None:
+    _, host, a = two()
+    says(a, MUTED)
+    a.service.run(GAP_S)
+    sends_no_beacons(a)
+    a.holds_jobs = True
+    says(a, MediaState(MicrophoneState.MUTED, CameraState.CLOSED))
+    assert [job.lane for job in a.jobs] == [Lane.WORD]
+    says(a, LIVE)
+    assert [job.lane for job in a.jobs] == [Lane.WORD, Lane.VOICE]
+    late, urgent = waiting(a)
+    a.work_on(urgent)
+    a.service.settle()
+    assert shown(host, "a.example.com") == LIVE
+    a.work_on(late)
+    a.service.settle()
     assert shown(host, "a.example.com") == LIVE
 
 

@@ -8,7 +8,7 @@ import pytest
 from conclaved.identity import Assurance, TrustStore
 from conclaved.meeting import InvitationError, Level, Link, LocalError, OwnRules, State, security_code
 from conclaved.meeting.admission import Role
-from conclaved.meeting.committing import TAKEOVER_S
+from conclaved.meeting.committing import SIGNATURE_S, TAKEOVER_S
 from conclaved.meeting.events import Connected, Disconnected, Entry, Lane, Leader, Live, Lobby, StartJob
 from conclaved.meeting.leaving import LEAVE_WITHIN_S
 from conclaved.mls import Remove
@@ -370,7 +370,7 @@ def slow_commit() -> tuple[Meeting, list[Room], StartJob]:
 def test_a_commit_that_comes_while_an_own_one_is_made_is_entered_without_waiting_for_that() -> None:
     meeting, (host, a, b), making = slow_commit()
     before = host.view.epoch
-    meeting.service.run(TAKEOVER_S + 0.5)
+    meeting.service.run(TAKEOVER_S + SIGNATURE_S + 0.5)
     assert (a.view.epoch, b.view.epoch) == (before + 1, before + 1)
     assert host.view.epoch == before
     for job in held(host, Lane.GROUP):
@@ -389,7 +389,7 @@ def test_a_commit_that_comes_while_an_own_one_is_made_is_entered_without_waiting
 def test_a_commit_that_is_ready_before_anothers_is_entered_counts_once() -> None:
     meeting, (host, a, b), making = slow_commit()
     before = host.view.epoch
-    meeting.service.run(TAKEOVER_S + 0.5)
+    meeting.service.run(TAKEOVER_S + SIGNATURE_S + 0.5)
     judging, published = held(host, Lane.GROUP), len(meeting.service.log)
     host.work_on(making)
     meeting.service.settle()

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 
@@ -221,18 +222,46 @@ async def test_what_cannot_be_asked_now_is_told_to_who_asked_and_the_meeting_goe
         await running
 
 
-async def test_no_lane_of_jobs_waits_for_another(runner: MeetingRunner) -> None:
-    """A host that signs twenty admissions, half a second each, is heard meanwhile, and follows the group."""
-    lanes = list(Lane)
-    together = threading.Barrier(len(lanes))
+async def test_following_the_group_waits_for_no_signature(runner: MeetingRunner) -> None:
+    """A host that signs twenty admissions, half a second each, follows the group meanwhile."""
+    running = await in_group(runner)
+    together, done, loop = threading.Barrier(2), asyncio.Event(), asyncio.get_running_loop()
 
-    def meet() -> int:
-        return together.wait(DEADLINE_S)
+    def meet() -> None:
+        if together.wait(DEADLINE_S) == 0:
+            loop.call_soon_threadsafe(done.set)
 
-    jobs = [StartJob(10**6 + number, meet, lane) for number, lane in enumerate(lanes)]
+    lanes = (Lane.OTHER, Lane.GROUP)
+    runner._apply([StartJob(10**6 + number, meet, lane) for number, lane in enumerate(lanes)])
     async with asyncio.timeout(DEADLINE_S):
-        await asyncio.gather(*(runner._work(job) for job in jobs))
-    assert not together.broken
+        await done.wait()
+    runner.leave()
+    async with asyncio.timeout(DEADLINE_S):
+        await running
+
+
+async def test_the_most_urgent_signature_is_the_next(runner: MeetingRunner) -> None:
+    running = await in_group(runner)
+    begun, signed, done = threading.Event(), list[Lane | None](), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        begun.wait(DEADLINE_S)
+
+    def sign(lane: Lane) -> None:
+        signed.append(lane)
+        if lane is Lane.WORD:
+            loop.call_soon_threadsafe(done.set)
+
+    lanes = (Lane.WORD, Lane.OTHER, Lane.VOICE, Lane.COMMIT)
+    jobs = [StartJob(10**6 + number, partial(sign, lane), lane) for number, lane in enumerate(lanes)]
+    runner._apply([StartJob(10**6 - 1, first, Lane.OTHER), *jobs])
+    begun.set()
+    async with asyncio.timeout(DEADLINE_S):
+        await done.wait()
+        runner.leave()
+        await running
+    assert signed == [Lane.COMMIT, Lane.VOICE, Lane.OTHER, Lane.WORD]
 
 
 async def test_the_admission_is_there_once_the_meeting_is(runner: MeetingRunner) -> None:

@@ -22,9 +22,9 @@ from tests.slow_keys import SlowBackend
 
 HOST, GUEST, LATER = "host.example.com", "guest.example.com", "later.example.com"
 DEADLINE_S = 60
-QUICK_S, SLOW_S = 0.2, 0.4
-"""What a signature takes in a real TPM. A commit has three of them: with a slower key another member may
-take it over after its two seconds, which serves the group as well, and is not what is looked at here."""
+QUICK_S, SLOW_S = 0.2, 0.6
+"""What a signature takes in a real TPM. A commit has three of them: before another member takes it over there
+is time for these, and for the one that may be under way."""
 MEDIA = (
     HAL
     + """

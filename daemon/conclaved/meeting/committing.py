@@ -54,6 +54,9 @@ BATCH_S = 0.2
 """Joins and leaves that come within this time go into one commit."""
 TAKEOVER_S = 2.0
 """How long the leader may leave work lying before the next in leaf order takes it."""
+SIGNATURE_S = 0.6
+"""What the signature takes at most that the leader's key may be making when the work comes: so much later
+does it begin. Its commit has three more, 1.8 s for a slow TPM."""
 PUBLISH_AGAIN_S = 5.0
 REFUSED_PAUSE_S = 0.3
 UNOPENED_PAUSE_S = 3.0
@@ -155,7 +158,9 @@ class Committing:
         waiting = [since for since in (self._agenda.since, self._own_leaf.since) if since is not None]
         if group is None or not waiting:
             return None
-        return max(min(waiting) + BATCH_S + TAKEOVER_S * self._rank(group), self._pause_until)
+        rank = self._rank(group)
+        patience = SIGNATURE_S + TAKEOVER_S * rank if rank else 0.0
+        return max(min(waiting) + BATCH_S + patience, self._pause_until)
 
     @property
     def is_publishing(self) -> bool:

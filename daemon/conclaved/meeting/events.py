@@ -109,7 +109,7 @@ class Announce:
 
 
 class Lane(Enum):
-    """Which jobs wait for each other. Those of one lane run in order; no lane waits for another.
+    """What a job is for. Those of one lane run in order; which lane is next is the service's to say.
 
     A key store may take 600 ms for a signature: a host that admits twenty at once is to be heard meanwhile,
     and to follow the group.
@@ -123,6 +123,8 @@ class Lane(Enum):
     """What this device says to the group: that it is alive, what it proposes, goodbye."""
     OTHER = "other"
     """The rest: what is said in the lobby, admissions, statements."""
+    WORD = "word"
+    """What this device says of its mutes and nobody relies on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,14 +71,17 @@ class Voice:
         """Do not keep those who have just come in waiting for the next beacon."""
         self.beacon_at = min(self.beacon_at, now)
 
-    def say(self, content: bytes, said: Callable[[], None]) -> None:
-        """Say something else to the group; `said` is called when it is on its way."""
+    def say(self, content: Callable[[], bytes], said: Callable[[bytes], None], lane: Lane) -> None:
+        """Say something else to the group: what `content` gives when its turn at the key has come.
+
+        `content` is called in the thread that signs; `said` is told what it was when it is on its way.
+        """
 
         def send(group: Group, signed: AuthenticatedContent) -> None:
-            said()
+            said(signed.body if isinstance(signed.body, bytes) else b"")
             self._out.add(SendLive(group.protect(signed)))
 
-        self._sign(lambda group: group.sign_application(content), send)
+        self._sign(lambda group: group.sign_application(content()), send, lane=lane)
 
     def goodbye(self) -> None:
         """Propose our own removal; to be said anew in each epoch that comes before it is carried out."""
@@ -103,7 +106,7 @@ class Voice:
         """The group is given up; nobody waits for a signature any more."""
         self._is_signing_beacon = False
 
-    def _sign(self, sign: Sign, send: Send, *, anew: bool = True) -> None:
+    def _sign(self, sign: Sign, send: Send, *, anew: bool = True, lane: Lane = Lane.VOICE) -> None:
         """Sign elsewhere, send here; `anew` if the epoch has moved on meanwhile."""
         group = self._member.group
         if group is None:
@@ -113,12 +116,12 @@ class Voice:
             if self._member.group is group:
                 send(group, content)
             elif anew:
-                self._sign(sign, send)
+                self._sign(sign, send, lane=lane)
 
         def failed(error: Exception, now: float) -> None:
             if self._member.group is group:
                 self._broke(error, now)
             elif anew:
-                self._sign(sign, send)
+                self._sign(sign, send, lane=lane)
 
-        self._out.job(lambda: sign(group), done, failed, Lane.VOICE)
+        self._out.job(lambda: sign(group), done, failed, lane)

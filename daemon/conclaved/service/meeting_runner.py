@@ -52,6 +52,7 @@ from conclaved.meeting.events import (
 from conclaved.meeting.meeting_context import MeetingContext
 from conclaved.rtp.offer import MediaOffer
 from conclaved.service.rounds import Rounds
+from conclaved.service.signing_queue import SigningQueue
 from conclaved.sframe import EpochKeys
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,9 @@ class MeetingRunner:
         self._old_media: list[Media] = []
         self._changed = changed
         self._tasks: asyncio.TaskGroup | None = None
-        self._lanes = {
-            lane: ThreadPoolExecutor(1, thread_name_prefix=f"meeting-{lane.value}") for lane in Lane
-        }
+        self._signing = SigningQueue()
+        self._key = ThreadPoolExecutor(1, thread_name_prefix="meeting-key")
+        self._group = ThreadPoolExecutor(1, thread_name_prefix="meeting-group")
         self._ended: Ended | None = None
         self._has_ended = asyncio.Event()
         self._wake = asyncio.Event()
@@ -143,8 +144,8 @@ class MeetingRunner:
         finally:
             self._tasks = None
             self._close_session()
-            for lane in self._lanes.values():
-                lane.shutdown(wait=False, cancel_futures=True)
+            for thread in (self._key, self._group):
+                thread.shutdown(wait=False, cancel_futures=True)
             every = (*self._old_media, self._media)
             for outcome in await asyncio.gather(*(m.stop() for m in every), return_exceptions=True):
                 if isinstance(outcome, Exception):
@@ -290,8 +291,10 @@ class MeetingRunner:
             match effect:
                 case Publish() | SendLobby() | SendLive() | Replay() | Announce():
                     self._carrier.perform(effect)
-                case StartJob() if self._tasks is not None:
-                    self._tasks.create_task(self._work(effect))
+                case StartJob(lane=Lane.GROUP) if self._tasks is not None:
+                    self._tasks.create_task(self._work(effect, self._group))
+                case StartJob():
+                    self._signing.put(effect)
                 case NewEpoch(keys):
                     self._media.advance(keys)
                 case GroupLeft():
@@ -308,11 +311,24 @@ class MeetingRunner:
                     self._end(effect)
                 case _:
                     pass
+        self._sign_next()
 
-    async def _work(self, job: StartJob) -> None:
+    def _sign_next(self) -> None:
+        job = None if self._tasks is None else self._signing.take()
+        if job is not None and self._tasks is not None:
+            self._tasks.create_task(self._sign(job))
+
+    async def _sign(self, job: StartJob) -> None:
+        try:
+            await self._work(job, self._key)
+        finally:
+            self._signing.is_done()
+            self._sign_next()
+
+    async def _work(self, job: StartJob, thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         try:
-            result = await loop.run_in_executor(self._lanes[job.lane], job.run)
+            result = await loop.run_in_executor(thread, job.run)
         except Exception as error:  # noqa: BLE001 -- a job's root: the session turns it into an end
             failure = error
             self._do(lambda now: self._session.job_failed(job.job_id, failure, now))
