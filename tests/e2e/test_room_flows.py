@@ -27,17 +27,7 @@ async def test_people_join_by_a_press_and_refuse_and_accept_what_an_admin_asks(
     created = await atrium.ctl(*create, "--title", "Board", "--ics", str(entry))
     await berlin.ctl("config", "set", "join_countdown_s", "60")
     async with looking_at([atrium, berlin]) as glasses, page_of(berlin) as page:
-        # An admin asks; the page says so, and people refuse.
-        asking = asyncio.create_task(conclavectl(berlin, "meeting", "join", created["link"], "--wait"))
-        await page.shows("#stage", "Asked by an admin.")
-        await page.keep("flows-1-asked.png")
-        await page.press("#refuse_join")
-        said = await asking
-        assert said.code == 5
-        assert "people in the room refused to join; talk to them" in said.error
-        await page.shows("#stage", "This room has left")
-
-        # The admin asks again, and people do not wait for the end of the countdown.
+        # An admin asks, and people do not wait for the end of the countdown.
         asking = asyncio.create_task(
             conclavectl(berlin, "meeting", "join", created["link"], "--wait-admitted")
         )
@@ -47,6 +37,18 @@ async def test_people_join_by_a_press_and_refuse_and_accept_what_an_admin_asks(
         await when(glasses, partial(are_locked, members=2), "both in")
         await page.press("#leave-button")
         await page.shows("#stage", "This room has left")
+
+        # The admin asks again; the page says so, and people refuse. From then on they are left in peace.
+        asking = asyncio.create_task(conclavectl(berlin, "meeting", "join", created["link"], "--wait"))
+        await page.shows("#stage", "Asked by an admin.")
+        await page.keep("flows-1-asked.png")
+        await page.press("#refuse_join")
+        said = await asking
+        assert said.code == 5
+        assert "people in the room refused to join; talk to them" in said.error
+        await page.shows("#stage", "This room has left")
+        said = await conclavectl(berlin, "meeting", "join", created["link"])
+        assert "people in the room have just refused" in said.error
 
         # The calendar entry is given to the room: from now on a press is enough.
         assert (await berlin.ctl("meeting", "schedule", "add", str(entry)))["changed"]

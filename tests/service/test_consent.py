@@ -12,6 +12,7 @@ from conclaved.bus.room import MeetingRequest, PolicyChange, RoomError, RoomErro
 from conclaved.conference.hub import Hub
 from conclaved.meeting import Level, OwnRules
 from conclaved.service.panel_view import REFUSED_HERE
+from conclaved.service.peace import PEACE_S, Peace
 from tests.conference.hubs import Tls, listening, make_tls
 from tests.service.rooms import DEADLINE_S, HAL, TestRoom, running_room
 
@@ -81,6 +82,36 @@ async def test_who_asked_hears_that_people_in_the_room_refused(
         assert (here.room.meeting().state, here.room.meeting().left_reason) == ("left", REFUSED_HERE)
         view = await here.panel()
         assert (view.state, view.incoming, view.notices) == (MeetingState.LEFT, None, ())
+
+
+async def test_nobody_outside_asks_again_at_once_where_people_refused(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    now = [0.0]
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        here.room._attending._peace = Peace(lambda: now[0])
+        await asked(here, service)
+        here.room.act(PanelAction(ActionKind.REFUSE_JOIN))
+        await until(lambda: not here.room._attending.is_busy)
+        another = (await here.room.create_meeting(MeetingRequest("Another", "standard", (), service))).link
+        now[0] = PEACE_S - 2
+        with pytest.raises(RoomError, match="people in the room have just refused") as raised:
+            await here.room.join_meeting(another)
+        assert (raised.value.kind, raised.value.hint) == (
+            RoomErrorKind.BUSY,
+            "ask them, or try again in 2 s",
+        )
+        now[0] = PEACE_S
+        await here.room.join_meeting(another)
+        await until(lambda: here.room.meeting().joining_in_s > 0)
+
+
+async def test_who_takes_back_what_it_asked_for_may_ask_again(tmp_path: Path, tls: Tls, service: str) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        await asked(here, service)
+        await here.room.leave_meeting()
+        await until(lambda: not here.room._attending.is_busy)
+        await asked(here, service)
 
 
 async def test_who_asked_and_takes_it_back_is_not_told_that_people_refused(

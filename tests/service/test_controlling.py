@@ -25,7 +25,7 @@ from conclaved.bus.room import (
     SlotStatus,
 )
 from conclaved.conference.hub import Hub
-from conclaved.service.controlling import PEACE_S, REFUSED_JOIN, Asked, room_status, serve
+from conclaved.service.controlling import REFUSED_JOIN, Asked, room_status, serve
 from tests.conference.hubs import Tls, listening, make_tls
 from tests.service.rooms import DEADLINE_S, HAL, TestRoom, running_room
 
@@ -205,7 +205,7 @@ async def served(
     port = OneRequest(request)
     records: list[Record] = []
     devices = replace(load(folder / "hal.toml"), codec_control=port)
-    await serve(devices, Asked(join, nothing, nothing, nothing, lambda: False), records.append)
+    await serve(devices, Asked(join, nothing, nothing, nothing), records.append)
     return port, records
 
 
@@ -245,23 +245,3 @@ async def test_a_driver_that_checks_nothing_brings_down_nothing(
 ) -> None:
     port, _ = await served(tmp_path, ControlRequest(1, kind, argument), None)
     assert port.answers == [ControlAnswer(1, False, f"no such argument of {kind.value}")]
-
-
-async def test_people_who_refused_are_asked_again_after_a_while(tmp_path: Path) -> None:
-    """The second request comes just before the peace ends, the third after."""
-
-    class ThreeRequests(OneRequest):
-        async def _once(self) -> AsyncIterator[ControlRequest]:
-            for number in (1, 2, 3):
-                yield ControlRequest(number, ControlKind.JOIN, LINK)
-
-    async def nothing(*arguments: str) -> None:
-        """Done."""
-
-    port = ThreeRequests(ControlRequest(1, ControlKind.JOIN, LINK))
-    (tmp_path / "hal.toml").write_text("")
-    devices = replace(load(tmp_path / "hal.toml"), codec_control=port)
-    times = iter((0.0, 0.0, PEACE_S - 1, PEACE_S, PEACE_S))
-    asked = Asked(nothing, nothing, nothing, nothing, lambda: True)
-    await serve(devices, asked, lambda record: None, now=lambda: next(times))
-    assert [answer.is_done for answer in port.answers] == [True, False, True]

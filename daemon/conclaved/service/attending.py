@@ -7,8 +7,8 @@
 
 A join from outside is counted down where people can see it: a second counts only while the panel has really
 drawn it, or where no panel is fitted at all (such a room chimes, if it can, and all the same sends nothing
-before somebody in it unmutes). People can refuse it, or join at once. What they join by a press of their own
-needs no countdown. Who comes back was let in before, by people who had
+before somebody in it unmutes). People can refuse it, and have their `peace` then, or join at once. What they
+join by a press of their own needs no countdown. Who comes back was let in before, by people who had
 seen it: it waits for nobody but the service. All begin muted.
 """
 
@@ -54,6 +54,7 @@ from conclaved.service.meeting_runner import FAULT, MeetingRunner
 from conclaved.service.meeting_status import meeting_status
 from conclaved.service.mutes import Outside
 from conclaved.service.panel_view import LEFT, REFUSED_HERE
+from conclaved.service.peace import Peace
 from conclaved.service.recording import Recording
 from conclaved.service.resume_file import ResumeFile, Resumption
 from conclaved.service.terms_files import TermsFiles
@@ -122,14 +123,19 @@ class Attending:
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         ring: Callable[[], None] = lambda: None,
+        peace: Peace | None = None,
     ) -> None:
-        """`changed` is called when `status` is new; `pause` waits so many seconds; `ring` chimes."""
+        """`changed` is called when `status` is new; `pause` waits so many seconds; `ring` chimes.
+
+        `peace` is what people have after a refusal; 60 seconds if not given.
+        """
         self._config = config
         self._part = part
         self._hardware = hardware
         self._changed = changed
         self._pause = pause
         self._ring = ring
+        self._peace = peace or Peace()
         self._accepted = asyncio.Event()
         self._parting = LEFT
         """Why the present meeting ends, if nothing happens but that people want it."""
@@ -165,6 +171,7 @@ class Attending:
                 f"the room {_WHERE.get(self.status.state, 'is in a meeting')}",
                 hint="conclavectl meeting leave",
             )
+        self._peace.check()
         identity = await self._part.identity()
         link = link_of(link_text)
         self._following += 1
@@ -174,6 +181,8 @@ class Attending:
             self._following -= 1
         if self.is_busy:
             raise RoomError(RoomErrorKind.ALREADY_IN_MEETING, "the room has just joined a meeting")
+        # People may have refused another one meanwhile.
+        self._peace.check()
         announced = replace(IDLE, state="joining", lock="opening", title=entry.title, level=entry.level)
         counted = replace(announced, asked_by=asked_by)
         self._begin(announced, partial(self._wait_for_consent, counted, entry))
@@ -237,7 +246,10 @@ class Attending:
     def refuse(self) -> None:
         """People in the room leave, or do not want to join: who asked for that hears so."""
         self._file.remove()
-        self._parting = REFUSED_HERE if self.status.asked_by else LEFT
+        self._parting = LEFT
+        if self.status.asked_by:
+            self._parting = REFUSED_HERE
+            self._peace.begin()
         self._go()
 
     def _go(self) -> None:

@@ -8,9 +8,7 @@ it is locked, what is muted. It never hears the security code, a name, a title, 
 
 import asyncio
 import logging
-import math
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -28,8 +26,6 @@ REFUSED_JOIN = "the room does not follow this invitation; its record says why"
 """In place of the reason, which names who signed it."""
 REQUEST_DEADLINE_S = 25.0
 """A controller is told that nothing came of it before it gives up by itself."""
-PEACE_S = 60.0
-"""From a join that people refused to the next one that a controller may ask for."""
 PRESET = re.compile("[0-9]{1,4}")
 
 
@@ -42,24 +38,12 @@ class Asked:
     leave: Callable[[], Awaitable[None]]
     mute_microphone: Callable[[], Awaitable[None]]
     mute_camera: Callable[[], Awaitable[None]]
-    was_refused: Callable[[], bool]
-    """Whether the last join was refused by people in the room."""
 
 
-async def serve(
-    devices: RoomHardware, asked: Asked, record: Recorder, *, now: Callable[[], float] = time.monotonic
-) -> None:
-    """Do what the controller asks for, one after another, until its port is closed; all is recorded.
-
-    `now` counts seconds. People who have refused a join are left in peace for some time.
-    """
-    asked_at = -math.inf
+async def serve(devices: RoomHardware, asked: Asked, record: Recorder) -> None:
+    """Do what the controller asks for, one after another, until its port is closed; all is recorded."""
     async for request in devices.codec_control.requests():
-        if request.kind is ControlKind.JOIN and asked.was_refused() and now() < asked_at + PEACE_S:
-            reason = said = "people in the room have just refused"
-        else:
-            asked_at = now() if request.kind is ControlKind.JOIN else asked_at
-            reason, said = await _failure(request, devices, asked)
+        reason, said = await _failure(request, devices, asked)
         answer = ControlAnswer(request.request_id, not reason, said)
         record(_record(request, reason))
         try:

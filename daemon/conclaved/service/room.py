@@ -68,7 +68,7 @@ from conclaved.service.lamps import Lamps, shown
 from conclaved.service.meeting_runner import MeetingRunner
 from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.mutes import Hand, Outside
-from conclaved.service.panel_view import REFUSED_HERE, Beside, panel_view
+from conclaved.service.panel_view import Beside, panel_view
 from conclaved.service.pressing import Presses
 from conclaved.service.provisioning import FirstBoot, Provisioning, SerialsFile
 from conclaved.service.rebooting import Rebooting
@@ -608,7 +608,6 @@ class ConclaveRoom:
             leave=self.leave_meeting,
             mute_microphone=partial(self.mute, camera=False, microphone=True, by=Outside.CONTROLLER),
             mute_camera=partial(self.mute, camera=True, microphone=False, by=Outside.CONTROLLER),
-            was_refused=lambda: self.meeting().left_reason == REFUSED_HERE,
         )
         await controlling.serve(self._hardware.devices, asked, self._record)
 
