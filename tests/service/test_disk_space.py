@@ -10,10 +10,12 @@ BLOCK = 4096
 PLENTY = LEAST_BYTES // BLOCK
 
 
-def disk(monkeypatch: pytest.MonkeyPatch, *, blocks: int = PLENTY, files: int = LEAST_FILES) -> None:
+def disk(
+    monkeypatch: pytest.MonkeyPatch, *, blocks: int = PLENTY, files: int = LEAST_FILES, flags: int = 0
+) -> None:
     """A disk with so many blocks and files left for who is not root."""
     # statvfs(3): bsize, frsize, blocks, bfree, bavail, files, ffree, favail, flag, namemax.
-    found = os.statvfs_result((BLOCK, BLOCK, PLENTY, PLENTY, blocks, 1000, 1000, files, 0, 255))
+    found = os.statvfs_result((BLOCK, BLOCK, PLENTY, PLENTY, blocks, 1000, 1000, files, flags, 255))
     monkeypatch.setattr(os, "statvfs", lambda folder: found)
 
 
@@ -25,6 +27,11 @@ def test_a_disk_that_takes_little_is_a_problem_with_a_command(
     words = DiskSpace(Path("/state")).problem
     assert words.startswith("the device's disk is full")
     assert words.endswith(": conclavectl doctor")
+
+
+def test_a_disk_that_the_kernel_made_read_only_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk(monkeypatch, flags=os.ST_RDONLY)
+    assert "read-only" in DiskSpace(Path("/state")).problem
 
 
 def test_a_disk_with_space_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,11 +54,11 @@ class Daemon:
 
 @asynccontextmanager
 async def daemon(
-    folder: Path, *, hal: str = "", bus_address: str = "", **environment: str
+    folder: Path, *, hal: str = "", wrapping_key: bytes = b"", bus_address: str = "", **environment: str
 ) -> AsyncIterator[Daemon]:
     credentials = folder / "credentials"
     credentials.mkdir(mode=0o700)
-    (credentials / "wrapping-key").write_bytes(secrets.token_bytes(32))
+    (credentials / "wrapping-key").write_bytes(wrapping_key or secrets.token_bytes(32))
     (folder / "hal.toml").write_text(hal)
     notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notices.bind(str(folder / "notify"))
@@ -159,3 +159,28 @@ async def test_at_the_end_of_a_factory_reset_systemd_is_asked_for_the_rest(short
         async with asyncio.timeout(DEADLINE_S):
             await one.process.communicate()
         assert systemd.started == [(FACTORY_RESET, "replace")]
+
+
+async def test_a_wrapping_key_that_is_none_does_not_keep_admins_out(short_path: Path) -> None:
+    async with daemon(short_path, wrapping_key=b"too short") as one:
+        await one.hears("READY=1")
+
+
+async def test_a_full_disk_does_not_keep_admins_out(short_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can mount a disk that is full")
+    state = short_path / "state"
+    state.mkdir()
+    mounting = ("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(state))
+    assert await (await asyncio.create_subprocess_exec(*mounting)).wait() == 0
+    try:
+        with contextlib.suppress(OSError), (state / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(1024))
+        async with daemon(short_path) as one:
+            await one.hears("READY=1")
+            peer = await Peer.connect(one.bus.address)
+            assert any("disk is full" in line for line in await peer.get("Device", "Problems"))
+            await peer.close()
+    finally:
+        await (await asyncio.create_subprocess_exec("umount", str(state))).wait()

@@ -32,6 +32,12 @@ class DiskSpace:
             found = os.statvfs(self.folder)
         except OSError as error:
             return f"{self.folder} cannot be reached: {error.strerror}: conclavectl doctor"
+        if found.f_flag & os.ST_RDONLY:
+            # The kernel mounts an ext4 file system so that it finds damaged.
+            return (
+                "the device's disk is read-only: nothing can be changed, and no certificate renewed; a "
+                "restart may mend it: conclavectl reboot"
+            )
         # Some file systems count no files.
         is_out_of_files = found.f_files > 0 and found.f_favail < LEAST_FILES
         if found.f_bavail * found.f_frsize >= LEAST_BYTES and not is_out_of_files:

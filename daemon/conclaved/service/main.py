@@ -27,6 +27,7 @@ from conclaved.service.build import BUILT_AT
 from conclaved.service.changes import ChangeRecord
 from conclaved.service.changes import log as changes_log
 from conclaved.service.config import DEFAULT_PATH, ConfigError, load
+from conclaved.service.events import EVENT_ATTRIBUTE, Event
 from conclaved.service.events import log as events_log
 from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.happenings import write_down
@@ -79,11 +80,13 @@ async def _run(path: Path, handler: logging.Handler) -> None:
     for directory in (config.state_directory, config.runtime_directory):
         directory.mkdir(parents=True, exist_ok=True, mode=0o750)
     config.token_directory.mkdir(exist_ok=True, mode=0o755)
+    wrapping_key, is_damaged = _wrapping_key()
     keys = key_store(
         config.state_directory / "identity",
         config.keys,
-        read_wrapping_key(),
-        allow_plain_key=config.allow_plain_key,
+        wrapping_key,
+        # Allowed for devices that never had one; it must not take the place of one that is damaged.
+        allow_plain_key=config.allow_plain_key and not is_damaged,
     )
     reset = FactoryReset(config.state_directory, config.runtime_directory)
     if reset.is_unfinished:
@@ -147,6 +150,15 @@ async def _run(path: Path, handler: logging.Handler) -> None:
         await asyncio.to_thread(keys.close)
         if room.was_reset.is_set():
             await _erase_the_rest(config.bus_address)
+
+
+def _wrapping_key() -> tuple[bytes | None, bool]:
+    """The wrapping key, and whether one was handed over that is none: the room runs then, and says so."""
+    try:
+        return read_wrapping_key(), False
+    except IdentityError as error:
+        log.error("%s; no sealed key can be used", error, extra={EVENT_ATTRIBUTE: Event.KEY_TROUBLE})
+        return None, True
 
 
 async def _erase_the_rest(bus_address: str | None) -> None:
