@@ -441,8 +441,8 @@ _ADMIN = (
         "a dry run changes the settings",
         Kind.MISSING_CHECK,
         "service/configuring.py",
-        "        if dry_run or not report.changed:\n",
-        "        if not report.changed:\n",
+        "        if dry_run or not (report.changed or self.problem):\n",
+        "        if not (report.changed or self.problem):\n",
         _SETTINGS,
     ),
     Mutant(

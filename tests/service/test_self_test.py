@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from conclave_hal import config
+from conclave_hal.camera_control import Position
 from conclave_hal.config import RoomHardware
 from conclave_hal.device import Health
 from conclave_hal.drivers import Slot
 from conclave_hal.indicator import Light, Shown
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
 from conclave_hal.switches import SwitchPosition
-from conclaved.bus.room import RoomError, RoomErrorKind
+from conclaved.bus.room import CheckStatus, MeetingRequest, RoomError, RoomErrorKind
+from conclaved.conference.hub import Hub
 from conclaved.service.lamps import Lamps
 from conclaved.service.self_test import PANEL_NOTICE, SEEN_OR_HEARD, SelfTest
+from tests.conference.hubs import listening, make_tls
 from tests.hal.checks.bench import DEADLINE_S
 from tests.service.rooms import running_room
 
@@ -103,6 +106,91 @@ async def test_in_a_meeting_nobody_sees_or_hears_a_test(tmp_path: Path, slot: Sl
     async with hardware(tmp_path) as devices:
         (check,) = await self_test(devices, is_in_meeting=True).run(slot.value, in_meeting=True)
         assert check.state == "skipped"
+
+
+@asynccontextmanager
+async def never_ending(
+    folder: Path, slot: str, *, in_meeting: bool = False
+) -> AsyncIterator[tuple[SelfTest, asyncio.Task[tuple[CheckStatus, ...]]]]:
+    """A test under way that would never end by itself."""
+    async with hardware(folder) as devices:
+        begun = asyncio.Event()
+
+        async def stand_still() -> str:
+            begun.set()
+            await asyncio.Event().wait()
+            return ""
+
+        tests = self_test(devices, is_in_meeting=in_meeting)
+        tests._tests[Slot(slot)] = stand_still
+        running = asyncio.create_task(tests.run(slot, in_meeting=in_meeting))
+        await begun.wait()
+        yield tests, running
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_test_ends_when_a_meeting_begins(tmp_path: Path) -> None:
+    async with never_ending(tmp_path, "display") as (tests, running):
+        tests.meeting_began()
+        (check,) = await running
+        assert (check.state, check.text) == ("skipped", "a meeting began")
+        # The next one is not kept waiting.
+        assert not tests._is_running
+
+
+async def test_a_test_that_was_wanted_in_the_meeting_goes_on_in_it(tmp_path: Path) -> None:
+    async with never_ending(tmp_path, "display", in_meeting=True) as (tests, running):
+        tests.meeting_began()
+        await asyncio.sleep(0)
+        assert not running.done()
+
+
+async def test_who_gives_up_a_test_is_told_nothing_of_a_meeting(tmp_path: Path) -> None:
+    async with never_ending(tmp_path, "display") as (_, running):
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_a_camera_that_a_meeting_interrupts_looks_where_it_did(tmp_path: Path) -> None:
+    async with hardware(tmp_path) as devices:
+        tests, camera = self_test(devices), devices.camera_control
+        start, move_to = camera.state().position, camera.move_to
+
+        async def interrupted(position: Position, speed: float = 1.0) -> None:
+            await move_to(position, speed)
+            if position != start:
+                tests.meeting_began()
+                await asyncio.Event().wait()
+
+        camera.move_to = interrupted  # type: ignore[method-assign]
+        (check,) = await tests.run("camera_control")
+        assert (check.state, check.text) == ("skipped", "a meeting began")
+        assert camera.state().position == start
+
+
+async def test_the_room_ends_its_test_when_it_is_asked_to_join(tmp_path: Path) -> None:
+    tls = make_tls(tmp_path)
+    async with (
+        listening(Hub(), tls) as service,
+        running_room(tmp_path / "room", service_ca=tls.authority) as here,
+    ):
+        begun = asyncio.Event()
+
+        async def stand_still() -> str:
+            begun.set()
+            await asyncio.Event().wait()
+            return ""
+
+        here.room._self_test._tests[Slot.PANEL] = stand_still
+        running = asyncio.create_task(here.room.test_hardware("panel"))
+        await begun.wait()
+        created = await here.room.create_meeting(MeetingRequest("Weekly", "standard", (), service))
+        await here.room.join_meeting(created.link)
+        async with asyncio.timeout(DEADLINE_S):
+            (check,) = await running
+        assert (check.state, check.text) == ("skipped", "a meeting began")
 
 
 async def test_there_is_no_test_of_a_slot_that_there_is_not(tmp_path: Path) -> None:

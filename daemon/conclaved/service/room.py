@@ -626,6 +626,8 @@ class ConclaveRoom:
 
     def _meeting_changed(self) -> None:
         meeting = self.meeting()
+        if self._attending.is_busy:
+            self._self_test.meeting_began()
         self._announcing.code_is(meeting.security_code if meeting.lock == "locked" else "")
         self._changed(Topic.MEETING, Topic.HARDWARE)
 

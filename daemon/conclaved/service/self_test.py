@@ -1,7 +1,8 @@
 """`hardware test`: each slot tries itself, so that an admin far away knows what somebody there would see.
 
 Nothing here looks or listens: cameras and microphones are asked how they are, and capture nothing. What
-people would see or hear (a camera that turns, lamps, a chime) is not tried in a meeting. The panel's test is
+people would see or hear (a camera that turns, lamps, a chime) is not tried in a meeting, and ends when one
+begins: so does every test that nobody asked for in a meeting. The panel's test is
 a line among its notices, drawn by the room's one writer: whatever it says of the lock stays true meanwhile.
 """
 
@@ -55,6 +56,8 @@ class SelfTest:
         self._changed = changed
         self._pause = pause
         self._is_running = False
+        self._trying: asyncio.Future[str] | None = None
+        """What a meeting ends, if one begins."""
         self._light: Light | None = None
         self.notice = ""
         """What the panel is to say among its notices; empty for nothing."""
@@ -95,15 +98,28 @@ class SelfTest:
             raise RoomError(RoomErrorKind.BUSY, "another test runs", hint="wait for its end")
         self._is_running = True
         try:
-            return (await self._outcome(Slot(slot)),)
+            goes_on = in_meeting and Slot(slot) not in SEEN_OR_HEARD
+            return (await self._outcome(Slot(slot), goes_on=goes_on),)
         finally:
             self._is_running = False
 
-    async def _outcome(self, slot: Slot) -> CheckStatus:
+    def meeting_began(self) -> None:
+        """The room is in a meeting, or counts down to one: what was begun before ends."""
+        if self._trying is not None:
+            self._trying.cancel()
+
+    async def _outcome(self, slot: Slot, *, goes_on: bool) -> CheckStatus:
         device: AnyDevice = getattr(self._devices, slot.value)
+        trying = asyncio.ensure_future(self._try(slot, device))
+        self._trying = None if goes_on else trying
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return CheckStatus(slot.value, "ok", await self._try(slot, device))
+                return CheckStatus(slot.value, "ok", await trying)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return CheckStatus(slot.value, "skipped", "a meeting began", "try again after it")
         except _SkippedError as why:
             return CheckStatus(slot.value, "skipped", str(why))
         except _FailedError as found:
@@ -113,6 +129,8 @@ class SelfTest:
             return CheckStatus(slot.value, "failed", f"{error}{hint}", "conclavectl logs")
         except TimeoutError:
             return CheckStatus(slot.value, "failed", f"no answer within {DEADLINE_S:g} s", "conclavectl logs")
+        finally:
+            self._trying = None
 
     async def _try(self, slot: Slot, device: AnyDevice) -> str:
         if device.driver == NOT_FITTED:
