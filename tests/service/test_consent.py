@@ -180,6 +180,19 @@ async def test_an_invitation_that_the_policy_forbids_is_refused_to_who_asked(
         assert caught.value.kind is RoomErrorKind.REFUSED
 
 
+async def test_people_are_asked_to_the_end_in_the_language_in_which_it_began(
+    tmp_path: Path, tls: Tls, service: str
+) -> None:
+    async with running_room(tmp_path, service_ca=tls.authority, pause=stand_still) as here:
+        await asked(here, service)
+        await here.room.set_config({"panel.language": "ja"})
+        view = await here.panel()
+        assert (view.language, view.incoming is None) == ("en", False)
+        here.room.act(PanelAction(ActionKind.REFUSE_JOIN))
+        await until(lambda: not here.room._attending.is_busy)
+        assert (await here.panel()).language == "ja"
+
+
 async def test_the_panel_speaks_the_language_that_an_admin_sets_at_once(tmp_path: Path, tls: Tls) -> None:
     async with running_room(tmp_path, service_ca=tls.authority) as here:
         assert (await here.panel()).language == "en"

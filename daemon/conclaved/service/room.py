@@ -145,6 +145,9 @@ class ConclaveRoom:
         )
         self._disk = DiskSpace(config.state_directory, lambda: self._changed(Topic.DEVICE))
         self._lamps = Lamps(devices.indicator)
+        self._asked_in = ""
+        """The language in which people are asked whether they want to join: whoever asked does not change it
+        under their eyes. Empty while nobody asks."""
         self._self_test = SelfTest(
             devices, lambda: self._attending.is_busy, lambda: self._changed(Topic.HARDWARE), pause=pause
         )
@@ -291,7 +294,7 @@ class ConclaveRoom:
             ),
             invitations=self._schedule.today(),
             certificate_days=self._renewing.days_left,
-            language=self._config.panel_language,
+            language=self._asked_in or self._config.panel_language,
         )
         return panel_view(serial, beside, self.meeting(), self.hardware())
 
@@ -628,6 +631,10 @@ class ConclaveRoom:
         meeting = self.meeting()
         if self._attending.is_busy:
             self._self_test.meeting_began()
+        if not meeting.joining_in_s:
+            self._asked_in = ""
+        elif not self._asked_in:
+            self._asked_in = self._config.panel_language
         self._announcing.code_is(meeting.security_code if meeting.lock == "locked" else "")
         self._changed(Topic.MEETING, Topic.HARDWARE)
 
