@@ -35,7 +35,6 @@ from conclaved.bus.room import (
     RoomError,
     RoomErrorKind,
     ScheduledStatus,
-    StreamStatus,
     Topic,
     TrustStatus,
 )
@@ -62,11 +61,11 @@ from conclaved.service.doctor import Surroundings, examine
 from conclaved.service.enrolling import Enrolling
 from conclaved.service.factory_reset import FactoryReset
 from conclaved.service.hardware import Hardware
+from conclaved.service.hardware_status import hardware_problems, hardware_status
 from conclaved.service.importing import Importing
 from conclaved.service.journal import Journal
 from conclaved.service.lamps import Lamps, shown
 from conclaved.service.meeting_runner import MeetingRunner
-from conclaved.service.meeting_status import frames_refused, stream_statuses
 from conclaved.service.mutes import Hand, Outside
 from conclaved.service.panel_view import Beside, panel_view
 from conclaved.service.pressing import Presses
@@ -79,7 +78,6 @@ from conclaved.service.schedule import Schedule
 from conclaved.service.self_test import SelfTest
 from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
-from conclaved.service.slots import slot_statuses
 from conclaved.service.tampering import TAMPER_FILE, Tampering
 from conclaved.service.trusting import Trusting
 from conclaved.service.verdicts import Verdicts
@@ -195,17 +193,9 @@ class ConclaveRoom:
             problems.append(f"{self._clock.why_not()}: nobody is shown as verified")
         problems += self._trusting.problems(self._clock.now() or 0)
         problems += [*self._enrolling.own.problems, *filter(None, [self._renewing.warning])]
-        problems += [self._access.problem] if self._access.problem else []
-        problems += self._tampering.problems()
-        problems += filter(None, [self._disk.problem, self._configuring.problem])
-        problems += self.reloading.problems
-        engine = self._attending.engine
-        problems += [f"nothing of it leaves, but the {line}" for line in engine.disobeying] if engine else []
-        if self._hardware.panel_watch.problem:
-            why = self._hardware.panel_watch.problem
-            problems.append(f"people in the room cannot read the panel: {why}: conclavectl hardware list")
-        states = self._hardware.states()
-        problems += [f"{slot}: {reason or health}" for slot, health, reason in states if health == "failed"]
+        problems += filter(None, [self._access.problem, self._disk.problem, self._configuring.problem])
+        problems += [*self.reloading.problems, *self._tampering.problems()]
+        problems += hardware_problems(self._hardware, self._attending.engine)
         return DeviceStatus(
             version("conclave"),
             "degraded" if problems else "ready",
@@ -245,36 +235,8 @@ class ConclaveRoom:
 
     def hardware(self) -> HardwareStatus:
         """See `Room`."""
-        drawn = self._hardware.devices.panel.drawn()
-        streams: tuple[StreamStatus, ...] = ()
-        refused = 0
-        runner, engine = self._attending.runner, self._attending.engine
-        if runner is not None and engine is not None:
-            stats = engine.stats()
-            streams = stream_statuses(runner.view(), stats)
-            refused = frames_refused(stats)
-        mutes = self._hardware.mutes
-        return HardwareStatus(
-            camera_muted=self._hardware.camera_muted,
-            microphone_muted=self._hardware.microphone_muted,
-            shutter=self._hardware.shutter.value,
-            mute_switch=self._hardware.mute_switch.value,
-            panel_serial=0 if drawn is None else drawn.serial,
-            panel_epoch=0 if drawn is None else drawn.epoch,
-            devices=slot_statuses(self._hardware.devices),
-            frames_refused=refused,
-            streams=streams,
-            camera_off=self._hardware.is_camera_off,
-            microphone_off=self._hardware.is_microphone_off,
-            camera_live=engine is not None and engine.is_camera_live,
-            microphone_live=engine is not None and engine.is_microphone_live,
-            camera_changed_at=mutes.camera.changed_at,
-            camera_changed_by=mutes.camera.changed_by,
-            microphone_changed_at=mutes.microphone.changed_at,
-            microphone_changed_by=mutes.microphone.changed_by,
-            tamper=self._tampering.status,
-            tampered_at=self._tampering.tripped_at,
-            panel_problem=self._hardware.panel_watch.problem,
+        return hardware_status(
+            self._hardware, self._tampering, self._attending.runner, self._attending.engine
         )
 
     def panel(self, serial: int) -> PanelView:
