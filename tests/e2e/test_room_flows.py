@@ -46,7 +46,7 @@ async def test_people_join_by_a_press_and_refuse_and_accept_what_an_admin_asks(
         said = await asking
         assert said.code == 5
         assert "people in the room refused to join; talk to them" in said.error
-        await page.shows("#stage", "This room has left")
+        await page.shows("#stage", "Not in a meeting")
         said = await conclavectl(berlin, "meeting", "join", created["link"])
         assert "people in the room have just refused" in said.error
 

@@ -81,7 +81,8 @@ async def test_who_asked_hears_that_people_in_the_room_refused(
         await until(lambda: not here.room._attending.is_busy)
         assert (here.room.meeting().state, here.room.meeting().left_reason) == ("left", REFUSED_HERE)
         view = await here.panel()
-        assert (view.state, view.incoming, view.notices) == (MeetingState.LEFT, None, ())
+        # Nobody is told that the room has left what it never was in.
+        assert (view.state, view.title, view.incoming, view.notices) == (MeetingState.IDLE, "", None, ())
 
 
 async def test_nobody_outside_asks_again_at_once_where_people_refused(

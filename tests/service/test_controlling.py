@@ -91,7 +91,7 @@ async def test_a_join_is_counted_down_on_the_panel_muted_and_refused_there(tmp_p
         assert (view.incoming.asked_by, view.microphone_muted) == ("the room controller", True)
         here.room.act(PanelAction(ActionKind.REFUSE_JOIN))
         await controller.hears("*s meeting/state: left\r\n** end\r\n")
-        assert (await here.panel()).state is MeetingState.LEFT
+        assert (await here.panel()).state is MeetingState.IDLE
         assert (
             await controller.ask(f"command join {link}") == "ERROR people in the room have just refused\r\n"
         )

@@ -39,9 +39,9 @@ def panel_view(serial: int, beside: Beside, meeting: MeetingStatus, hardware: Ha
     return PanelView(
         serial=serial,
         room=beside.room,
-        state=MeetingState(meeting.state),
+        state=MeetingState.IDLE if _was_never_in(meeting) else MeetingState(meeting.state),
         lock=_lock(meeting),
-        title=meeting.title,
+        title="" if _was_never_in(meeting) else meeting.title,
         level=meeting.level,
         participants=tuple(
             PanelParticipant(
@@ -99,6 +99,11 @@ def _lock(meeting: MeetingStatus) -> Lock:
     if meeting.lock == Lock.LOCKED.value and meeting.state != MeetingState.IN_MEETING.value:
         return Lock.BROKEN
     return Lock(meeting.lock)
+
+
+def _was_never_in(meeting: MeetingStatus) -> bool:
+    """Whether people have refused to join: no meeting was left then, and the room is as it was."""
+    return meeting.state == "left" and meeting.left_reason == REFUSED_HERE
 
 
 def _incoming(meeting: MeetingStatus) -> PanelIncoming | None:
