@@ -119,6 +119,45 @@ async def test_a_relay_at_an_impossible_address_costs_the_media_and_not_the_meet
         assert (await running).reason == "left the meeting"
 
 
+async def test_a_meeting_lives_while_a_slow_key_keeps_its_threads_busy(runner: MeetingRunner) -> None:
+    go_on = threading.Event()
+    for thread in (runner._key, runner._group):
+        thread.submit(go_on.wait)
+    running = asyncio.create_task(runner.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await runner.give_sign_of_life()
+            await runner.give_sign_of_life()
+    finally:
+        go_on.set()
+        runner.leave()
+        await running
+
+
+async def test_a_meeting_whose_loop_is_stuck_gives_no_sign_of_life(
+    runner: MeetingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stuck() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(runner, "_tick", stuck)
+    running = asyncio.create_task(runner.run())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await runner.give_sign_of_life()
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_a_meeting_that_was_cancelled_keeps_nobody_waiting(runner: MeetingRunner) -> None:
+    running = asyncio.create_task(runner.run())
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait({running})
+    async with asyncio.timeout(DEADLINE_S):
+        await runner.give_sign_of_life()
+
+
 async def test_who_leaves_before_the_meeting_runs_is_not_in_it_for_ever(runner: MeetingRunner) -> None:
     runner.leave()
     async with asyncio.timeout(DEADLINE_S):

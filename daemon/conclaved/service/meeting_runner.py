@@ -143,6 +143,8 @@ class MeetingRunner:
             self._fail(errors)
         finally:
             self._tasks = None
+            # Cancelled, it has not: whoever waits for a sign of life waits no longer.
+            self._has_ended.set()
             self._close_session()
             for thread in (self._key, self._group):
                 thread.shutdown(wait=False, cancel_futures=True)
