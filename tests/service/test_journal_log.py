@@ -3,6 +3,8 @@
 import io
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +26,10 @@ class Journal:
     """Takes entries, or refuses them."""
 
     def __init__(self) -> None:
-        self.entries: list[dict[str, str]] = []
+        self.entries: list[dict[str, str | int]] = []
         self.is_full = False
 
-    def send(self, message: str, **fields: str) -> None:
+    def send(self, message: str, **fields: str | int) -> None:
         if self.is_full:
             raise OSError(28, "No space left on device")
         self.entries.append({"MESSAGE": message, **fields})
@@ -55,7 +57,7 @@ def test_an_entry_says_who_speaks_and_how_loud(log: logging.Logger, journal: Jou
     (entry,) = journal.entries
     assert entry["MESSAGE"] == "the lamps do not obey: cable"
     assert (entry["PRIORITY"], entry["LOGGER"]) == ("4", "test of the journal")
-    assert (Path(entry["CODE_FILE"]), entry["CONCLAVE_ROOM"]) == (Path(__file__), "room.example.com")
+    assert (Path(str(entry["CODE_FILE"])), entry["CONCLAVE_ROOM"]) == (Path(__file__), "room.example.com")
 
 
 def test_an_event_has_its_number(log: logging.Logger, journal: Journal) -> None:
@@ -74,6 +76,47 @@ def test_nothing_of_a_record_goes_out_but_what_is_named(log: logging.Logger, jou
         "CONCLAVE_ROOM",
     }
     assert "secret" not in str(entry)
+
+
+PROGRAM = """
+import logging, os, socket
+from pathlib import Path
+
+from conclaved.service.events import Event, tell
+from conclaved.service.journal_log import log_handler
+
+path = Path("/run/systemd/journal/socket")
+path.parent.mkdir(parents=True)
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+journal.bind(str(path))
+journal.settimeout(20)
+found = os.fstat(2)
+os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
+logging.basicConfig(handlers=[log_handler()])
+tell(Event.ALARM, "the lock is broken")
+print(journal.recv(65536).decode())
+"""
+
+
+def test_systemds_own_library_takes_an_entry_to_the_journals_socket() -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can put a socket in journald's place")
+    command = 'mount -t tmpfs tmpfs /run && exec "$0" -c "$1"'
+    said = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command, sys.executable, PROGRAM],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    lines = said.stdout.splitlines()
+    assert said.stderr == ""
+    assert {
+        "MESSAGE=the lock is broken",
+        f"MESSAGE_ID={Event.ALARM.value}",
+        "PRIORITY=3",
+        "LOGGER=conclaved.events",
+    } <= set(lines)
+    assert any(line.startswith("CODE_LINE=") for line in lines)
 
 
 def test_a_journal_that_takes_nothing_loses_no_words(

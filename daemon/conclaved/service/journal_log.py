@@ -30,12 +30,12 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        fields = {
+        fields: dict[str, str | int] = {
             "PRIORITY": str(priority(record)),
             "LOGGER": record.name,
             "SYSLOG_IDENTIFIER": "conclaved",
             "CODE_FILE": record.pathname,
-            "CODE_LINE": str(record.lineno),
+            "CODE_LINE": record.lineno,
             "CODE_FUNC": record.funcName or "",
         }
         if self.room:
@@ -45,7 +45,7 @@ class JournalHandler(logging.Handler):
             fields |= {"MESSAGE_ID": event.value, "CONCLAVE_EVENT": event.name.lower()}
         try:
             self._send(self.format(record), **fields)
-        except OSError:
+        except Exception:  # noqa: BLE001  # whoever says something does not end by how it is written down
             self._otherwise.emit(record)
 
 
