@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from conclaved.service.disk_space import LEAST_BYTES, LEAST_FILES, DiskSpace
+from tests.service.rooms import running_room
 
 BLOCK = 4096
 PLENTY = LEAST_BYTES // BLOCK
@@ -63,3 +64,14 @@ async def test_it_is_told_when_the_disk_is_full_and_when_it_is_not_any_more(
     await ended.wait()
     watching.cancel()
     assert [bool(words) for words in told] == [True, False]
+
+
+async def test_people_in_the_room_read_that_it_can_store_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_room(tmp_path) as here:
+        assert not any("store nothing" in notice for notice in here.room.panel(1).notices)
+        disk(monkeypatch, blocks=0)
+        assert any("store nothing" in notice for notice in here.room.panel(1).notices)
+        disk(monkeypatch)
+        assert not any("store nothing" in notice for notice in here.room.panel(1).notices)

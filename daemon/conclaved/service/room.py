@@ -268,7 +268,9 @@ class ConclaveRoom:
     @property
     def _no_key(self) -> str:
         """Why the room cannot meet as it should, for the people in it; empty if nothing is known."""
-        why = self.key_trouble or ("this room's settings are damaged" if self._configuring.problem else "")
+        settings = "this room's settings are damaged" if self._configuring.problem else ""
+        disk = "this device can store nothing" if self._disk.problem else ""
+        why = self.key_trouble or settings or disk
         return f"{why}: tell this room's admin" if why else ""
 
     async def changes(self) -> AsyncGenerator[frozenset[Topic], None]:
