@@ -3,8 +3,11 @@
 MAKEFLAGS += --no-print-directory
 ARGS ?=
 PY := .venv/bin/python
+# Tests start many programs; each would compile all of its modules again where byte code is not kept.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm test-image soak-image setup-run setup-test setup-peers setup-vm setup-image
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -29,6 +32,9 @@ peers: setup-peers ## one MLS group with OpenMLS, mls-rs and ts-mls, live; build
 
 test-hal-vm: setup-vm ## camera, sound, CEC, input and screen drivers on a guest's kernel; ARGS='-k name'
 	@$(PY) -m tests.vm $(ARGS)
+
+image-qemu: setup-image ## build the device's image and run it under QEMU; ARGS=--shell for a root shell
+	@$(PY) -m tests.image.developer $(ARGS)
 
 test-image: setup-image ## build the device's image, boot it under QEMU and attack it; ARGS='-k name'
 	@$(PY) -m tests.image $(ARGS)

@@ -159,6 +159,8 @@ def _compile(tree: Path) -> None:
     else:
         python = ["qemu-aarch64-static", "-L", tree, tree / "usr/bin/python3.11"]
         environment = {**os.environ, "PYTHONHOME": str(tree / "usr")}
+    # Whoever builds may keep byte code elsewhere: the image's lies beside its modules.
+    environment.pop("PYTHONPYCACHEPREFIX", None)
     run([*python, *words], environment={**environment, "PYTHONHASHSEED": "0"}, timeout_s=1800)
 
 
