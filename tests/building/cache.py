@@ -33,6 +33,9 @@ def made(wanted: Path, make: Callable[[Path], None], *, keep: int) -> Path:
         name = wanted.name.rpartition("-")[0]
         with only_one_builder(wanted.parent / f"{name}.lock"):
             if not wanted.exists():
+                # What builders left who were killed: who holds the lock is the only one.
+                for left in wanted.parent.glob(f".{name}.*"):
+                    shutil.rmtree(left, ignore_errors=True)
                 with tempfile.TemporaryDirectory(dir=wanted.parent, prefix=f".{name}.") as scratch:
                     part = Path(scratch, "part")
                     part.mkdir()

@@ -37,3 +37,9 @@ def test_the_results_that_were_used_last_stay_and_those_of_other_stages_too(tmp_
     made(tmp_path / "root-1", write_into, keep=2)
     made(tmp_path / "root-3", write_into, keep=2)
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"base-1", "root-1", "root-3"}
+
+
+def test_what_a_killed_builder_left_is_gone_with_the_next_build(tmp_path: Path) -> None:
+    (tmp_path / ".root.abc/part").mkdir(parents=True)
+    made(tmp_path / "root-1", write_into, keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["root-1", "root.lock"]

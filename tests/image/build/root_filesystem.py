@@ -49,6 +49,7 @@ def build(options: argparse.Namespace) -> None:
     _let_in(tree, options.admin_key)
     _name_release(tree, options.version)
     run(["systemd-sysusers", f"--root={tree}"])
+    date_accounts(tree, options.epoch)
     run(["systemctl", f"--root={tree}", "preset-all"])
     _prepare_read_only(tree)
     _compile(tree)
@@ -107,6 +108,17 @@ def _name_release(tree: Path, version: str) -> None:
     lines = [line for line in told.read_text().splitlines() if not line.startswith("PRETTY_NAME=")]
     lines += [f'PRETTY_NAME="Conclave {version}"', "IMAGE_ID=conclave", f'IMAGE_VERSION="{version}"']
     told.write_text("\n".join(lines) + "\n")
+
+
+def date_accounts(tree: Path, epoch: int) -> None:
+    """Accounts are as old as the source is (shadow(5), third field), not as the day of the build."""
+    for name in ("etc/shadow", "etc/shadow-"):
+        place = tree / name
+        if place.exists():
+            accounts = [line.split(":") for line in place.read_text().splitlines()]
+            for account in accounts:
+                account[2] = str(epoch // 86_400)
+            place.write_text("".join(":".join(account) + "\n" for account in accounts))
 
 
 def _prepare_read_only(tree: Path) -> None:
