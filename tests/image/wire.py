@@ -26,7 +26,6 @@ _CONNECT_S = 20.0
 """A port that says nothing for so long is filtered; the device is emulated, and answers all at once."""
 _PACE_S = 0.02
 _PER_PACE = 200
-_ROUNDS = 4
 _UNREACHABLE = {socket.AF_INET: (3, 3), socket.AF_INET6: (1, 4)}
 """Type and code of ICMP's "port unreachable" (RFC 792; RFC 4443 §3.1)."""
 
@@ -96,7 +95,10 @@ def _open_udp(address: str, left: set[int]) -> set[int]:
     ):
         hearing.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
         hearing.setblocking(False)
-        for _ in range(_ROUNDS):
+        # A slow machine loses some of a burst: until a whole round has brought no answer more.
+        before = 0
+        while left and len(left) != before:
+            before = len(left)
             for number, port in enumerate(sorted(left)):
                 # An error that came back for an earlier port is reported at the next one's turn.
                 with contextlib.suppress(ConnectionRefusedError):

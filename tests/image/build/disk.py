@@ -35,7 +35,7 @@ def partition(disk: Path, layout: Path) -> dict[str, Partition]:
     try:
         subprocess.run(
             ["/usr/sbin/sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(disk)],
-            stdin=layout.open("rb"),
+            input=layout.read_bytes(),
             capture_output=True,
             check=True,
             timeout=60,
