@@ -11,7 +11,9 @@ keys="swtpm libtss2-tcti-swtpm0 python3-tpm2-pytss softhsm2"
 # The admin's way into a room.
 admin="openssh-server openssh-client systemd-journal-remote groff-base"
 # Reads the scripts of the device, and judges what its daemon may start.
-scripts="shellcheck polkitd libglib2.0-bin"
+scripts="shellcheck polkitd libglib2.0-bin systemd"
+# A disk that is looked at as a thief would.
+disks="fdisk e2fsprogs"
 browser="chromium"
 # The voice that reads the security code aloud.
 voice="espeak-ng"
@@ -35,7 +37,7 @@ image="$image binutils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarc
 image="$image qemu-system-arm swtpm openssh-client iproute2 tesseract-ocr"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $scripts $servers $browser $voice $sound $lcd $fonts $headers" ;;
+    test) wanted="$base $keys $admin $scripts $disks $servers $browser $voice $sound $lcd $fonts $headers" ;;
     peers) wanted="$base $compilers" ;;
     vm) wanted="$base $fonts $sound $machine" ;;
     image) wanted="$base $fonts $image" ;;
