@@ -21,6 +21,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from tests.image.conftest import Figures, Make
 from tests.image.machine import Machine, Snapshot
 from tests.image.namespace import HUB
+from tests.image.told import NOBODY_THERE, not_ready
 from tests.pebble import Pebble
 
 CUTS = int(os.environ.get("CONCLAVE_POWER_CUTS", "5"))
@@ -126,7 +127,7 @@ async def _start(machine: Machine) -> None:
 async def _is_whole(machine: Machine) -> None:
     """The daemon answers, no unit has failed, and what a device makes for itself is there."""
     status = await machine.admin.until_answers(UP_WITHIN_S)
-    assert status["device"]["health"] == "ready", status["device"]
+    assert not_ready(status) == NOBODY_THERE, status["hardware"]
     failed = await machine.root.run("systemctl list-units --failed --no-legend --plain")
     assert failed == ""
     made = (

@@ -7,6 +7,7 @@ import pytest
 
 from tests.image.conftest import Figures
 from tests.image.machine import Machine
+from tests.image.told import NOBODY_THERE, not_ready
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -80,8 +81,7 @@ async def test_an_admin_is_answered_and_told_that_no_camera_is_at_the_serial_por
 ) -> None:
     status = await shared_device.admin.ctl("status")
     assert status["device"]["health"] == "degraded"
-    devices = {slot["slot"]: slot["health"] for slot in status["hardware"]["devices"]}
-    assert [slot for slot, health in devices.items() if health not in ("ready", "none")] == ["camera_control"]
+    assert not_ready(status) == NOBODY_THERE
 
 
 async def test_no_unit_has_failed(shared_device: Machine) -> None:

@@ -7,11 +7,13 @@ stranger on the same cable sees.
 import asyncio
 import contextlib
 import errno
+import select
 import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from tests.image.machine import EMPTY_SLOT, Machine
 
@@ -24,8 +26,10 @@ ALL_PORTS = range(1, 65536)
 _AT_ONCE = 400
 _CONNECT_S = 20.0
 """A port that says nothing for so long is filtered; the device is emulated, and answers all at once."""
-_PACE_S = 0.02
-_PER_PACE = 200
+_UDP_AT_ONCE = 64
+_UDP_WAIT_S = 2.0
+_UDP_TIMES = 3
+"""How often a port is asked that says nothing: of what comes in a burst, a slow machine loses some."""
 _UNREACHABLE = {socket.AF_INET: (3, 3), socket.AF_INET6: (1, 4)}
 """Type and code of ICMP's "port unreachable" (RFC 792; RFC 4443 §3.1)."""
 
@@ -86,7 +90,7 @@ async def open_udp(address: str, ports: Iterable[int] = ALL_PORTS) -> set[int]:
     return await asyncio.to_thread(_open_udp, address, set(ports))
 
 
-def _open_udp(address: str, left: set[int]) -> set[int]:
+def _open_udp(address: str, ports: set[int]) -> set[int]:
     family, _, _, _, target = socket.getaddrinfo(address, 1, type=socket.SOCK_DGRAM)[0]
     protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
     with (
@@ -95,22 +99,32 @@ def _open_udp(address: str, left: set[int]) -> set[int]:
     ):
         hearing.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
         hearing.setblocking(False)
-        # A slow machine loses some of a burst: until a whole round has brought no answer more.
-        before = 0
-        while left and len(left) != before:
-            before = len(left)
-            for number, port in enumerate(sorted(left)):
-                # An error that came back for an earlier port is reported at the next one's turn.
-                with contextlib.suppress(ConnectionRefusedError):
-                    asking.sendto(b"", (target[0], port, *target[2:]))
-                if number % _PER_PACE == _PER_PACE - 1:
-                    time.sleep(_PACE_S)
-                    left -= _said_unreachable(hearing, family)
-            give_up_at = time.monotonic() + 3
-            while left and time.monotonic() < give_up_at:
-                time.sleep(_PACE_S)
-                left -= _said_unreachable(hearing, family)
-    return left
+        silent = ports
+        for _ in range(_UDP_TIMES):
+            silent = _silent_once(asking, hearing, target, silent)
+        return silent
+
+
+def _silent_once(
+    asking: socket.socket, hearing: socket.socket, target: tuple[Any, ...], ports: set[int]
+) -> set[int]:
+    """The ports of which nothing was heard: no more are asked at once than the device has had time for."""
+    to_ask, waiting, silent = sorted(ports, reverse=True), dict[int, float](), set[int]()
+    while to_ask or waiting:
+        while to_ask and len(waiting) < _UDP_AT_ONCE:
+            port = to_ask.pop()
+            asking.sendto(b"", (target[0], port, *target[2:]))
+            waiting[port] = time.monotonic()
+        select.select([hearing], [], [], _UDP_WAIT_S / 10)
+        for port in _said_unreachable(hearing, asking.family):
+            waiting.pop(port, None)
+            silent.discard(port)
+        # Asked in this order, so the first ones have waited longest.
+        late = time.monotonic() - _UDP_WAIT_S
+        for port in [port for port, asked_at in waiting.items() if asked_at < late]:
+            del waiting[port]
+            silent.add(port)
+    return silent
 
 
 def _said_unreachable(hearing: socket.socket, family: socket.AddressFamily) -> set[int]:
