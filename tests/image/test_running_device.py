@@ -84,6 +84,12 @@ async def test_an_admin_is_answered_and_told_that_no_camera_is_at_the_serial_por
     assert not_ready(status) == NOBODY_THERE
 
 
+async def test_the_wrapping_key_is_open_to_the_daemon(shared_device: Machine) -> None:
+    assert "cannot open" not in await shared_device.journal("conclave-wrapping-key")
+    offered = await shared_device.root.run("ls /run/credentials/conclaved.service")
+    assert offered.split() == ["wrapping-key"]
+
+
 async def test_no_unit_has_failed(shared_device: Machine) -> None:
     failed = await shared_device.root.run(
         "systemctl list-units --failed --no-legend --plain; systemctl is-system-running"
