@@ -25,7 +25,8 @@ udevadm settle
 card=$(basename $(dirname $(grep -l {wire.CARD} /sys/class/net/*/address)))
 ip address add {wire.DEVICE}/24 dev $card
 ip link set $card up
-sysctl -q -w net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_msgs_per_sec=1000000 net.ipv6.icmp.ratelimit=0
+sysctl -q -w net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+sysctl -q -w net.ipv4.icmp_msgs_per_sec=1000000 net.ipv4.icmp_msgs_burst=100000
 until ip -6 -o address show dev $card scope link | grep -qv tentative; do sleep 0.2; done
 ip -6 -j address show dev $card scope link
 """
