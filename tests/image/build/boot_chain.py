@@ -57,8 +57,8 @@ def filled(template: Path, words: dict[str, str]) -> str:
 def write_device_tree(target: Path, fit: Path, keys: Path, board: str, *, has_tpm: bool) -> None:
     """QEMU's own tree of `MACHINE`, the key that U-Boot demands, and what boots. Raises BuildError."""
     # Without what a machine has by default: its network card wants a file of another package.
-    words = [*MACHINE, "-nodefaults", "-display", "none", "-bios", UBOOT, "-machine", f"dumpdtb={target}"]
-    run(["qemu-system-aarch64", *words])
+    words: list[str | Path] = [*MACHINE, "-nodefaults", "-display", "none", "-bios", UBOOT]
+    run(["qemu-system-aarch64", *words, "-machine", f"dumpdtb={target}"])
     # Seeds that QEMU drew for this once: on every machine they would be the same.
     for name in ("rng-seed", "kaslr-seed"):
         run(["fdtput", "-d", target, "/chosen", name])
