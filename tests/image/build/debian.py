@@ -24,10 +24,15 @@ SETUP = "run tests/setup.sh image"
 def base(packages: list[str], target: Path) -> None:
     """Writes a tar of a smallest Debian with `packages` to `target`. Raises BuildError."""
     need("mmdebstrap", "arch-test", hint=SETUP)
-    if not Path("/proc/sys/fs/binfmt_misc/qemu-aarch64").exists():
+    try:
+        run(["arch-test", ARCHITECTURE])
+    except BuildError as error:
         raise BuildError(
             "programs of ARM64 do not run here", hint=f"{SETUP}: it enables qemu-aarch64 in binfmt_misc"
-        )
+        ) from error
+    if os.geteuid() != 0:
+        # By which mmdebstrap is root in a namespace of its own.
+        need("newuidmap", hint=SETUP)
     run(
         [
             "mmdebstrap",
