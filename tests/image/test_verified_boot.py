@@ -6,6 +6,7 @@ Slots are tried once here, not three times as a device does: the boot loader's c
 import asyncio
 import zlib
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from tests.image.machine import Machine
 TAKES_OVER_S = 240.0
 GIVES_UP_S = 240.0
 ENVIRONMENT_SIZE = 512
+HASH_DOES_NOT_HOLD = "Bad hash value for 'hash' hash node in 'kernel' image node"
 SIGNATURE_DOES_NOT_HOLD = "Failed to verify required signature"
-"""U-Boot's words."""
+"""U-Boot's words: the signature is over the hashes, and the hashes over what boots."""
+GZIP = b"\x1f\x8b\x08"
 BLOCK = 4096
 
 
@@ -64,6 +67,15 @@ async def test_a_slot_with_an_altered_kernel_does_not_start(make_machine: Make, 
     machine = make_machine()
     alter(machine.disk, "kernel-a", kernel(built))
     await _starts_from_b(machine)
+    assert HASH_DOES_NOT_HOLD in machine.console_text()
+
+
+async def test_a_slot_with_an_altered_kernel_and_its_right_hash_does_not_start(
+    make_machine: Make,
+) -> None:
+    machine = make_machine()
+    forge(machine.disk, "kernel-a")
+    await _starts_from_b(machine)
     assert SIGNATURE_DOES_NOT_HOLD in machine.console_text()
 
 
@@ -99,6 +111,23 @@ def alter(disk: Path, name: str, offset: int) -> None:
         byte = file.read(1)[0]
         file.seek(where.start + offset)
         file.write(bytes([byte ^ 0x01]))
+
+
+def forge(disk: Path, name: str) -> None:
+    """Change one byte of a slot's kernel, and its hash in the FIT with it."""
+    where = partitions(disk)[name]
+    with disk.open("r+b") as file:
+        file.seek(where.start)
+        held = file.read(where.length)
+        # A property's length and the offset of its name come before it (Devicetree Specification §5.4.1).
+        begin = held.index(GZIP)
+        kernel = held[begin : begin + int.from_bytes(held[begin - 8 : begin - 4], "big")]
+        forged = bytearray(kernel)
+        forged[len(forged) // 2] ^= 0x01
+        assert held.count(sha256(kernel).digest()) == 1
+        held = held.replace(kernel, forged).replace(sha256(kernel).digest(), sha256(forged).digest())
+        file.seek(where.start)
+        file.write(held)
 
 
 def try_once(disk: Path) -> None:
