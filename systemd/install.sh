@@ -39,6 +39,7 @@ put 0644 /etc/ssh/sshd_config.d ssh/05-conclave-device.conf ssh/10-conclave.conf
 name 0644 /usr/lib/systemd/system.conf.d/50-conclave.conf conf/system.conf
 name 0644 /usr/lib/systemd/journald.conf.d/50-conclave.conf conf/journald.conf
 name 0644 /usr/lib/systemd/system/systemd-random-seed.service.d/50-conclave.conf conf/random-seed.conf
+name 0644 /usr/lib/systemd/system/rauc.service.d/50-conclave.conf conf/rauc.conf
 # Debian's name of the unit, and everybody else's.
 name 0644 /usr/lib/systemd/system/ssh.service.d/50-conclave.conf conf/sshd.conf
 name 0644 /usr/lib/systemd/system/sshd.service.d/50-conclave.conf conf/sshd.conf

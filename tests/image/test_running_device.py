@@ -16,6 +16,8 @@ AS_ROOT = {
     "conclave-firstboot.service": "makes sshd's host keys and the wrapping key, which only root may read",
     "conclave-wrapping-key.service": "opens a credential with the host's or the TPM's key",
     "conclave-update.service": "RAUC writes the other slot's partitions",
+    "conclave-mark-good.service": "reads the slot's blocks, and RAUC obeys only root",
+    "conclave-fallback.service": "RAUC and systemd obey only root",
 }
 """Units of ours without an account of their own, and why; none of them runs for longer than its task."""
 OF_THE_TESTS = {"conclave-test-console.service", "conclave-test-shell.service"}

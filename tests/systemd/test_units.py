@@ -21,6 +21,8 @@ EXPOSURE = {
     "conclave-wrapping-key.service": 1.1,  # root: opens with systemd's secret and the TPM
     "conclave-factory-reset.service": 1.2,  # root: removes what belongs to many accounts
     "conclave-update.service": 1.2,  # root: RAUC obeys only root
+    "conclave-mark-good.service": 1.1,  # root: reads the slot's blocks
+    "conclave-fallback.service": 0.9,  # root: RAUC obeys only root
 }
 """At most: `systemd-analyze security`, from 0 (shut) to 10 (open)."""
 
@@ -29,6 +31,8 @@ RUN_AS_ROOT = {
     "conclave-wrapping-key.service",
     "conclave-factory-reset.service",
     "conclave-update.service",
+    "conclave-mark-good.service",
+    "conclave-fallback.service",
 }
 """Each unit says in a comment why."""
 
@@ -128,6 +132,8 @@ def test_presets_start_the_room_and_nothing_unknown(device: Path, tmp_path: Path
         "conclaved.service",
         "conclave-firstboot.service",
         "conclave-wrapping-key.service",
+        "conclave-mark-good.service",
+        "conclave-fallback.timer",
         "conclave-http01.path",
         "conclave-tls-alpn01.path",
     }

@@ -93,6 +93,7 @@ class _Builder:
                 digest_of_files(*(ROOT / name for name in SOURCES), *overlays),
                 digest_of_files(*(HERE / name for name in ("root_filesystem.py", "left-out"))),
                 self._tools,
+                self._board,
                 *admins,
             )
         )
@@ -109,7 +110,8 @@ class _Builder:
             ]
             words += [word for path in overlays for word in ("--overlay", path)]
             words += [word for key in admins for word in ("--admin-key", key)]
-            words += ["--version", version, "--epoch", str(BUILT_AT), "--out", part / "root"]
+            words += ["--board", self._board, "--version", version]
+            words += ["--epoch", str(BUILT_AT), "--out", part / "root"]
             module = [sys.executable, "-m", root_filesystem.__name__]
             run([*_as_owner(), *module, *words], ROOT, timeout_s=1800, environment=_importing())
             run([*_as_owner(), "rm", "-rf", part / "tree"])

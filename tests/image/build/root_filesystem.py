@@ -46,6 +46,7 @@ def build(options: argparse.Namespace) -> None:
     run([ROOT / "systemd/install.sh", tree])
     for overlay in options.overlay:
         run(["cp", "-a", "--no-preserve=ownership", f"{overlay}/.", tree])
+    _name_board(tree, options.board)
     _let_in(tree, options.admin_key)
     _name_release(tree, options.version)
     run(["systemd-sysusers", f"--root={tree}"])
@@ -93,6 +94,17 @@ def _put_packages(tree: Path, wheels: Path) -> None:
     about = site / f"conclave-{version}.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: conclave\nVersion: {version}\n")
+
+
+def _name_board(tree: Path, board: str) -> None:
+    """RAUC refuses bundles for another one."""
+    settings = tree / "etc/rauc/system.conf"
+    settings.write_text(settings.read_text().replace("@COMPATIBLE@", compatible(board)))
+
+
+def compatible(board: str) -> str:
+    """What RAUC calls devices of a board, in its settings and in bundles."""
+    return f"conclave-{board}"
 
 
 def _let_in(tree: Path, keys: list[str]) -> None:
@@ -183,6 +195,7 @@ def main() -> None:
     parser.add_argument("--kernel", type=Path, required=True)
     parser.add_argument("--wheels", type=Path, required=True)
     parser.add_argument("--overlay", type=Path, action="append", default=[])
+    parser.add_argument("--board", required=True)
     parser.add_argument("--admin-key", action="append", default=[])
     parser.add_argument("--version", required=True)
     parser.add_argument("--epoch", type=int, required=True)
