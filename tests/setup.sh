@@ -33,7 +33,7 @@ compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 machine="qemu-system-x86 tesseract-ocr v4l-utils"
 # The device's image: Debian for ARM64 is put together with its programs emulated, then packed, verified and booted.
 image="mmdebstrap uidmap arch-test qemu-user-static binfmt-support squashfs-tools cryptsetup-bin kmod fdisk cpio"
-image="$image binutils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu make fakeroot"
+image="$image binutils xz-utils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu make fakeroot"
 image="$image qemu-system-arm swtpm openssh-client iproute2 tesseract-ocr"
 case "${1:-run}" in
     run) wanted="$base" ;;
