@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a bare Debian 12 able to run one of the make targets: names and installs the
 # Debian packages it lacks, then builds .venv from the lock file.
-# Usage: tests/setup.sh run|test|peers|vm|image
+# Usage: tests/setup.sh run|test|peers|vm|image|firmware
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -35,13 +35,17 @@ machine="qemu-system-x86 tesseract-ocr v4l-utils"
 image="mmdebstrap uidmap arch-test qemu-user-static binfmt-support squashfs-tools cryptsetup-bin kmod fdisk cpio"
 image="$image binutils xz-utils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu make fakeroot"
 image="$image qemu-system-arm swtpm openssh-client iproute2 tesseract-ocr"
+# Buildroot's configurations and scripts, and what genimage makes of them; what Buildroot itself asks of a machine.
+firmware="genimage u-boot-tools device-tree-compiler cryptsetup-bin fdisk cpio binutils openssl shellcheck"
+firmware="$firmware python3-flake8 python3-magic make gcc g++ libc6-dev flex bison bc file perl patch rsync unzip wget"
 case "${1:-run}" in
     run) wanted="$base" ;;
     test) wanted="$base $keys $admin $scripts $disks $servers $browser $voice $sound $lcd $fonts $headers" ;;
     peers) wanted="$base $compilers" ;;
     vm) wanted="$base $fonts $sound $machine" ;;
     image) wanted="$base $fonts $image" ;;
-    *) echo "usage: tests/setup.sh run|test|peers|vm|image" >&2; exit 2 ;;
+    firmware) wanted="$base $firmware" ;;
+    *) echo "usage: tests/setup.sh run|test|peers|vm|image|firmware" >&2; exit 2 ;;
 esac
 
 missing=""
