@@ -33,8 +33,8 @@ compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 machine="qemu-system-x86 tesseract-ocr v4l-utils"
 # The device's image: Debian for ARM64 is put together with its programs emulated, then packed, verified and booted.
 image="mmdebstrap uidmap arch-test qemu-user-static binfmt-support squashfs-tools cryptsetup-bin kmod fdisk cpio"
-image="$image systemd binutils xz-utils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu make fakeroot"
-image="$image qemu-system-arm swtpm openssh-client iproute2 tesseract-ocr"
+image="$image systemd binutils xz-utils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu"
+image="$image make fakeroot qemu-system-arm swtpm openssh-client iproute2 tesseract-ocr"
 # Buildroot's configurations and scripts, and what genimage makes of them; what Buildroot itself asks of a machine.
 firmware="genimage u-boot-tools device-tree-compiler cryptsetup-bin fdisk cpio binutils openssl shellcheck"
 firmware="$firmware python3-flake8 python3-magic make gcc g++ libc6-dev flex bison bc file perl patch rsync unzip wget"
