@@ -36,8 +36,9 @@ image="mmdebstrap uidmap arch-test qemu-user-static binfmt-support squashfs-tool
 image="$image systemd binutils xz-utils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu"
 image="$image make fakeroot qemu-system-arm swtpm openssh-client iproute2 tesseract-ocr"
 # Buildroot's configurations and scripts, and what genimage makes of them; what Buildroot itself asks of a machine.
-firmware="genimage u-boot-tools device-tree-compiler cryptsetup-bin fdisk cpio binutils openssl shellcheck"
-firmware="$firmware python3-flake8 python3-magic make gcc g++ libc6-dev flex bison bc file perl patch rsync unzip wget"
+firmware="genimage u-boot-tools device-tree-compiler cryptsetup-bin fdisk dosfstools mtools cpio binutils openssl"
+firmware="$firmware shellcheck python3-flake8 python3-magic make gcc g++ libc6-dev flex bison bc file perl patch rsync unzip"
+firmware="$firmware wget"
 case "${1:-run}" in
     run) wanted="$base" ;;
     test) wanted="$base $keys $admin $scripts $disks $servers $browser $voice $sound $lcd $fonts $headers" ;;

@@ -32,9 +32,13 @@ def made(board: Path, folder: Path, program: Callable[[str], str]) -> dict[str, 
     config = subprocess.run(
         [EXTERNAL / "board/common/genimage-config", board.name], check=True, capture_output=True, text=True
     ).stdout
+    if "vfat" in config:
+        program("mkdosfs")
+        program("mcopy")
     for name in re.findall(r'(?:image = |^ *)"([^"]+)"', config, re.M):
         (images / name).parent.mkdir(parents=True, exist_ok=True)
-        (images / name).touch()
+        if not (images / name).exists():
+            (images / name).write_bytes(b"placeholder")
     for name in re.findall(r"^image (\S+) ", config, re.M):
         (images / name).unlink(missing_ok=True)
     (folder / "genimage.cfg").write_text(config)
@@ -42,7 +46,10 @@ def made(board: Path, folder: Path, program: Callable[[str], str]) -> dict[str, 
     words: list[str | Path] = [program("genimage"), "--rootpath", folder / "empty"]
     words += ["--tmppath", folder / "work"]
     words += ["--inputpath", images, "--outputpath", folder, "--config", folder / "genimage.cfg"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": path}
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     listed = subprocess.run(
         [program("sfdisk"), "--json", folder / "disk.img"], check=True, capture_output=True, text=True
