@@ -7,7 +7,7 @@ PY := .venv/bin/python
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware-check
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware firmware-check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -41,6 +41,9 @@ test-image: setup-image ## build the device's image, boot it under QEMU and atta
 
 soak-image: setup-image ## cut the power of that device twenty times; ARGS='--seed N', ARGS='--cuts N'
 	@$(PY) -m tests.image --soak $(ARGS)
+
+firmware: setup-firmware ## BOARD=NAME BUILDROOT=DIR: build a device's image with Buildroot, in build/firmware
+	@$(PY) buildroot/firmware.py "$(BOARD)" "$(BUILDROOT)" $(ARGS)
 
 firmware-check: setup-firmware ## BUILDROOT=DIR: boards and packages through kconfig and genimage; builds nothing
 	@CONCLAVE_BUILDROOT=$(BUILDROOT) $(PY) -m pytest -q tests/firmware $(ARGS)

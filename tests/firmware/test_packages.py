@@ -61,6 +61,12 @@ def test_what_comes_from_pypi_is_what_the_lock_file_has(package: Path) -> None:
     assert f"--hash=sha256:{source[0]}" in lock
 
 
+@pytest.mark.parametrize("package", FROM_PYPI, ids=lambda one: one.name)
+def test_its_address_is_one_of_pypis(package: Path) -> None:
+    pattern = r"https://files\.pythonhosted\.org/packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}"
+    assert re.fullmatch(pattern, variable(package, "SITE"))
+
+
 def test_whatever_the_project_needs_is_selected() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [
