@@ -4,7 +4,8 @@
     buildroot/firmware.py BOARD BUILDROOT [--out FOLDER] [--jobs N]
 
 BOARD is a folder of buildroot/board. Environment: BR2_DL_DIR (a folder of sources that builds share), CONCLAVE_KEYS
-(docs/firmware.md, "Keys"). What make says goes to build.log in the output folder; a build that stopped goes on there.
+(docs/firmware.md, "Keys"). What make says goes to build.log in the output folder. A build that stopped goes on
+there.
 """
 
 import argparse
