@@ -3,9 +3,9 @@
 
     buildroot/firmware.py BOARD BUILDROOT [--out FOLDER] [--jobs N]
 
-BOARD is a folder of buildroot/board. Environment: BR2_DL_DIR (a folder of sources that builds share), CONCLAVE_KEYS
-(docs/firmware.md, "Keys"). What make says goes to build.log in the output folder. A build that stopped goes on
-there.
+BOARD is a folder of buildroot/board. Environment: BR2_DL_DIR (a folder of sources that builds share),
+CONCLAVE_KEYS (docs/firmware.md, "Keys"). What make says goes to build.log in the output folder. A build
+that stopped goes on there.
 """
 
 import argparse

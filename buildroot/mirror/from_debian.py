@@ -2,8 +2,9 @@
 """Fetches a build's sources from Debian's mirrors and PyPI, where upstream sites are out of reach.
 
 Buildroot's hash files and Debian's index of sources both name sha256 sums: where they are equal, Debian's
-tarball is upstream's, whatever its name. What comes from PyPI is fetched there. Each file is checked before it is
-kept, and what is found nowhere is named: it needs another source, or an override of its version (README.md).
+tarball is upstream's, whatever its name. What comes from PyPI is fetched there. Each file is checked before
+it is kept, and what is found nowhere is named: it needs another source, or an override of its version
+(README.md).
 
     from_debian.py BUILDROOT SHOW_INFO DL_FOLDER [--mirror URL] [--suite NAME]... [--list]
 
