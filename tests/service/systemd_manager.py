@@ -24,6 +24,8 @@ class SystemdManager:
         self.started: list[tuple[str, str]] = []
         self.allowed = known
         self.failing: frozenset[str] = frozenset()
+        self.running: frozenset[str] = frozenset()
+        self._asked = ""
         self.looks = 1
 
     def answer(self, message: Any) -> Any:
@@ -38,6 +40,7 @@ class SystemdManager:
             case "StartUnit", "ss":
                 return self._start(message, *message.body)
             case "LoadUnit", "s":
+                (self._asked,) = message.body
                 return Message.new_method_return(message, "o", [PATH + "/unit/x"])
         return Message.new_error(message, DBUS + "UnknownMethod", "unknown method")
 
@@ -58,7 +61,9 @@ class SystemdManager:
             if self.looks < 0:
                 return Message.new_error(message, DBUS + "UnknownObject", "Unknown object")
             return Message.new_method_return(message, "v", [Variant("s", "running")])
-        state = "failed" if self.started[-1][0] in self.failing else "inactive"
+        state = "failed" if self._asked in self.failing else "inactive"
+        if self._asked in self.running:
+            state = "activating"
         return Message.new_method_return(message, "v", [Variant("s", state)])
 
 

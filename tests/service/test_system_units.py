@@ -8,6 +8,7 @@ from conclaved.service.system_units import (
     SystemUnit,
     UnitFailedError,
     UnitRefusedError,
+    is_active,
     start,
 )
 from tests.bus.bus import PrivateBus
@@ -66,3 +67,29 @@ async def test_a_unit_that_works_for_long_is_not_waited_for() -> None:
         systemd.failing = frozenset(ALL)
         await start(SystemUnit.UPDATE, address=bus.address, pause=at_once)
         assert systemd.looks == 1000 - round(system_units.WITHIN_S / system_units.LOOK_EVERY_S)
+
+
+async def test_a_unit_that_works_is_told_from_one_that_does_not() -> None:
+    async with PrivateBus() as bus, systemd_on(bus.address, *ALL) as systemd:
+        assert not await is_active(SystemUnit.UPDATE, address=bus.address)
+        systemd.running = frozenset({SystemUnit.UPDATE.value})
+        assert await is_active(SystemUnit.UPDATE, address=bus.address)
+
+
+async def test_where_there_is_no_systemd_nothing_is_said_of_its_units() -> None:
+    async with PrivateBus() as bus:
+        with pytest.raises(NoSystemdError):
+            await is_active(SystemUnit.UPDATE, address=bus.address)
+
+
+async def test_who_asks_for_a_reboot_is_answered_before_it_begins() -> None:
+    """conclave-reboot.service waits a second for that."""
+    waited = []
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    async with PrivateBus() as bus, systemd_on(bus.address, *ALL) as systemd:
+        systemd.looks = 1000
+        await start(SystemUnit.REBOOT, address=bus.address, pause=pause)
+    assert sum(waited) < 1

@@ -21,6 +21,8 @@ UNIT = SYSTEMD + ".Unit"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 WITHIN_S = 5.0
 LOOK_EVERY_S = 0.25
+REBOOT_WITHIN_S = 0.5
+"""The end of that unit's job, after a second, is the end of this daemon: who asked is answered before."""
 
 _ABSENT = frozenset(
     f"org.freedesktop.DBus.Error.{name}"
@@ -66,7 +68,7 @@ async def start(
     address: str | None = None,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Have systemd start `unit`; return when it has, or is still at it after `WITHIN_S`.
+    """Have systemd start `unit`; return when it has, or is still at it after `WITHIN_S`, a reboot's sooner.
 
     `address` is that of the bus; None: the system bus. Raises SystemUnitError.
     """
@@ -78,7 +80,8 @@ async def start(
         (job,) = await connection.call(
             SYSTEMD, MANAGER_PATH, MANAGER, "StartUnit", "ss", [unit.value, "replace"]
         )
-        for _ in range(round(WITHIN_S / LOOK_EVERY_S)):
+        within_s = REBOOT_WITHIN_S if unit is SystemUnit.REBOOT else WITHIN_S
+        for _ in range(round(within_s / LOOK_EVERY_S)):
             if not await _is_there(connection, job):
                 break
             await pause(LOOK_EVERY_S)
@@ -94,6 +97,24 @@ async def start(
         await connection.close()
     if state == "failed":
         raise UnitFailedError(f"{unit.value} failed", hint="see: conclavectl logs")
+
+
+async def is_active(unit: SystemUnit, *, address: str | None = None) -> bool:
+    """Whether `unit` runs, or is about to. `address` as for `start`. Raises SystemUnitError."""
+    try:
+        connection = await Connection.open(address)
+    except BusError as error:
+        raise NoSystemdError(f"systemd cannot be asked: {error}", hint=error.hint) from error
+    try:
+        (path,) = await connection.call(SYSTEMD, MANAGER_PATH, MANAGER, "LoadUnit", "s", [unit.value])
+        (state,) = await connection.call(SYSTEMD, path, PROPERTIES, "Get", "ss", [UNIT, "ActiveState"])
+    except BusRefusedError as error:
+        raise _meaning(unit, error) from error
+    except BusError as error:
+        raise NoSystemdError(f"systemd does not answer: {error}", hint="see: conclavectl logs") from error
+    finally:
+        await connection.close()
+    return state in ("active", "activating", "reloading", "deactivating")
 
 
 async def _is_there(connection: Connection, job: str) -> bool:
