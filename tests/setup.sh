@@ -14,6 +14,8 @@ admin="openssh-server openssh-client systemd-journal-remote groff-base"
 scripts="shellcheck polkitd libglib2.0-bin systemd"
 # A disk that is looked at as a thief would.
 disks="fdisk e2fsprogs"
+# What judges bundles of firmware, and packs them.
+updates="rauc squashfs-tools"
 browser="chromium"
 # The voice that reads the security code aloud.
 voice="espeak-ng"
@@ -33,7 +35,7 @@ compilers="gcc libc6-dev cmake pkg-config libssl-dev"
 machine="qemu-system-x86 tesseract-ocr v4l-utils"
 # The device's image: Debian for ARM64 is put together with its programs emulated, then packed, verified and booted.
 image="mmdebstrap uidmap arch-test qemu-user-static binfmt-support squashfs-tools cryptsetup-bin kmod fdisk cpio"
-image="$image systemd binutils xz-utils u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu"
+image="$image systemd binutils xz-utils rauc u-boot-qemu u-boot-tools device-tree-compiler gcc-12-aarch64-linux-gnu"
 image="$image make fakeroot qemu-system-arm swtpm openssh-client iproute2 tesseract-ocr"
 # Buildroot's configurations and scripts, and what genimage makes of them; what Buildroot itself asks of a machine.
 firmware="genimage u-boot-tools device-tree-compiler cryptsetup-bin fdisk dosfstools mtools cpio binutils openssl"
@@ -41,7 +43,7 @@ firmware="$firmware shellcheck python3-flake8 python3-magic make gcc g++ libc6-d
 firmware="$firmware wget"
 case "${1:-run}" in
     run) wanted="$base" ;;
-    test) wanted="$base $keys $admin $scripts $disks $servers $browser $voice $sound $lcd $fonts $headers" ;;
+    test) wanted="$base $keys $admin $scripts $disks $updates $servers $browser $voice $sound $lcd $fonts $headers" ;;
     peers) wanted="$base $compilers" ;;
     vm) wanted="$base $fonts $sound $machine" ;;
     image) wanted="$base $fonts $image" ;;

@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conclaved.sframe": set(),
     "conclaved.rtp": set(),
     "conclaved.identity": set(),
+    "conclaved.updates": set(),
     "conclaved.meeting": {"conclaved.mls", "conclaved.sframe", "conclaved.identity"},
     "conclaved.conference": {"conclaved.mls", "conclaved.rtp", "conclaved.identity", "conclaved.meeting"},
     "conclaved.media": {"conclave_hal", "conclaved.sframe", "conclaved.rtp", "conclaved.meeting"},
@@ -37,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "conclaved.conference",
         "conclaved.media",
         "conclaved.bus",
+        "conclaved.updates",
     },
 }
 # Rooms that never touch a socket, clock, file or random source (DESIGN §2).

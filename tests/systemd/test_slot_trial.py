@@ -39,7 +39,7 @@ class Device:
     def __post_init__(self) -> None:
         self.said = self.root / "said"
         self.said.mkdir()
-        for name in ("usr/lib", "var/lib/conclave-device", "tools"):
+        for name in ("usr/lib", "var/lib/conclave-device", "run/conclave-trial", "tools"):
             (self.root / name).mkdir(parents=True)
         (self.root / "usr/lib/os-release").write_text(f'ID=debian\nIMAGE_VERSION="{VERSION}"\n')
         for name in PROGRAMS:
@@ -133,6 +133,22 @@ def test_the_versions_of_both_slots_stay_known_and_no_long_list_grows(device: De
     assert device.good.read_text().splitlines() == ["2", "3", "4", VERSION]
     device.run("keep")
     assert device.good.read_text().splitlines() == ["2", "3", "4", VERSION]
+
+
+@pytest.mark.parametrize(
+    ("installed", "told"),
+    [(None, "good\n"), (VERSION, "good\n"), ("1.3.0+def", "good after 1.3.0+def\n")],
+)
+def test_the_daemon_is_told_which_update_was_given_up(
+    device: Device, installed: str | None, told: str
+) -> None:
+    note = device.good.with_name("installed-version")
+    if installed:
+        note.write_text(f"{installed}\n")
+    assert device.run("keep").returncode == 0
+    state = device.root / "run/conclave-trial/state"
+    assert (state.read_text(), state.stat().st_mode & 0o777) == (told, 0o644)
+    assert not note.exists()
 
 
 def test_a_new_version_that_is_not_well_is_given_up(device: Device) -> None:

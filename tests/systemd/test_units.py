@@ -20,7 +20,7 @@ EXPOSURE = {
     "conclave-firstboot.service": 1.3,  # root: makes sshd's keys and seals with the TPM
     "conclave-wrapping-key.service": 1.1,  # root: opens with systemd's secret and the TPM
     "conclave-factory-reset.service": 1.2,  # root: removes what belongs to many accounts
-    "conclave-update.service": 1.2,  # root: RAUC obeys only root
+    "conclave-update.service": 1.4,  # root: RAUC obeys only root; takes the bundle away from the daemon
     "conclave-mark-good.service": 1.1,  # root: reads the slot's blocks
     "conclave-fallback.service": 0.9,  # root: RAUC obeys only root
 }

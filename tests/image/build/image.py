@@ -15,6 +15,7 @@ from tests.building.content import digest_of, digest_of_files
 from tests.building.programs import need, run
 from tests.image.build import debian, root_filesystem
 from tests.image.build.boot_chain import BOARD, UBOOT, write_device_tree, write_fit
+from tests.image.build.bundle import development_maker, write_bundle
 from tests.image.build.debian import Arm64Packages
 from tests.image.build.disk import write_disk
 from tests.image.build.initrd import write_initrd
@@ -71,6 +72,40 @@ def image(
     return _Builder(cache_folder("image"), board, say).image(layers, for_developers)
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A bundle for devices that run an image of the same board."""
+
+    version: str
+    bundle: Path
+
+
+def update(
+    *,
+    layers: tuple[Path, ...],
+    version: str = "",
+    compatible: str = "",
+    board: str = QEMU_BOARD,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+) -> Update:
+    """An update to what `image` would make of these layers. `version`: another number than the project's.
+
+    `compatible`: for another kind of device. Raises BuildError.
+    """
+    need("rauc", "mksquashfs", "veritysetup", "mkimage", hint=debian.SETUP)
+    return _Builder(cache_folder("image"), board, say).update(layers, version, compatible)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What goes into a root, and the hash and the version of all that."""
+
+    overlays: tuple[Path, ...]
+    admins: tuple[str, ...]
+    digest: str
+    version: str
+
+
 class _Builder:
     def __init__(self, cache: Path, board: str, say: Callable[[str], None]) -> None:
         self._cache = cache
@@ -78,75 +113,106 @@ class _Builder:
         self._say = say
         self._tools = digest_of_files(Path(building.__file__).parent)
         cache.mkdir(parents=True, exist_ok=True)
+        self._keys = development_keys(cache)
+        self._maker = development_maker(cache)
 
     def image(self, layers: tuple[Path, ...], for_developers: bool) -> Image:
-        base, kernel, wheels = self._base(), self._kernel(), self._wheels()
-        keys = development_keys(self._cache)
-        admins = [(keys / f"{ADMIN_KEY}.pub").read_text().strip()] if for_developers else []
-        overlays = (BOARD / "common/overlay", BOARD / self._board / "overlay", *layers)
-        overlays = tuple(path for path in overlays if path.is_dir())
-        content = digest_of(
-            (
-                base.name,
-                kernel.name,
-                wheels.name,
-                digest_of_files(*(ROOT / name for name in SOURCES), *overlays),
-                digest_of_files(*(HERE / name for name in ("root_filesystem.py", "left-out"))),
-                self._tools,
-                self._board,
-                *admins,
-            )
-        )
-        version = f"{_project_version()}+{content[:8]}"
-
-        def make_root(part: Path) -> None:
-            words: list[str | Path] = [
-                "--base",
-                base / "base.tar",
-                "--kernel",
-                kernel,
-                "--wheels",
-                wheels / "site",
-            ]
-            words += [word for path in overlays for word in ("--overlay", path)]
-            words += [word for key in admins for word in ("--admin-key", key)]
-            words += ["--board", self._board, "--version", version]
-            words += ["--epoch", str(BUILT_AT), "--out", part / "root"]
-            module = [sys.executable, "-m", root_filesystem.__name__]
-            run([*_as_owner(), *module, *words], ROOT, timeout_s=1800, environment=_importing())
-            run([*_as_owner(), "rm", "-rf", part / "tree"])
-            append_hashes(part / "root", part / "root-hash")
-
-        root = self._stage("root", content, make_root)
+        content = self._content(layers, for_developers)
+        root = self._stage("root", content.digest, lambda part: self._make_root(part, content))
         root_hash = (root / "root-hash").read_text().strip()
 
         def make_disk(part: Path) -> None:
-            modules = [
-                name
-                for where in (self._board, "common")
-                for name in names_in(BOARD / where / "initrd-modules")
-            ]
-            initrd = part / "initrd"
-            write_initrd(initrd, BOARD / "common/init", kernel, modules, base / "base.tar", root_hash)
-            write_fit(part / "fit", kernel / "vmlinuz", initrd, version, keys, BUILT_AT)
+            self._make_fit(part, root_hash, content.version)
             for name, has_tpm in (("with-tpm.dtb", True), ("without-tpm.dtb", False)):
-                write_device_tree(part / name, part / "fit", keys, self._board, has_tpm=has_tpm)
+                write_device_tree(part / name, part / "fit", self._keys, self._board, has_tpm=has_tpm)
             write_disk(part / "disk", BOARD / "common/partitions.sfdisk", part / "fit", root / "root")
 
-        of_board = digest_of_files(BOARD / "common", BOARD / self._board, keys, UBOOT)
-        own = digest_of_files(*(HERE / name for name in ("initrd.py", "boot_chain.py", "disk.py")))
-        disk = self._stage("disk", digest_of((root.name, of_board, own, self._tools)), make_disk)
+        disk = self._stage("disk", digest_of((root.name, *self._of_boot())), make_disk)
         return Image(
-            version=version,
+            version=content.version,
             uboot=UBOOT,
             device_tree=disk / "with-tpm.dtb",
             device_tree_without_tpm=disk / "without-tpm.dtb",
             disk=disk / "disk",
             root=root / "root",
             root_hash=root_hash,
-            kernel=kernel / "vmlinuz",
+            kernel=self._kernel() / "vmlinuz",
             initrd=disk / "initrd",
-            admin_key=keys / ADMIN_KEY,
+            admin_key=self._keys / ADMIN_KEY,
+        )
+
+    def update(self, layers: tuple[Path, ...], version: str, compatible: str) -> Update:
+        content = self._content(layers, True, version)
+        compatible = compatible or root_filesystem.compatible(self._board)
+
+        def make_bundle(part: Path) -> None:
+            self._make_root(part, content)
+            self._make_fit(part, (part / "root-hash").read_text().strip(), content.version)
+            write_bundle(
+                part / "bundle.raucb",
+                fit=part / "fit",
+                root=part / "root",
+                version=content.version,
+                compatible=compatible,
+                signed_by=self._maker,
+            )
+            for name in ("root", "fit", "initrd"):
+                (part / name).unlink()
+
+        own = digest_of_files(self._maker.key, HERE / "bundle.py")
+        bundle = self._stage(
+            "bundle", digest_of((content.digest, *self._of_boot(), own, compatible)), make_bundle
+        )
+        return Update(content.version, bundle / "bundle.raucb")
+
+    def _content(self, layers: tuple[Path, ...], for_developers: bool, number: str = "") -> _Content:
+        admins = ((self._keys / f"{ADMIN_KEY}.pub").read_text().strip(),) if for_developers else ()
+        overlays = (BOARD / "common/overlay", BOARD / self._board / "overlay", *layers)
+        overlays = tuple(path for path in overlays if path.is_dir())
+        digest = digest_of(
+            (
+                self._base().name,
+                self._kernel().name,
+                self._wheels().name,
+                digest_of_files(*(ROOT / name for name in SOURCES), *overlays),
+                digest_of_files(*(HERE / name for name in ("root_filesystem.py", "left-out"))),
+                digest_of_files(self._maker.authority),
+                self._tools,
+                self._board,
+                *admins,
+                number,
+            )
+        )
+        return _Content(overlays, admins, digest, f"{number or _project_version()}+{digest[:8]}")
+
+    def _make_root(self, part: Path, content: _Content) -> None:
+        """`root` and `root-hash` in `part`."""
+        words: list[str | Path] = ["--base", self._base() / "base.tar", "--kernel", self._kernel()]
+        words += ["--wheels", self._wheels() / "site"]
+        words += [word for path in content.overlays for word in ("--overlay", path)]
+        words += [word for key in content.admins for word in ("--admin-key", key)]
+        words += ["--board", self._board, "--keyring", self._maker.authority, "--version", content.version]
+        words += ["--epoch", str(BUILT_AT), "--out", part / "root"]
+        module = [sys.executable, "-m", root_filesystem.__name__]
+        run([*_as_owner(), *module, *words], ROOT, timeout_s=1800, environment=_importing())
+        run([*_as_owner(), "rm", "-rf", part / "tree"])
+        append_hashes(part / "root", part / "root-hash")
+
+    def _make_fit(self, part: Path, root_hash: str, version: str) -> None:
+        """`initrd` and `fit` in `part`."""
+        modules = [
+            name for where in (self._board, "common") for name in names_in(BOARD / where / "initrd-modules")
+        ]
+        initrd, kernel = part / "initrd", self._kernel()
+        write_initrd(initrd, BOARD / "common/init", kernel, modules, self._base() / "base.tar", root_hash)
+        write_fit(part / "fit", kernel / "vmlinuz", initrd, version, self._keys, BUILT_AT)
+
+    def _of_boot(self) -> tuple[str, ...]:
+        """Hashes of all that boots a root."""
+        return (
+            digest_of_files(BOARD / "common", BOARD / self._board, self._keys, UBOOT),
+            digest_of_files(*(HERE / name for name in ("initrd.py", "boot_chain.py", "disk.py"))),
+            self._tools,
         )
 
     def _base(self) -> Path:
@@ -228,8 +294,10 @@ def _importing() -> dict[str, str]:
 
 def main() -> None:
     """`python -m tests.image.build.image`: build, and say where it is."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    print(image())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--update", metavar="VERSION", help="make a bundle with this version instead")
+    version = parser.parse_args().update
+    print(update(layers=(TEST_LAYER,), version=version).bundle if version else image())
 
 
 if __name__ == "__main__":

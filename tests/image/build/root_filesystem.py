@@ -47,6 +47,7 @@ def build(options: argparse.Namespace) -> None:
     for overlay in options.overlay:
         run(["cp", "-a", "--no-preserve=ownership", f"{overlay}/.", tree])
     _name_board(tree, options.board)
+    shutil.copy(options.keyring, tree / "etc/rauc/keyring.pem")
     _let_in(tree, options.admin_key)
     _name_release(tree, options.version)
     run(["systemd-sysusers", f"--root={tree}"])
@@ -196,6 +197,7 @@ def main() -> None:
     parser.add_argument("--wheels", type=Path, required=True)
     parser.add_argument("--overlay", type=Path, action="append", default=[])
     parser.add_argument("--board", required=True)
+    parser.add_argument("--keyring", type=Path, required=True)
     parser.add_argument("--admin-key", action="append", default=[])
     parser.add_argument("--version", required=True)
     parser.add_argument("--epoch", type=int, required=True)

@@ -1,0 +1,1 @@
+"""Firmware updates, with RAUC itself where it can run."""
