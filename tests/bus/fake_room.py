@@ -35,6 +35,7 @@ from conclaved.bus.room import (
     Topic,
     TrustStatus,
 )
+from conclaved.bus.update_verbs import UpdateStatus
 from conclaved.identity import SoftwareSigner
 from conclaved.meeting import Invitation, Level, Link, LinkSecret
 from tests.pki import TestAuthority
@@ -234,6 +235,8 @@ LEVEL = SettingStatus(
 DOCUMENT = '[conference]\nservice = "wss://hub.example.com"\n'
 CONFIG = ConfigStatus(3, True, DOCUMENT, (COUNTDOWN, MAC_KEY, SERVICE, LEVEL))
 
+UPDATE = UpdateStatus(version="0.1.0+abc", slot="A", is_confirmed=True)
+
 FIELDS = {
     Topic.DEVICE: "device_status",
     Topic.IDENTITY: "identity_status",
@@ -242,6 +245,7 @@ FIELDS = {
     Topic.MEETING: "meeting_status",
     Topic.HARDWARE: "hardware_status",
     Topic.CONFIG: "config_status",
+    Topic.UPDATE: "update_status",
 }
 
 
@@ -256,6 +260,8 @@ class FakeRoom:
         self.meeting_status = MeetingStatus("idle")
         self.hardware_status = HARDWARE
         self.config_status = CONFIG
+        self.update_status = UPDATE
+        self.bundle = b""
         self.report = REPORT
         self.checks = CHECKS
         self.tested: dict[str, CheckStatus] = {}
@@ -265,6 +271,8 @@ class FakeRoom:
         self.rehearsal = RehearsalStatus(True, ("ordering", "done"))
         self.audit_token = AUDIT
         self.error: Exception | None = None
+        # What single verbs raise.
+        self.refused: dict[str, Exception] = {}
         # What a verb changes, by its name: a script for waiting commands.
         self.then: dict[str, list[tuple[Topic, Any]]] = {}
         self._listeners: list[tuple[set[Topic], asyncio.Event]] = []
@@ -312,6 +320,29 @@ class FakeRoom:
 
     async def enroll(self, request: EnrollmentRequest) -> None:
         self._do("enroll", request)
+
+    @property
+    def updates(self) -> "FakeRoom":
+        return self
+
+    def status(self) -> UpdateStatus:
+        return self.update_status
+
+    async def begin(self, size: int) -> str:
+        self._do("begin", size)
+        self.bundle = b""
+        return "4711"
+
+    async def send(self, upload: str, offset: int, data: bytes) -> None:
+        self._do("send", upload, offset, len(data))
+        assert offset == len(self.bundle)
+        self.bundle += data
+
+    async def install(self, upload: str) -> None:
+        self._do("install", upload)
+
+    async def abandon(self, upload: str) -> None:
+        self._do("abandon", upload)
 
     @property
     def acme(self) -> "FakeRoom":
@@ -488,6 +519,8 @@ class FakeRoom:
     def _do(self, verb: str, *arguments: Any) -> None:
         if self.error is not None:
             raise self.error
+        if verb in self.refused:
+            raise self.refused[verb]
         self.done.append((verb, *arguments))
         # Each change in a turn of the event loop of its own, so that each is told by itself.
         loop = asyncio.get_running_loop()

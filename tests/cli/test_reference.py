@@ -17,6 +17,7 @@ from conclave_provisioning.cli.reference import ANSWERS, leaves, pages, schemas
 from conclave_provisioning.cli.reference.commands import walk
 from conclave_provisioning.cli.reference.schema import file_name
 from conclaved.bus.room import MeetingStatus, Topic
+from conclaved.bus.update_verbs import UpdateStatus
 from tests.bus.fake_room import ALICE, CONFIG, ENROLLED, GUEST, IN_MEETING, LINK, FakeRoom
 from tests.cli.conftest import DEADLINE_S, PROGRAM, Cli
 from tests.cli.test_access import has
@@ -79,6 +80,7 @@ EXAMPLES: dict[str, Example] = {
     "meeting hand-over": Example(("1", "--yes"), None, {"hand_over": HANDED}),
     "meeting end": Example(("--yes",), None, {"end_for_all": ENDED}),
     "factory-reset": Example(("--dry-run",)),
+    "update install": Example(("-",), b"bundle"),
     "reboot": Example(("--dry-run",)),
     "support-bundle": Example(("--out", "bundle.tar.gz")),
 }
@@ -120,6 +122,7 @@ async def test_what_a_command_prints_is_as_its_schema_says(
     room.set(Topic.IDENTITY, ENROLLED)
     room.set(Topic.MEETING, IN_MEETING)
     room.then = {verb: [(Topic.MEETING, meeting)] for verb, meeting in example.then.items()}
+    room.then["install"] = [(Topic.UPDATE, UpdateStatus("installed", bundle_version="1.2.0"))]
     room.audit_token = RECORD
     if words.startswith("access "):
         has(room, keys=(GOOD,), authorities=(), principals=())

@@ -45,6 +45,7 @@ SNAPSHOTS: dict[Topic, tuple[str, Callable[[Room], Any]]] = {
     Topic.MEETING: (ROOM + "Meeting", lambda room: room.meeting()),
     Topic.HARDWARE: (ROOM + "Hardware", lambda room: room.hardware()),
     Topic.CONFIG: (ROOM + "Config", lambda room: room.config()),
+    Topic.UPDATE: (ROOM + "Update", lambda room: room.updates.status()),
 }
 TOPIC_OF = {interface: topic for topic, (interface, _) in SNAPSHOTS.items()}
 
@@ -307,6 +308,16 @@ async def _test_hardware(room: Room, slot: str, given: dict[str, Any]) -> list[A
     return [list(await room.test_hardware(slot, in_meeting=in_meeting))]
 
 
+async def _begin_update(room: Room, size: int, given: dict[str, Any]) -> list[Any]:
+    Options(given).finish()
+    return [await room.updates.begin(size)]
+
+
+async def _install_update(room: Room, upload: str, given: dict[str, Any]) -> None:
+    Options(given).finish()
+    await room.updates.install(upload)
+
+
 async def _list_audits(room: Room) -> list[Any]:
     return [list(await room.list_audits())]
 
@@ -364,6 +375,12 @@ METHODS: dict[tuple[str, str], Callable[..., Awaitable[list[Any] | None]]] = {
     ),
     (ROOM + "Hardware", "ClearTamper"): _clear_tamper,
     (ROOM + "Hardware", "Test"): _test_hardware,
+    (ROOM + "Update", "Begin"): _begin_update,
+    (ROOM + "Update", "Send"): lambda room, upload, offset, data: room.updates.send(
+        upload, offset, bytes(data)
+    ),
+    (ROOM + "Update", "Install"): _install_update,
+    (ROOM + "Update", "Abandon"): lambda room, upload: room.updates.abandon(upload),
 }
 
 

@@ -51,6 +51,7 @@ SHOWN = frozenset(
         "requires_verified",
         "service",
         "service_ends",
+        "size",
         "slot",
         "what",
     }
@@ -64,6 +65,7 @@ WATCHED: Mapping[str, tuple[str, ...]] = {
     "Identity": ("state", "domain", "fingerprint"),
     "Meeting": ("state", "meeting_id"),
     "Hardware": ("camera_muted", "microphone_muted"),
+    "Update": ("state",),
 }
 """For verbs that report no changes themselves: the fields of their interface's snapshot that are compared."""
 

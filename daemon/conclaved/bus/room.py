@@ -11,6 +11,7 @@ from typing import Protocol
 
 from conclaved.bus.acme_verbs import AcmeVerbs
 from conclaved.bus.change_report import ChangeReport
+from conclaved.bus.update_verbs import UpdateVerbs
 
 
 class RoomErrorKind(Enum):
@@ -48,6 +49,7 @@ class Topic(Enum):
     MEETING = "meeting"
     HARDWARE = "hardware"
     CONFIG = "config"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,6 +542,9 @@ class Room(Protocol):
 
     @property
     def acme(self) -> AcmeVerbs: ...
+
+    @property
+    def updates(self) -> UpdateVerbs: ...
 
     async def request_certificate(self, domain: str, *, is_new_key: bool = False) -> str:
         """A certificate request (PKCS#10, PEM); an empty domain: the one that is set, or the room's."""

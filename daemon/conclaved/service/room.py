@@ -80,6 +80,7 @@ from conclaved.service.serial_number import serial_number
 from conclaved.service.settings import Settings, SettingsFile
 from conclaved.service.tampering import TAMPER_FILE, Tampering
 from conclaved.service.trusting import Trusting
+from conclaved.service.updating import Updating
 from conclaved.service.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -155,6 +156,11 @@ class ConclaveRoom:
             lambda: self._changed(Topic.DEVICE),
             pause=pause,
         )
+        self.updates = Updating(
+            partial(system_units.start, address=config.bus_address),
+            partial(system_units.is_active, address=config.bus_address),
+            lambda: self._changed(Topic.UPDATE, Topic.DEVICE),
+        )
         self._announcing = Announcing(devices.speaker, self._hush, self._presses.say)
         self._enrolling = Enrolling(
             self._configuring.config, keys, self._identity_changed, self._identity_renewed
@@ -195,6 +201,7 @@ class ConclaveRoom:
         problems += [*self._enrolling.own.problems, *filter(None, [self._renewing.warning])]
         problems += filter(None, [self._access.problem, self._disk.problem, self._configuring.problem])
         problems += [*self.reloading.problems, *self._tampering.problems()]
+        problems += filter(None, [self.updates.problem])
         problems += hardware_problems(self._hardware, self._attending.engine)
         return DeviceStatus(
             version("conclave"),
@@ -623,6 +630,7 @@ class ConclaveRoom:
                 tasks.create_task(self._schedule.run())
                 tasks.create_task(self._tampering.run())
                 tasks.create_task(self._disk.run())
+                tasks.create_task(self.updates.run())
                 tasks.create_task(self._light_lamps())
                 tasks.create_task(self._trusting.fetching.run())
                 tasks.create_task(self._renewing.run())

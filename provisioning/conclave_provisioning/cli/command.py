@@ -107,6 +107,7 @@ PLACES = {
     "logs": Place("logs", "Show the device's log."),
     "support-bundle": Place("support_bundle", "Collect what a supporter needs; no secrets."),
     "watch": Place("watch", "Print what happens in the room, line by line."),
+    "update": Place("update", "Install a new firmware, and see which one runs."),
     "reboot": Place("reboot", "Start the device again."),
     "factory-reset": Place("factory_reset", "Erase everything, as it left the factory."),
     "enroll-for": Place("enroll_for", "From your machine: a certificate for a room behind a firewall."),

@@ -29,6 +29,26 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """The firmware that runs, and an update that comes."""
+
+    INTERFACE: ClassVar[str] = "Update"
+    state: str = "unknown"
+    """idle, receiving, checking, installing, installed or failed."""
+    percent: int = 0
+    step: str = ""
+    received: int = 0
+    bundle_version: str = ""
+    error: str = ""
+    error_kind: str = ""
+    hint: str = ""
+    version: str = ""
+    slot: str = ""
+    is_confirmed: bool = False
+    fell_back_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """The certificate that proves the room's domain."""
 
@@ -292,7 +312,7 @@ class RoomView:
         return bool(meeting.security_code) and self.hardware.panel_epoch >= meeting.code_epoch > 0
 
 
-Interface = Device | Identity | Trust | Policy | Meeting | Hardware | Config
+Interface = Device | Update | Identity | Trust | Policy | Meeting | Hardware | Config
 View = TypeVar("View", bound=Interface)
 Read = TypeVar("Read")
 

@@ -190,6 +190,8 @@ ANSWERS: dict[str, Shape] = {
     "watch": Either(
         ({"event": str, **STATUS}, {"event": str, "interface": str, "changed": ANY}),
     ),
+    "update install": {**DONE, "update": model.Update, "restarts": bool},
+    "update status": {"update": model.Update},
     "factory-reset": CHANGES,
     "reboot": CHANGES,
     "enroll-for": {
