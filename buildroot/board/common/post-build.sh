@@ -36,6 +36,9 @@ done
 # No program's name is a word for "install".
 rm -f "$to"/usr/bin/pip* "$to"/usr/bin/easy_install*
 
+# RAUC refuses bundles for another board.
+sed -i "s/@COMPATIBLE@/conclave-${2:?}/" "$to/etc/rauc/system.conf"
+
 # Which release this is; Buildroot's own lines stay.
 release=$to/usr/lib/os-release
 grep -v -e '^PRETTY_NAME=' -e '^IMAGE_ID=' -e '^IMAGE_VERSION=' "$release" >"$release.new"
