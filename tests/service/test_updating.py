@@ -204,9 +204,20 @@ async def test_none_is_taken_before_this_start_was_found_to_be_well(tmp_path: Pa
     made.places.trial.unlink()
     await made.run()
     assert await refused(made.updating.begin(0)) is RoomErrorKind.BUSY
+    # At once, not when it is looked at the next time.
+    made.places.trial.write_text("good\n")
+    await made.updating.begin(0)
+    await made.close()
+
+
+async def test_that_this_start_was_found_to_be_well_is_told_without_being_asked(tmp_path: Path) -> None:
+    made = Device(tmp_path)
+    made.places.trial.unlink()
+    await made.run()
+    assert not made.updating.status().is_confirmed
     made.places.trial.write_text("good\n")
     await made.time_goes_on()
-    await made.updating.begin(0)
+    assert made.updating.status().is_confirmed
     await made.close()
 
 

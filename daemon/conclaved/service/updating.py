@@ -103,7 +103,7 @@ class Updating:
             raise RoomError(
                 RoomErrorKind.BUSY, "an update comes already", hint="wait for it: conclavectl update status"
             )
-        if self._status.slot and not self._status.is_confirmed:
+        if not (self._status.is_confirmed or self._look_at_trial()):
             raise RoomError(
                 RoomErrorKind.BUSY,
                 "this start was not found to be well yet, and the other slot is what it would fall back to",
