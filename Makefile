@@ -7,7 +7,7 @@ PY := .venv/bin/python
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware firmware-check
+.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware firmware-check test-py314
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -48,6 +48,9 @@ firmware: setup-firmware ## BOARD=NAME BUILDROOT=DIR: build a device's image wit
 firmware-check: setup-firmware ## BUILDROOT=DIR: boards and packages through kconfig and genimage; builds nothing
 	@CONCLAVE_BUILDROOT=$(BUILDROOT) $(PY) -m pytest -q tests/firmware $(ARGS)
 
+test-py314: ## the suite under Python 3.14 with the device's versions, in a Debian sid; needs root; ARGS='-k name'
+	@tests/py314.sh $(ARGS)
+
 fuzz: setup-test ## a minute of hostile bytes for MLS; ARGS='--seconds 600', ARGS='--replay FILE'
 	@tests/fuzz/setup.sh && $(PY) -m tests.fuzz $(ARGS)
 
@@ -75,10 +78,13 @@ schema: setup-run ## write docs/schema anew: what each command of conclavectl pr
 hal-doc: setup-run ## write the list of drivers in docs/hal.md anew, from what they declare
 	@$(PY) -m tests.hal.reference docs/hal.md
 
-lock: setup-run ## write requirements.lock anew from pyproject.toml
+lock: setup-run ## write both lock files anew from pyproject.toml: ours, and the device's
 	@$(PY) -m venv .venv/lock && .venv/lock/bin/pip install -q uv
 	@.venv/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra dev \
 	    --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	@.venv/lock/bin/uv pip compile -q --python-version 3.14 --python-platform aarch64-manylinux_2_36 --generate-hashes \
+	    --extra dev --extra gpio --constraint buildroot/constraints.txt --override buildroot/overrides.txt \
+	    --custom-compile-command "make lock" pyproject.toml -o buildroot/requirements.lock
 
 clean: ## remove what make made
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -151,9 +151,21 @@ def build(board: str, buildroot: Path, out: Path, jobs: int) -> None:
             raise FirmwareError(
                 "\n".join([*last, f"the build stopped; all that make said is in {out}/build.log"])
             )
+    tell_parts(buildroot, out)
     for line in report(out, packages):
         print(line)
     print(f"firmware: {_clock(time.monotonic() - began)}; {out}/images/disk.img is to be flashed")
+
+
+def tell_parts(buildroot: Path, out: Path) -> None:
+    """Put what the image is made of beside it (sbom.py). Raises FirmwareError."""
+    images = out / "images"
+    tool = [sys.executable, str(EXTERNAL / "sbom.py")]
+    sbom = str(images / "sbom.cdx.json")
+    _run([*tool, "image", str(buildroot), str(out / "show-info.json"), sbom])
+    lock = str(EXTERNAL / "requirements.lock")
+    _run([*tool, "python", lock, str(images / "sbom-python.cdx.json")])
+    _run([*tool, "vex", sbom, str(images / "vex.cdx.json")])
 
 
 def _quiet() -> dict[str, str]:

@@ -1,13 +1,16 @@
 """A Buildroot tree where one was named, and programs that only some machines have."""
 
+import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.firmware.buildroot_tree import VARIABLE, BuildrootTree
+from tests.firmware.buildroot_tree import EXTERNAL, VARIABLE, BuildrootTree
 
 NO_TREE = "not proven: no checkout of Buildroot. make firmware-check BUILDROOT=DIR"
 
@@ -34,3 +37,26 @@ def program() -> Callable[[str], str]:
         return found
 
     return find
+
+
+def loaded(name: str) -> ModuleType:
+    """A program of buildroot/ as a module: its folder is no package."""
+    spec = importlib.util.spec_from_file_location(f"conclave_{name}", EXTERNAL / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def firmware() -> ModuleType:
+    """The program that builds."""
+    return loaded("firmware")
+
+
+@pytest.fixture(scope="session")
+def sbom() -> ModuleType:
+    """The program that tells what an image is made of."""
+    return loaded("sbom")

@@ -1,6 +1,5 @@
 """The program that builds: what it refuses, what it tells as it goes, and what it sums up."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,18 +11,6 @@ import pytest
 from tests.firmware.buildroot_tree import BOARDS, EXTERNAL
 
 PROGRAM = EXTERNAL / "firmware.py"
-
-
-@pytest.fixture(scope="module")
-def firmware() -> ModuleType:
-    """The program as a module."""
-    spec = importlib.util.spec_from_file_location("conclave_firmware", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def started(*words: str | Path) -> subprocess.CompletedProcess[str]:
