@@ -130,6 +130,26 @@ def test_what_rauc_says_when_it_fails_is_told(device: Device, lay_down: Lay) -> 
     )
 
 
+def test_only_what_is_installed_is_expected_at_the_next_start(device: Device, lay_down: Lay) -> None:
+    lay_down("1.3.0")
+    device.places.installed_version.write_text("1.2.5\n")
+    # While RAUC writes, a power cut may come: the slot has neither the one before nor this one.
+    program = Path(device.places.rauc[0])
+    looks = f"exec test ! -e {device.places.installed_version}"
+    program.write_text(program.read_text().replace('cat "$0.says"; exit "$(cat "$0.exit")"', looks))
+    assert install(device.places)
+    assert device.places.installed_version.read_text() == "1.3.0\n"
+
+
+def test_an_update_that_waits_for_its_start_is_not_forgotten_for_one_that_is_refused(
+    device: Device, lay_down: Lay
+) -> None:
+    device.places.installed_version.write_text("1.3.0\n")
+    lay_down(by_stranger=True)
+    assert not install(device.places)
+    assert device.places.installed_version.read_text() == "1.3.0\n"
+
+
 def test_a_bundle_left_by_a_power_cut_is_forgotten(device: Device, lay_down: Lay) -> None:
     device.places.own_folder.mkdir()
     (device.places.own_folder / "bundle.raucb").write_bytes(b"half")

@@ -69,10 +69,11 @@ def install(places: Places) -> bool:
         bundle = look(places, bundle_file)
         tell(replace(told, version=bundle.version))
         judge(bundle, rauc.device_compatible(places.system_conf), minimum(places.minimum_version))
-        _remember(places.installed_version, bundle.version)
-        _write_slot(places, bundle_file, tell, told)
-    except RaucError as error:
+        # What an earlier update laid into the slot goes now.
         places.installed_version.unlink(missing_ok=True)
+        _write_slot(places, bundle_file, tell, told)
+        _remember(places.installed_version, bundle.version)
+    except RaucError as error:
         failed = Progress(
             Stage.FAILED, version=told.version, refusal=error.refusal, message=str(error), hint=error.hint
         )
@@ -182,7 +183,7 @@ def _write_slot(places: Places, bundle_file: Path, tell: Callable[[Progress], No
 
 
 def _remember(place: Path, version: str) -> None:
-    """On the disk before the slot can start."""
+    """Only what is installed as a whole: what a power cut ended was not given up by a start of its own."""
     new = place.with_name(f"{place.name}.new")
     with new.open("w") as file:
         file.write(f"{version}\n")
