@@ -10,7 +10,7 @@ from conclaved.updates.install import Places
 from conclaved.updates.progress import Progress
 from tests.image.build.bundle import Maker, make_maker, maker, write_bundle
 
-COMPATIBLE = "conclave-test"
+BOARD = "test"
 MINIMUM = "1.2.0"
 SETTINGS = """\
 [system]
@@ -83,7 +83,7 @@ def device(tmp_path: Path, makers: tuple[Maker, Maker]) -> Device:
     program.write_text(RAUC)
     program.chmod(0o755)
     settings = tmp_path / "system.conf"
-    settings.write_text(SETTINGS.format(compatible=COMPATIBLE, authority=makers[0].authority))
+    settings.write_text(SETTINGS.format(compatible=f"conclave-{BOARD}", authority=makers[0].authority))
     (tmp_path / "minimum-version").write_text(f"{MINIMUM}\n")
     made = Device(
         Places(
@@ -108,7 +108,7 @@ Lay = Callable[..., Path]
 def lay_down(device: Device, makers: tuple[Maker, Maker], tmp_path: Path) -> Lay:
     """Lays down a bundle, as the daemon does."""
 
-    def lay(version: str = "1.2.0+abc", compatible: str = COMPATIBLE, *, by_stranger: bool = False) -> Path:
+    def lay(version: str = "1.2.0+abc", board: str = BOARD, *, by_stranger: bool = False) -> Path:
         for name in ("fit", "root"):
             (tmp_path / name).write_bytes(name.encode() * 2000)
         write_bundle(
@@ -116,7 +116,7 @@ def lay_down(device: Device, makers: tuple[Maker, Maker], tmp_path: Path) -> Lay
             fit=tmp_path / "fit",
             root=tmp_path / "root",
             version=version,
-            compatible=compatible,
+            board=board,
             signed_by=makers[by_stranger],
         )
         return device.places.laid_down

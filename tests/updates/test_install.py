@@ -45,7 +45,7 @@ def test_a_bundle_that_somebody_else_signed(device: Device, lay_down: Lay) -> No
 
 
 def test_a_bundle_for_another_device(device: Device, lay_down: Lay) -> None:
-    lay_down(compatible="conclave-other")
+    lay_down(board="other")
     why, words = refused(device)
     assert (why, words) == (
         Refusal.WRONG_DEVICE,

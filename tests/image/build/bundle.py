@@ -3,8 +3,6 @@
 RAUC verifies the signature and the board's name before it writes anything, and every block as it reads it.
 """
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from tests.building.programs import need, run
 from tests.image.build.boot_chain import BOARD
 from tests.image.build.debian import SETUP
 
-SYSTEM_CONF = BOARD / "common/overlay/etc/rauc/system.conf"
 SIGNER_CONFIG = """\
 [req]
 distinguished_name = name
@@ -31,25 +28,11 @@ extendedKeyUsage = critical, codeSigning
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """
-MANIFEST = """\
-[update]
-compatible={compatible}
-version={version}
-
-[bundle]
-format=verity
-
-[image.kernel]
-filename=kernel.img
-
-[image.root]
-filename=root.img
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Who signs updates: files of a folder. A device maker's key lies in a token (rauc(1), PKCS#11)."""
+    """Who signs updates: files of a folder. A device maker's key lies in a token."""
 
     authority: Path
     """The CA's certificate: the device's keyring."""
@@ -82,29 +65,8 @@ def make_maker(folder: Path, name: str = "Conclave development updates") -> None
     config.unlink()
 
 
-def write_bundle(
-    target: Path, *, fit: Path, root: Path, version: str, compatible: str, signed_by: Maker
-) -> None:
-    """Kernel and root of a slot as an update for devices of the kind `compatible`. Raises BuildError."""
+def write_bundle(target: Path, *, fit: Path, root: Path, version: str, board: str, signed_by: Maker) -> None:
+    """Kernel and root of a slot as an update for devices of a board. Raises BuildError."""
     need("rauc", "mksquashfs", hint=SETUP)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="bundle.") as scratch:
-        content = Path(scratch, "content")
-        content.mkdir()
-        for name, source in (("kernel.img", fit), ("root.img", root)):
-            # RAUC only reads them: a link is as good where both lie in one file system.
-            try:
-                (content / name).hardlink_to(source)
-            except OSError:
-                shutil.copyfile(source, content / name)
-        (content / "manifest.raucm").write_text(MANIFEST.format(compatible=compatible, version=version))
-        # What a device will judge it by.
-        settings = Path(scratch, "system.conf")
-        lines = SYSTEM_CONF.read_text().replace("@COMPATIBLE@", compatible)
-        settings.write_text(lines.replace("/etc/rauc/keyring.pem", str(signed_by.authority.resolve())))
-        target.unlink(missing_ok=True)
-        # The root is packed already: to pack it once more would take long and gain nothing.
-        packing = "--mksquashfs-args=-noD -noF"
-        rauc: list[str | Path] = ["rauc", "--conf", settings]
-        signer: list[str | Path] = ["--cert", signed_by.certificate, "--key", signed_by.key]
-        run([*rauc, "bundle", *signer, packing, content, target])
-        run([*rauc, "info", target])
+    signer: list[str | Path] = [signed_by.certificate, signed_by.key, signed_by.authority]
+    run([BOARD / "common/bundle", target, board, version, fit, root, *signer])

@@ -84,16 +84,15 @@ def update(
     *,
     layers: tuple[Path, ...],
     version: str = "",
-    compatible: str = "",
     board: str = QEMU_BOARD,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> Update:
     """An update to what `image` would make of these layers. `version`: another number than the project's.
 
-    `compatible`: for another kind of device. Raises BuildError.
+    Raises BuildError.
     """
     need("rauc", "mksquashfs", "veritysetup", "mkimage", hint=debian.SETUP)
-    return _Builder(cache_folder("image"), board, say).update(layers, version, compatible)
+    return _Builder(cache_folder("image"), board, say).update(layers, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +140,8 @@ class _Builder:
             admin_key=self._keys / ADMIN_KEY,
         )
 
-    def update(self, layers: tuple[Path, ...], version: str, compatible: str) -> Update:
+    def update(self, layers: tuple[Path, ...], version: str) -> Update:
         content = self._content(layers, True, version)
-        compatible = compatible or root_filesystem.compatible(self._board)
 
         def make_bundle(part: Path) -> None:
             self._make_root(part, content)
@@ -153,16 +151,14 @@ class _Builder:
                 fit=part / "fit",
                 root=part / "root",
                 version=content.version,
-                compatible=compatible,
+                board=self._board,
                 signed_by=self._maker,
             )
             for name in ("root", "fit", "initrd"):
                 (part / name).unlink()
 
         own = digest_of_files(self._maker.key, HERE / "bundle.py")
-        bundle = self._stage(
-            "bundle", digest_of((content.digest, *self._of_boot(), own, compatible)), make_bundle
-        )
+        bundle = self._stage("bundle", digest_of((content.digest, *self._of_boot(), own)), make_bundle)
         return Update(content.version, bundle / "bundle.raucb")
 
     def _content(self, layers: tuple[Path, ...], for_developers: bool, number: str = "") -> _Content:
