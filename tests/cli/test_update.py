@@ -115,6 +115,16 @@ async def test_which_firmware_runs_is_told_with_whether_its_start_was_well(room:
     ]
 
 
+async def test_an_update_that_waits_for_a_restart_is_told_whatever_came_later(
+    room: FakeRoom, cli: Cli
+) -> None:
+    later = UpdateStatus("failed", error="not signed", version="1.1.0", slot="A", next_version="1.2.0")
+    room.set(Topic.UPDATE, later)
+    out = (await cli("update", "status")).out
+    assert "1.2.0: conclavectl reboot" in out
+    assert "failed: not signed" in out
+
+
 async def test_an_update_that_was_given_up_is_told(room: FakeRoom, cli: Cli) -> None:
     room.set(Topic.UPDATE, UpdateStatus(version="1.1.0", slot="A", fell_back_from="1.2.0"))
     out = (await cli("update", "status")).out

@@ -137,8 +137,10 @@ async def test_a_whole_bundle_is_laid_down_and_root_is_asked(device: Device) -> 
         "copying",
         "1.2.0",
     )
-    await device.root_says(Progress(Stage.INSTALLED, 100, version="1.2.0"))
+    await device.root_says(Progress(Stage.INSTALLED, 100, version="1.2.0", next_version="1.2.0"))
     assert (device.updating.status().state, device.left()) == ("installed", [])
+    await device.updating.begin(0)
+    assert device.updating.status().next_version == "1.2.0"
 
 
 async def test_what_root_refuses_is_told_with_its_reason(device: Device) -> None:

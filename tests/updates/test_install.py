@@ -15,6 +15,7 @@ def test_a_good_bundle_is_installed_and_nothing_of_it_stays(device: Device, lay_
     assert install(device.places)
     told = device.told
     assert (told.stage, told.percent, told.version) == (Stage.INSTALLED, 100, "1.3.0+abc")
+    assert told.next_version == "1.3.0+abc"
     assert device.places.installed_version.read_text() == "1.3.0+abc\n"
     assert not device.places.laid_down.exists()
     assert not device.places.own_folder.exists()
@@ -148,6 +149,7 @@ def test_an_update_that_waits_for_its_start_is_not_forgotten_for_one_that_is_ref
     lay_down(by_stranger=True)
     assert not install(device.places)
     assert device.places.installed_version.read_text() == "1.3.0\n"
+    assert device.told.next_version == "1.3.0"
 
 
 def test_a_bundle_left_by_a_power_cut_is_forgotten(device: Device, lay_down: Lay) -> None:

@@ -10,7 +10,9 @@ from conclaved.updates.progress import Progress, Refusal, Stage
 
 def test_what_was_saved_is_read_again_and_everybody_may_read_it(tmp_path: Path) -> None:
     place = tmp_path / "progress.json"
-    progress = Progress(Stage.FAILED, 40, "copying", "1.2.0", Refusal.TOO_OLD, "too old", "take another")
+    progress = Progress(
+        Stage.FAILED, 40, "copying", "1.2.0", Refusal.TOO_OLD, "too old", "take another", "1.1.0"
+    )
     progress.save(place)
     assert Progress.load(place) == progress
     assert place.stat().st_mode & 0o777 == 0o644

@@ -28,6 +28,8 @@ class UpdateStatus:
     """`A` or `B`; empty where there are none."""
     is_confirmed: bool = False
     """Whether this start was found to be well: until then another start may be of the other slot."""
+    next_version: str = ""
+    """Of the update that runs after a restart; empty if none waits for it."""
     fell_back_from: str = ""
     """The version of an update that was given up at its start; empty if none was."""
 

@@ -299,6 +299,7 @@ class Updating:
             error=progress.message,
             error_kind=refusal.value if refusal else "",
             hint=progress.hint,
+            next_version=progress.next_version,
         )
 
     def _end_failed(self, message: str = "the update was not installed") -> None:

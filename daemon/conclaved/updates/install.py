@@ -51,13 +51,13 @@ class Places:
 def install(places: Places) -> bool:
     """Install it; True if the other slot has it now. What happens is written to `places.progress`."""
     told = Progress(Stage.CHECKING, step="checking the bundle")
-    told.save(places.progress)
 
     def tell(progress: Progress) -> None:
         nonlocal told
-        told = progress
+        told = replace(progress, next_version=_noted(places.installed_version))
         told.save(places.progress)
 
+    tell(told)
     try:
         bundle_file = take(places)
         if not places.trial.exists():
@@ -180,6 +180,13 @@ def _write_slot(places: Places, bundle_file: Path, tell: Callable[[Progress], No
                 tell(replace(told, stage=Stage.INSTALLING, percent=found[0], step=found[1]))
     if process.returncode != 0:
         raise rauc.refusal("".join(said))
+
+
+def _noted(place: Path) -> str:
+    try:
+        return place.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _remember(place: Path, version: str) -> None:

@@ -47,6 +47,8 @@ class Progress:
     refusal: Refusal | None = None
     message: str = ""
     hint: str = ""
+    next_version: str = ""
+    """What the next start is of, by this update or an earlier one; empty: of what runs."""
 
     @property
     def has_ended(self) -> bool:
@@ -79,6 +81,7 @@ class Progress:
                 refusal=None if refusal is None else Refusal(refusal),
                 message=str(words["message"]),
                 hint=str(words["hint"]),
+                next_version=str(words["next_version"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -45,6 +45,7 @@ class Update:
     version: str = ""
     slot: str = ""
     is_confirmed: bool = False
+    next_version: str = ""
     fell_back_from: str = ""
 
 

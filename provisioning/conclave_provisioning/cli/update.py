@@ -88,7 +88,7 @@ def status() -> None:
       conclavectl update status
 
     JSON: update {state, percent, step, received, bundle_version, error, error_kind, hint, version, slot,
-    is_confirmed, fell_back_from}.
+    is_confirmed, next_version, fell_back_from}.
     """
 
     async def action(client: RoomClient, output: Output) -> None:
@@ -99,6 +99,8 @@ def status() -> None:
         if found.slot:
             judged = ("well", "green") if found.is_confirmed else ("not judged yet", "yellow")
             label(output, "this start", [judged])
+        if found.next_version:
+            label(output, "next start", [(found.next_version, "green"), ": conclavectl reboot"])
         if found.fell_back_from:
             label(output, "given up", [(found.fell_back_from, "red"), ": its start was not well"])
         label(output, "update", _update_words(found))
@@ -158,7 +160,7 @@ def _update_words(found: Update) -> Parts:
         case "receiving":
             return [("coming", "yellow"), f": {found.received // 1_000_000} MB so far"]
         case "installed":
-            return [(f"{found.bundle_version} is installed", "green"), "; it runs after: conclavectl reboot"]
+            return [(f"{found.bundle_version} is installed", "green")]
         case "failed":
             return [("failed", "red"), f": {found.error}"]
         case state:
