@@ -13,9 +13,8 @@ from collections.abc import Callable, Generator
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
-from av.error import FFmpegError
-
 from conclave_hal.errors import DeviceGoneError, DeviceTimeoutError, HalError
+from conclave_hal.ffmpeg import ffmpeg_errors
 
 ENDING_S = 2.0
 """For a thread to end after it was told so."""
@@ -108,17 +107,23 @@ class CaptureThread(Generic[T]):
                         self._tell()
         except HalError as error:
             end = error
-        except (OSError, FFmpegError) as error:
+        except OSError as error:
+            end = self._gone(error)
+        except ffmpeg_errors() as error:
             # Not all of FFmpeg's errors are the system's: a camera that is unplugged while it films answers
             # with EINVAL, which becomes a ValueError.
-            end = DeviceGoneError(f"{self._name}: {error.strerror or error}")
-            end.__cause__ = error
+            end = self._gone(error)
         except Exception as error:  # noqa: BLE001 - the thread's root: who reads gets it
             end = error
         self._end = end
         self._has_ended = True
         self._is_told = False
         self._tell()
+
+    def _gone(self, error: Exception) -> DeviceGoneError:
+        gone = DeviceGoneError(f"{self._name}: {getattr(error, 'strerror', None) or error}")
+        gone.__cause__ = error
+        return gone
 
     def _tell(self) -> None:
         """Wake the loop, once for all that has come until it looks: a fast device must not flood it."""

@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from tests.bench import report
 from tests.bench.cli import measure_cli
-from tests.bench.daemon import DaemonError, measure_daemon
+from tests.bench.daemon import measure_daemon
 from tests.bench.floor import costs_of_primitives
 from tests.bench.frames import SIZES, measure_frames
 from tests.bench.groups import measure_group
 from tests.bench.keys import measure_keys
 from tests.bench.panel import measure_panel
 from tests.bench.stopwatch import Progress
+from tests.service.waiting_daemon import DaemonError
 
 Tell = Callable[[str], None]
 
@@ -26,8 +27,8 @@ what is measured
            and by the device's keyring, beside the bare AESGCM call.
   keys     a signature by the device's key in a TPM (swtpm), a token (SoftHSM), a sealed and a plain file,
            checked before it is given out where a device made it, beside a bare one; by the wall clock.
-  daemon   the real conclaved with a simulated room on a bus of its own: start until its name answers,
-           and its memory then, beside a bare interpreter.
+  daemon   the real conclaved with a simulated room on a bus of its own: start until READY=1, and its
+           memory then, beside an interpreter that imports the libraries that it cannot do without.
   panel    a warm redraw of the panel on pixels, 1280 x 800: layout, drawing, and packing for the screen.
   cli      the real conclavectl, from its start to its end, on a bus with a room that answers at once.
 
@@ -115,7 +116,7 @@ def _daemon(arguments: argparse.Namespace, progress: Progress) -> None:
     rounds = 1 if arguments.quick else min(arguments.rounds or 5, 11)
     figures = measure_daemon(rounds=rounds, tell=progress)
     progress.done()
-    print("\n" + report.heading("conclaved with a simulated room"))
+    print("\n" + report.heading("conclaved, before a meeting"))
     print(report.daemon(figures))
 
 

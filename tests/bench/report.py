@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.backends.openssl import backend
 
 from tests.bench.cli import ASKED_S, QUICK, CliFigures
-from tests.bench.daemon import DaemonFigures
+from tests.bench.daemon import ASKED_BYTES, ASKED_READY_S, DaemonFigures
 from tests.bench.frames import FrameFigures
 from tests.bench.groups import OPERATIONS, GroupFigures
 from tests.bench.keys import KeyFigures
@@ -117,27 +117,29 @@ def panel(figures: Iterable[RedrawFigures]) -> str:
 
 
 def daemon(figures: DaemonFigures) -> str:
-    """The daemon: start and memory."""
-    rows = [
-        ["", "", "beside a bare interpreter"],
-        [
-            "start to ready",
-            f"{figures.ready_s * 1e3:.0f} ms",
-            f"{figures.ready_s / figures.interpreter_s:.1f}",
-        ],
-        ["  the first time", f"{figures.ready_first_s * 1e3:.0f} ms", ""],
-        [
-            "  importing it and ending",
-            f"{figures.import_s * 1e3:.0f} ms",
-            f"{figures.import_s / figures.interpreter_s:.1f}",
-        ],
-        [
-            "resident when ready",
-            f"{figures.resident_bytes / MB:.1f} MB",
-            f"{figures.resident_bytes / figures.interpreter_bytes:.1f}",
-        ],
-        ["  of it not shared", f"{figures.own_bytes / MB:.1f} MB", ""],
-    ]
+    """The daemon: start and memory, and what both are beside their floors."""
+    rows = [["", "ready", "", "resident", "", "Pss", "own", "asked"]]
+    asked = f"{ASKED_READY_S * 1e3:.0f} ms, {ASKED_BYTES / MB:.0f} MB"
+    for name, each in figures.rooms.items():
+        rows.append(
+            [
+                name,
+                f"{each.ready_s * 1e3:.0f} ms",
+                f"x {each.ready_s / figures.floor_s:.1f}",
+                f"{each.resident_bytes / MB:.1f} MB",
+                f"x {each.resident_bytes / figures.floor_bytes:.1f}",
+                f"{each.proportional_bytes / MB:.1f}",
+                f"{each.own_bytes / MB:.1f}",
+                asked,
+            ]
+        )
+    imported, floor = figures.import_s, figures.floor_s
+    rows.append(
+        ["importing it, and ending", f"{imported * 1e3:.0f} ms", f"x {imported / floor:.1f}"] + 5 * [""]
+    )
+    rows.append(
+        ["floor: its libraries", f"{floor * 1e3:.0f} ms", "", f"{figures.floor_bytes / MB:.1f} MB"] + 4 * [""]
+    )
     shares = ", ".join(f"{name} {share:.0%}" for name, share in figures.heaviest)
     return f"{table(rows)}\nimport time by package: {shares}"
 

@@ -2,6 +2,7 @@
 
 from tests.bench import report
 from tests.bench.cli import COMMANDS, measure_cli
+from tests.bench.daemon import ROOMS, measure_daemon
 from tests.bench.floor import Counts, costs_of_primitives, creating, joining, processing
 from tests.bench.frames import SIZES, measure_frames
 from tests.bench.groups import OPERATIONS, measure_group
@@ -49,6 +50,15 @@ def test_every_command_that_is_measured_gives_a_positive_figure() -> None:
     assert tuple(figures.commands) == COMMANDS
     assert all(seconds > 0 for seconds in (figures.interpreter_s, *figures.commands.values()))
     assert "asked: 150 ms" in report.cli(figures)
+
+
+def test_a_start_of_the_daemon_with_every_room_gives_positive_figures() -> None:
+    figures = measure_daemon(rounds=1, tell=silent)
+    assert tuple(figures.rooms) == tuple(ROOMS)
+    for each in figures.rooms.values():
+        assert min(each.ready_s, each.own_bytes) > 0
+        assert each.own_bytes <= each.proportional_bytes <= each.resident_bytes
+    assert "asked" in report.daemon(figures)
 
 
 def test_every_primitive_that_is_counted_has_a_cost() -> None:

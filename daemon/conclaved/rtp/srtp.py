@@ -1,12 +1,13 @@
 """SRTP (RFC 3711) with AES_CM_128_HMAC_SHA1_80: one key, one direction, replay protection on.
 
-A thin layer over `pylibsrtp` that gives lengths, errors and directions types.
+A thin layer over `pylibsrtp` that gives lengths, errors and directions types. The library brings an OpenSSL
+of its own, 4.5 MB, so it is loaded with the first session: a room that waits for a meeting has none.
 """
 
 import contextlib
 from enum import Enum
-
-from pylibsrtp import Error, Policy, Session
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from conclaved.rtp.errors import (
     MalformedPacketError,
@@ -17,6 +18,9 @@ from conclaved.rtp.errors import (
 )
 from conclaved.rtp.offer import SRTP_KEY_BYTES
 from conclaved.rtp.packet import HEADER_BYTES
+
+if TYPE_CHECKING:
+    from pylibsrtp import Session
 
 OVERHEAD_BYTES = 10
 """What protection adds to an RTP packet: the tag."""
@@ -46,10 +50,11 @@ class SrtpSession:
         if len(key) != SRTP_KEY_BYTES:
             raise RtpUsageError(f"an SRTP key has {SRTP_KEY_BYTES} bytes")
         self.direction = direction
-        kind = Policy.SSRC_ANY_OUTBOUND if direction is Direction.OUTBOUND else Policy.SSRC_ANY_INBOUND
-        policy = Policy(key=key, ssrc_type=kind)
+        library = _library()
+        of_any = library.Policy.SSRC_ANY_OUTBOUND, library.Policy.SSRC_ANY_INBOUND
+        policy = library.Policy(key=key, ssrc_type=of_any[direction is Direction.INBOUND])
         policy.window_size = REPLAY_WINDOW
-        self._session: Session | None = Session(policy)
+        self._session: Session | None = library.Session(policy)
 
     def __repr__(self) -> str:
         return f"<SrtpSession {self.direction.value}, {'open' if self._session else 'closed'}>"
@@ -61,7 +66,7 @@ class SrtpSession:
             raise RtpUsageError(f"an RTP packet has {HEADER_BYTES} to {MAX_PLAIN_BYTES} bytes")
         try:
             return bytes(session.protect(packet))
-        except Error as error:
+        except _library().Error as error:
             raise RtpUsageError(f"SRTP: {error}") from error
 
     def protect_rtcp(self, packet: bytes) -> bytes:
@@ -71,7 +76,7 @@ class SrtpSession:
             raise RtpUsageError("an RTCP packet does not have this length")
         try:
             return bytes(session.protect_rtcp(packet))
-        except Error as error:
+        except _library().Error as error:
             raise RtpUsageError(f"SRTCP: {error}") from error
 
     def unprotect(self, packet: bytes) -> bytes:
@@ -81,7 +86,7 @@ class SrtpSession:
             raise MalformedPacketError("no SRTP packet has this length")
         try:
             return bytes(session.unprotect(packet))
-        except Error as error:
+        except _library().Error as error:
             raise _remote(error) from error
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
@@ -91,7 +96,7 @@ class SrtpSession:
             raise MalformedPacketError("no SRTCP packet has this length")
         try:
             return bytes(session.unprotect_rtcp(packet))
-        except Error as error:
+        except _library().Error as error:
             raise _remote(error) from error
 
     def forget(self, ssrc: int) -> None:
@@ -99,14 +104,14 @@ class SrtpSession:
         ignored. Only for SSRCs that are not used any more: outbound, an SSRC that came back would
         use its keystream twice."""
         if self._session is not None:
-            with contextlib.suppress(Error):
+            with contextlib.suppress(_library().Error):
                 self._session.remove_stream(ssrc)
 
     def close(self) -> None:
         """Drop the keys. Safe to call twice; everything else raises SrtpGoneError afterwards."""
         self._session = None
 
-    def _for(self, direction: Direction) -> Session:
+    def _for(self, direction: Direction) -> "Session":
         if self._session is None:
             raise SrtpGoneError("SRTP session was closed")
         if direction is not self.direction:
@@ -114,7 +119,13 @@ class SrtpSession:
         return self._session
 
 
-def _remote(error: Error) -> MalformedPacketError | SrtpAuthenticationError | SrtpReplayError:
+def _library() -> ModuleType:
+    import pylibsrtp
+
+    return pylibsrtp
+
+
+def _remote(error: Exception) -> MalformedPacketError | SrtpAuthenticationError | SrtpReplayError:
     """What the library's complaint means to us; it has one class and a text for all."""
     text = str(error)
     if "replay" in text or "too old" in text:

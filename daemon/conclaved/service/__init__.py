@@ -2,9 +2,5 @@
 
 `main` is the composition root. `room` is what D-Bus and panel see; `enrolling` and `attending` are
 the two things a room can be busy with, and `meeting_runner` is one meeting of the latter; `config`,
-`hardware` and `notify` are its edges.
+`hardware` and `notify` are its edges. It starts in `__main__`.
 """
-
-from conclaved.service.main import main
-
-__all__ = ["main"]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from conclave_hal.camera import Camera, CameraState, Picture, PictureFormat
 from conclave_hal.device import AnyDevice, Health
@@ -12,10 +12,12 @@ from conclave_hal.errors import ConfigurationError
 from conclave_hal.media import CLOCK_HZ, Codec
 from conclave_hal.options import Option, integer, text
 from conclave_hal.simulated.paced_device import PacedDevice
-from conclave_hal.simulated.picture import RoomPicture
 from conclave_hal.simulated.picture_code import CELL, MAX_NAME_BYTES, code_rows
 from conclave_hal.simulated.privacy_switch import SimulatedPrivacySwitch
 from conclave_hal.switches import SwitchPosition
+
+if TYPE_CHECKING:
+    from conclave_hal.simulated.picture import RoomPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class SimulatedCamera(PacedDevice[CameraState, Picture], Camera):
         return CameraState(Health.READY, "", self._format, is_capturing)
 
     def _prepare(self) -> None:
+        from conclave_hal.simulated.picture import RoomPicture  # FFmpeg and Pillow: see `ffmpeg`
+
         options = self._options
         self._picture = RoomPicture(options.name, options.width, options.height, options.fps)
 

@@ -3,11 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated
-
-import av
-from av.audio.codeccontext import AudioCodecContext
-from av.audio.frame import AudioFrame
+from typing import TYPE_CHECKING, Annotated
 
 from conclave_hal.device import AnyDevice, DeviceState, Health
 from conclave_hal.drivers import Driver, Slot
@@ -15,10 +11,11 @@ from conclave_hal.media import AudioSource, Codec, EncodedFrame
 from conclave_hal.options import Option, integer
 from conclave_hal.simulated.mute_switch import SimulatedMuteSwitch
 from conclave_hal.simulated.paced_device import PacedDevice
-from conclave_hal.simulated.tone import FRAME_SAMPLES, SAMPLE_RATE_HZ, tone_frames
+from conclave_hal.simulated.tone import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from conclave_hal.switches import SwitchPosition
 
-_BIT_RATE = 32_000
+if TYPE_CHECKING:
+    from conclave_hal.simulated.tone_encoder import ToneEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,7 @@ class SimulatedMicrophone(PacedDevice[DeviceState, EncodedFrame], AudioSource):
         super().__init__("the simulated microphone", Fraction(FRAME_SAMPLES, SAMPLE_RATE_HZ))
         self._options = options
         self._mute_switch = mute_switch
-        self._tone: list[bytes] = []
-        self._encoder: AudioCodecContext | None = None
+        self._encoder: ToneEncoder | None = None
 
     def frames(self) -> AsyncGenerator[EncodedFrame, None]:
         """Packets of 20 ms until `close`; silent ones while the line is cut."""
@@ -49,26 +45,15 @@ class SimulatedMicrophone(PacedDevice[DeviceState, EncodedFrame], AudioSource):
         return DeviceState(Health.READY)
 
     def _prepare(self) -> None:
-        self._tone = tone_frames(self._options.frequency_hz)
-        encoder = av.CodecContext.create("libopus", "w")
-        encoder.sample_rate, encoder.format, encoder.layout = SAMPLE_RATE_HZ, "s16", "mono"
-        encoder.time_base = Fraction(1, SAMPLE_RATE_HZ)
-        encoder.bit_rate = _BIT_RATE
-        encoder.options = {"frame_duration": "20", "application": "audio", "compression_level": "4"}
-        encoder.open()
-        self._encoder = encoder
+        from conclave_hal.simulated.tone_encoder import ToneEncoder  # FFmpeg: see `ffmpeg`
+
+        self._encoder = ToneEncoder(self._options.frequency_hz)
 
     def _capture(self, tick: int) -> EncodedFrame | None:
         if self._encoder is None:
             return None
         is_cut = self._mute_switch is not None and self._mute_switch.position is SwitchPosition.BLOCKING
-        heard = bytes(2 * FRAME_SAMPLES) if is_cut else self._tone[tick % len(self._tone)]
-        frame = AudioFrame(format="s16", layout="mono", samples=FRAME_SAMPLES)
-        frame.sample_rate = SAMPLE_RATE_HZ
-        frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
-        frame.pts = tick * FRAME_SAMPLES
-        frame.planes[0].update(heard)
-        data = b"".join(bytes(packet) for packet in self._encoder.encode(frame))
+        data = self._encoder.packet(tick, is_silent=is_cut)
         return EncodedFrame(Codec.OPUS, data, tick * FRAME_SAMPLES % 2**32) if data else None
 
     def _release(self) -> None:

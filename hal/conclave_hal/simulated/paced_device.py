@@ -1,7 +1,7 @@
 """What the simulated camera and microphone share: things made at a steady pace, in a thread.
 
-Nothing is captured unless the device is enabled *and* somebody reads. The newest reader gets what is
-captured; an earlier iterator ends.
+Nothing is captured, and nothing that capturing needs is made, unless the device is enabled *and* somebody
+reads. The newest reader gets what is captured; an earlier iterator ends.
 """
 
 import asyncio
@@ -11,11 +11,9 @@ from collections.abc import AsyncGenerator
 from fractions import Fraction
 from typing import Generic, TypeVar
 
-from av.codec.codec import UnknownCodecError
-from av.error import FFmpegError
-
 from conclave_hal.device import Device, DeviceState
-from conclave_hal.errors import DeviceError, DeviceGoneError, UsageError
+from conclave_hal.errors import DeviceGoneError, UsageError
+from conclave_hal.ffmpeg import ffmpeg_errors
 from conclave_hal.worker import Worker
 
 S = TypeVar("S", bound=DeviceState)
@@ -32,12 +30,13 @@ class PacedDevice(Device[S], Generic[S, T]):
         self._worker: Worker | None = None
         self._is_enabled = True
         self._is_closed = False
+        self._is_prepared = False
         self._switched = asyncio.Event()
         self._reader = 0
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Make what `_capture` needs. Runs in the worker."""
+        """Make what `_capture` needs, before the first one. Runs in the worker."""
 
     @abstractmethod
     def _capture(self, tick: int) -> T | None:
@@ -52,12 +51,8 @@ class PacedDevice(Device[S], Generic[S, T]):
         """The state of the open device."""
 
     async def open(self) -> None:
-        """Start the worker. Raises DeviceError if there is no such codec."""
+        """Start the worker."""
         self._worker = Worker(self._name)
-        try:
-            await self._worker.call(self._prepare)
-        except (FFmpegError, UnknownCodecError) as error:
-            raise DeviceError(f"{self._name} cannot be started: {error}") from error
         await self._publish(self._ready(False))
 
     async def close(self) -> None:
@@ -99,8 +94,8 @@ class PacedDevice(Device[S], Generic[S, T]):
                 if self._state != self._ready(True):
                     await self._publish(self._ready(True))
                 try:
-                    made = await worker.call(self._capture, tick)
-                except FFmpegError as error:
+                    made = await worker.call(self._prepared_capture, tick)
+                except ffmpeg_errors() as error:
                     reason = f"{self._name} failed: {error}"
                     await self._publish(self._lost(reason))
                     raise DeviceGoneError(reason) from error
@@ -109,6 +104,12 @@ class PacedDevice(Device[S], Generic[S, T]):
         finally:
             if reader == self._reader and self._state == self._ready(True):
                 await self._publish(self._ready(False))
+
+    def _prepared_capture(self, tick: int) -> T | None:
+        if not self._is_prepared:
+            self._prepare()
+            self._is_prepared = True
+        return self._capture(tick)
 
     def _may_deliver(self, reader: int) -> bool:
         return self._is_enabled and not self._is_closed and reader == self._reader

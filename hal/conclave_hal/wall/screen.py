@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from av.video.frame import VideoFrame
 from PIL import Image
 
 from conclave_hal.decoding_sink import DecodingSink
@@ -23,12 +22,16 @@ from conclave_hal.errors import DeviceError, DeviceGoneError, DeviceTimeoutError
 from conclave_hal.hot_plug import HotPlugDevice
 from conclave_hal.media import Codec, VideoSink
 from conclave_hal.options import Option, choice, file_path, integer
-from conclave_hal.picture_decoder import PictureDecoder
 from conclave_hal.pixels.glass import Glass
 from conclave_hal.pixels.glasses import open_glass
 from conclave_hal.pixels.pixel_panel_options import connector_name, device_or_nothing
 from conclave_hal.wall.grid import Box, fit, tiles
 from conclave_hal.worker import Worker
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from conclave_hal.wall.newest_picture import NewestPicture
 
 BACKGROUND = (14, 17, 22)
 DRAW_DEADLINE_S = 5.0
@@ -74,32 +77,14 @@ def _open(options: PixelScreenOptions) -> Glass:
     )
 
 
-class NewestPicture(PictureDecoder):
-    """One participant's newest picture, and when it came."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._clock = clock
-        self.newest: VideoFrame | None = None
-        self.came_at = 0.0
-
-    def _look_at(self, frame: VideoFrame) -> None:
-        self.newest, self.came_at = frame, self._clock()
-
-    def found(self) -> dict[str, str | int | float | bool]:
-        """The size of the pictures."""
-        newest = self.newest
-        return {} if newest is None else {"width": newest.width, "height": newest.height}
-
-
 @dataclass(frozen=True, slots=True)
 class _Shown:
     """What stands on the glass: the pictures in their order. Frames are compared by identity."""
 
-    frames: tuple[VideoFrame, ...] = ()
+    frames: "tuple[VideoFrame, ...]" = ()
 
 
-class PixelScreen(HotPlugDevice[DeviceState], DecodingSink[NewestPicture], VideoSink):
+class PixelScreen(HotPlugDevice[DeviceState], DecodingSink["NewestPicture"], VideoSink):
     """Draws everybody's picture on a glass. Without one everything is decoded all the same."""
 
     codec = Codec.H264
@@ -130,7 +115,9 @@ class PixelScreen(HotPlugDevice[DeviceState], DecodingSink[NewestPicture], Video
             await self._drawer.close()
         await self._publish(self._lost("closed"))
 
-    def _new_decoder(self) -> NewestPicture:
+    def _new_decoder(self) -> "NewestPicture":
+        from conclave_hal.wall.newest_picture import NewestPicture  # FFmpeg: see `ffmpeg`
+
         return NewestPicture(self._clock)
 
     async def _session(self) -> None:
@@ -175,7 +162,7 @@ class PixelScreen(HotPlugDevice[DeviceState], DecodingSink[NewestPicture], Video
                     await self._in_time(_draw, glass, canvas, _Shown(), wanted)
                     shown = wanted
 
-    def _present(self) -> tuple[VideoFrame, ...]:
+    def _present(self) -> "tuple[VideoFrame, ...]":
         """The newest picture of everybody who still sends some."""
         now = self._clock()
         return tuple(
@@ -209,12 +196,12 @@ def _draw(glass: Glass, canvas: Image.Image, shown: _Shown, wanted: _Shown) -> N
     glass.show(canvas)
 
 
-def _paste(canvas: Image.Image, frame: VideoFrame, box: Box) -> None:
+def _paste(canvas: Image.Image, frame: "VideoFrame", box: Box) -> None:
     picture: Image.Image = frame.to_image(width=box.width, height=box.height)  # type: ignore[no-untyped-call]
     canvas.paste(picture, (box.left, box.top))
 
 
-def _size(frame: VideoFrame) -> tuple[int, int]:
+def _size(frame: "VideoFrame") -> tuple[int, int]:
     return frame.width, frame.height
 
 
