@@ -2,12 +2,8 @@
 
 from abc import abstractmethod
 
-import av
-from av.error import FFmpegError
-from av.packet import Packet
-from av.video.frame import VideoFrame
-
 from conclave_hal.decoding_sink import StreamDecoder
+from conclave_hal.pyav import FFmpegError, Packet, VideoFrame, av
 
 MAX_PIXELS = 1920 * 1088
 """A participant chooses the size of its pictures, and this bounds what one can take here."""

@@ -69,7 +69,7 @@ async def speak(code: str, language: str, *, program: str = PROGRAM, deadline_s:
 def _resampled(wave: bytes) -> bytes:
     """A WAV file's sound as samples of 48 kHz. Raises SpeechError for what is no sound."""
     # 18 MB of library, for whoever presses the button.
-    import av
+    from conclave_hal.pyav import av
 
     samples = bytearray()
     try:

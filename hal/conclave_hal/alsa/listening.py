@@ -7,10 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
-from av.audio.resampler import AudioResampler
-
 from conclave_hal.media import CLOCK_HZ, Codec, EncodedFrame
+from conclave_hal.pyav import AudioResampler, av
 
 if TYPE_CHECKING:
     from av import AudioFrame

@@ -184,9 +184,7 @@ class AlsaSpeaker(HotPlugDevice[DeviceState], AudioSink):
 
 def _decoded(stream: _Stream, data: bytes) -> bytes | None:
     """The samples of a packet, or None if it is damaged. Runs in the worker."""
-    import av
-    from av.error import FFmpegError
-    from av.packet import Packet
+    from conclave_hal.pyav import FFmpegError, Packet, av
 
     if stream.decoder is None:
         decoder = av.CodecContext.create("libopus", "r")

@@ -71,7 +71,7 @@ class H264Stream:
 
     def encode(self, picture: Picture, is_keyframe: bool) -> EncodedFrame | None:
         """Encode one picture of the stream's size."""
-        from av.video.frame import PictureType
+        from conclave_hal.pyav import PictureType
 
         if self._codec is None:
             return None
@@ -97,7 +97,7 @@ class H264Stream:
 
 
 def _open(settings: StreamSettings) -> "VideoCodecContext":
-    import av
+    from conclave_hal.pyav import av
 
     codec = cast("VideoCodecContext", av.CodecContext.create(settings.codec, "w"))
     picture = settings.format
@@ -124,7 +124,7 @@ def _access_unit(packets: "list[Packet[Any]]", timestamp: int) -> EncodedFrame |
 
 def video_frame(picture: Picture) -> "VideoFrame":
     """The picture as FFmpeg's frame, whose lines may be padded."""
-    from av import VideoFrame
+    from conclave_hal.pyav import VideoFrame
 
     frame = VideoFrame(picture.width, picture.height, "yuv420p")
     data = memoryview(picture.data)

@@ -144,8 +144,7 @@ class StreamEncoder(VideoEncoder):
 
 
 def _begun(begin: Callable[[StreamSettings], Stream], settings: StreamSettings) -> Stream:
-    from av.codec.codec import UnknownCodecError
-    from av.error import FFmpegError
+    from conclave_hal.pyav import FFmpegError, UnknownCodecError
 
     try:
         return begin(settings)
@@ -154,7 +153,7 @@ def _begun(begin: Callable[[StreamSettings], Stream], settings: StreamSettings) 
 
 
 def _encoded(stream: Stream, picture: Picture, is_keyframe: bool) -> EncodedFrame | None:
-    from av.error import FFmpegError
+    from conclave_hal.pyav import FFmpegError
 
     try:
         return stream.encode(picture, is_keyframe)

@@ -1,8 +1,7 @@
 """One participant's pictures, decoded, and the code in them. Blocking: runs in the screen's worker."""
 
-from av.video.frame import VideoFrame
-
 from conclave_hal.picture_decoder import PictureDecoder
+from conclave_hal.pyav import VideoFrame
 from conclave_hal.simulated.picture_code import PictureCode, read_code
 
 

@@ -7,9 +7,9 @@ A new picture is a copy of the luma plane with a ball and a code written into it
 import math
 from typing import cast
 
-from av import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
 
+from conclave_hal.pyav import VideoFrame
 from conclave_hal.simulated.picture_code import BLACK, CELL, PictureCode, code_rows, draw_code
 
 _FLOOR = (38, 46, 58)

@@ -2,11 +2,8 @@
 
 from array import array
 
-import av
-from av.error import FFmpegError
-from av.packet import Packet
-
 from conclave_hal.decoding_sink import StreamDecoder
+from conclave_hal.pyav import FFmpegError, Packet, av
 from conclave_hal.simulated.tone import FRAME_SAMPLES, SAMPLE_RATE_HZ, dominant_frequency_hz, samples_of
 
 BLOCK_SAMPLES = 5 * FRAME_SAMPLES

@@ -2,9 +2,7 @@
 
 from fractions import Fraction
 
-import av
-from av.audio.frame import AudioFrame
-
+from conclave_hal.pyav import AudioFrame, av
 from conclave_hal.simulated.tone import FRAME_SAMPLES, SAMPLE_RATE_HZ, tone_frames
 
 _BIT_RATE = 32_000

@@ -4,10 +4,9 @@ import time
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
-import av
-
 from conclave_hal.camera import Picture
 from conclave_hal.media import CLOCK_HZ, Codec, EncodedFrame
+from conclave_hal.pyav import av
 from conclave_hal.v4l2.modes import Chosen
 
 if TYPE_CHECKING:

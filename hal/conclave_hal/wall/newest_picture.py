@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from av.video.frame import VideoFrame
-
 from conclave_hal.picture_decoder import PictureDecoder
+from conclave_hal.pyav import VideoFrame
 
 
 class NewestPicture(PictureDecoder):
