@@ -7,7 +7,7 @@ PY := .venv/bin/python
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo room test e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware firmware-check test-py314
+.PHONY: help demo room test test-drivers e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware firmware-check test-py314
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -18,8 +18,11 @@ demo: setup-run ## three rooms enroll, meet and encrypt; ARGS=--once runs it to 
 room: setup-test ## a bare room behind SSH, to provision by the README's lines
 	@$(PY) -m tests.demo.bare_room $(ARGS)
 
-test: setup-test ## all tests but the end-to-end run and peers; ARGS='-k name' picks some
-	@$(PY) -m pytest -q -m "not e2e and not peers and not image" $(ARGS)
+test: setup-test ## all tests but those that have a target of their own; ARGS='-k name' picks some
+	@$(PY) -m pytest -q -m "not drivers and not e2e and not peers and not image" $(ARGS)
+
+test-drivers: setup-test ## each driver of the HAL against its counterpart: does it keep its promises?
+	@$(PY) -m pytest -q -m drivers tests/hal $(ARGS)
 
 e2e: setup-test ## the slow end-to-end tests, on real processes
 	@$(PY) -m pytest -q -m e2e $(ARGS)

@@ -33,6 +33,7 @@ BY_RIG = [
 _warm: set[str] = set()
 
 
+@pytest.mark.drivers
 @pytest.mark.parametrize(("name", "check"), BY_RIG)
 async def test_a_driver_keeps_its_promises(name: str, check: Check, tmp_path: Path) -> None:
     async with RIGS[name](tmp_path) as rig:
