@@ -49,7 +49,7 @@ firmware: setup-firmware ## BOARD=NAME BUILDROOT=DIR: build a device's image wit
 	@$(PY) buildroot/firmware.py "$(BOARD)" "$(BUILDROOT)" $(ARGS)
 
 firmware-check: setup-firmware ## BUILDROOT=DIR: boards and packages through kconfig and genimage; builds nothing
-	@CONCLAVE_BUILDROOT=$(BUILDROOT) $(PY) -m pytest -q tests/firmware $(ARGS)
+	@CONCLAVE_BUILDROOT=$(BUILDROOT) CONCLAVE_LINUX=$(LINUX) CONCLAVE_UBOOT=$(UBOOT) $(PY) -m pytest -q tests/firmware $(ARGS)
 
 test-py314: ## the suite under Python 3.14 with the device's versions, in a Debian sid; needs root; ARGS='-k name'
 	@tests/py314.sh $(ARGS)

@@ -156,6 +156,32 @@ def test_u_boot_demands_the_key_and_knows_the_boards_commands(
     assert "#" not in commands.replace("#conf", "")
 
 
+def test_trees_that_the_raspberrys_firmware_hands_over_keep_what_they_had(
+    parts: Path, keys: Path, tmp_path: Path
+) -> None:
+    for name in ("cm4-io", "4-b"):
+        shutil.copy(parts / "one.dtb", parts / f"bcm2711-rpi-{name}.dtb")
+    environment = {"HOST_DIR": "/usr", "BUILD_DIR": str(tmp_path / "b"), "CONFIG_DIR": str(tmp_path)}
+    run(EXTERNAL / "board/raspberrypi4/prepare-disk", parts, CONCLAVE_KEYS="", **environment)
+    for name in ("cm4-io", "4-b"):
+        tree = parts / f"u-boot-{name}.dtb"
+        assert run("fdtget", tree, "/", "model") == "one\n"
+        assert run("fdtget", tree, "/signature/key-boot", "required") == "conf\n"
+        assert "mmc dev 0" in run("fdtget", "-t", "s", tree, "/config", "bootcmd")
+    # Linux's own tree, which goes into the FIT, has nothing of it.
+    listed = run("fdtget", "-l", parts / "bcm2711-rpi-4-b.dtb", "/")
+    assert "signature" not in listed
+
+
+def test_the_raspberrys_firmware_is_told_of_trees_that_are_on_its_partition() -> None:
+    board = EXTERNAL / "board/raspberrypi4"
+    named = re.findall(r"^device_tree=(\S+)$", (board / "config.txt").read_text(), re.M)
+    there = re.findall(r'"([^"]+)"', (board / "genimage.images").read_text())
+    assert named
+    assert set(named) <= set(there)
+    assert set(re.findall(r"^kernel=(\S+)$", (board / "config.txt").read_text(), re.M)) <= set(there)
+
+
 def test_the_keys_of_u_boot_and_of_the_fit_are_one(parts: Path, keys: Path, tmp_path: Path) -> None:
     environment = {"HOST_DIR": "/usr", "BUILD_DIR": str(tmp_path / "b"), "CONFIG_DIR": str(tmp_path)}
     out = tmp_path / "conclave.dtsi"
