@@ -21,6 +21,13 @@ ESPEAK_NG_CONF_OPTS = \
 	--with-speechplayer=no
 HOST_ESPEAK_NG_CONF_OPTS = $(ESPEAK_NG_CONF_OPTS)
 
+# automake asks for files that upstream's autogen.sh makes.
+define ESPEAK_NG_MAKE_WHAT_AUTOMAKE_ASKS_FOR
+	touch $(@D)/AUTHORS $(@D)/NEWS
+endef
+ESPEAK_NG_POST_PATCH_HOOKS += ESPEAK_NG_MAKE_WHAT_AUTOMAKE_ASKS_FOR
+HOST_ESPEAK_NG_POST_PATCH_HOOKS += ESPEAK_NG_MAKE_WHAT_AUTOMAKE_ASKS_FOR
+
 # What it pronounces by is compiled by running it: by the host's.
 ESPEAK_NG_PROGRAMS = src/libespeak-ng.la src/espeak-ng
 
