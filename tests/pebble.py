@@ -6,10 +6,12 @@ says otherwise, so several rooms can answer http-01 on one port, each on a loopb
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import socket
 import ssl
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -174,8 +176,7 @@ class Pebble:
         self.dns_hook.chmod(0o755)
         await self._spawn(
             "pebble-challtestsrv",
-            "-dns01",
-            self.dns_address,
+            *_dns_words(self.dns_address),
             "-management",
             self.dns_management_url.removeprefix("http://"),
             *("-http01", "", "-https01", "", "-tlsalpn01", ""),
@@ -259,3 +260,14 @@ def free_ports(count: int) -> list[int]:
                 udp.bind(tcp.getsockname())
                 ports.append(tcp.getsockname()[1])
         return ports
+
+
+@functools.cache
+def _says_dnsserver() -> bool:
+    """Whether `pebble-challtestsrv` is one that calls it so; that one has DNS over HTTPS as well."""
+    told = subprocess.run(["pebble-challtestsrv", "-help"], capture_output=True, text=True, check=False)
+    return "-dnsserver" in told.stderr + told.stdout
+
+
+def _dns_words(address: str) -> tuple[str, ...]:
+    return ("-dnsserver", address, "-doh", "") if _says_dnsserver() else ("-dns01", address)

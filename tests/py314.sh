@@ -39,9 +39,18 @@ for file in /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt; do
     cp "$file" "$root$file"
 done
 
+# The CA that tests talk to is the one that they were written for: a newer one offers and refuses other things.
+for program in pebble pebble-challtestsrv; do
+    if found=$(command -v "$program"); then
+        cp "$found" "$root/usr/local/bin/"
+    fi
+done
+
 # Mounts of its own, which end with it.
 cat >"$root/conclave/.py314" <<'END'
 set -eu
+# A mount point of its own: programs in it make namespaces, which want one for their root.
+mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
 mount -t sysfs sys "$1/sys"
 mount --rbind /dev "$1/dev"
@@ -50,7 +59,7 @@ mount -t tmpfs run "$1/run"
 root=$1
 shift
 exec chroot "$root" /bin/sh -c 'cd /conclave && export LOCK=buildroot/requirements.lock HOME=/root &&
-    tests/setup.sh test && .venv/bin/python --version &&
+    mkdir -p /run/sshd && tests/setup.sh test && .venv/bin/python --version &&
     exec .venv/bin/python -m pytest -q -m "not e2e and not peers and not image" "$@"' py314 "$@"
 END
 exec unshare --mount --pid --fork sh "$root/conclave/.py314" "$root" "$@"

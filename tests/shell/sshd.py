@@ -164,6 +164,8 @@ class Sshd:
         # Sessions that hang on hold the log open.
         self._log.cancel()
         await asyncio.wait({self._log})
+        # Closed here, and not when Python comes to collect it: asyncio gives a process no other way.
+        vars(self._process)["_transport"].close()
         # Shown with a test that fails.
         sys.stderr.write("".join(self.log))
 

@@ -77,7 +77,8 @@ def effective(root: Path, tmp_path: Path, user: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in said.splitlines():
         keyword, _, value = line.partition(" ")
-        found.setdefault(keyword, []).append(value)
+        # OpenSSH writes them small before 10, and as in the manual since.
+        found.setdefault(keyword.lower(), []).append(value)
     return found
 
 

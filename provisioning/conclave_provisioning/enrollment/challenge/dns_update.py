@@ -108,6 +108,13 @@ class UpdateDnsProvider:
             ) from error
         if answer.rcode() != dns.rcode.NOERROR:
             word = dns.rcode.to_text(answer.rcode())
+            # Servers say it for both, and dnspython tells them apart only where the answer is signed.
+            if word == "NOTAUTH":
+                raise DnsUpdateError(
+                    f"the DNS server {self._server} does not take updates of the zone {zone}, "
+                    f"or does not accept the key {self._settings.key_name}",
+                    hint=_WHY[word],
+                )
             raise DnsUpdateError(
                 f"the DNS server {self._server} refused to change {target} in {zone}: {word}",
                 hint=_WHY.get(word, "see the DNS server's log"),
