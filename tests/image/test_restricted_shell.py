@@ -15,8 +15,8 @@ from tests.shell.test_one_command import FILES, NO_COMMANDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-AT_ONCE = 3
-"""Sessions of one connection; sshd's settings let it have four."""
+AT_ONCE = 2
+"""Sessions of one connection; sshd's settings let it have four, and it ends one after its client does."""
 THERE, NEW = "/etc/conclave/conclave.toml", "/tmp/new"
 """A file of the device that exists, and one that does not."""
 ADVICE = "which nobody can over SSH; give - in its place: ssh DEVICE"
