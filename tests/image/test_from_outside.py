@@ -93,7 +93,7 @@ async def test_the_devices_own_list_says_the_same(shared_device: Machine) -> Non
     tcp = {(one.address, one.port) for one in outside if one.kind == "tcp"}
     # One socket each for IPv4 and IPv6, or one for both, which ss writes as *.
     assert tcp in ({("0.0.0.0", SSH), ("[::]", SSH)}, {("0.0.0.0", SSH), ("*", SSH)})  # noqa: S104
-    # Each is bound to the card on which there is a lease, or to the lease's address: a scan of another card does
+    # Each is bound to the card that has a lease, or to the address of that: a scan of another card does
     # not find it.
     udp = [one for one in outside if one.kind == "udp"]
     assert {one.port for one in udp} <= DHCP_CLIENTS
