@@ -7,6 +7,7 @@ from conclaved.meeting import MeetingView
 if TYPE_CHECKING:
     from tests.simulation.device import Device, Stay
     from tests.simulation.judge import Judge
+    from tests.simulation.truth import EpochTruth
     from tests.simulation.world import World
 
 STOPS = "who is kept from knowing of an epoch stops sending in time"
@@ -74,9 +75,21 @@ class LockInvariants:
                 self.judge.broken(MUTED, f"{device.label} is behind: {view.behind}")
 
     def _misses_somebody(self, device: "Device") -> bool:
-        """Whether one whose beacons it needs is not there: an offer may be taken of one who has left."""
+        """Whether one whose beacons it needs is not there: an offer may be taken of one who has left.
+
+        Or who is in the meeting by another group of it, after a service that lost its log led to two.
+        """
         if device.stay is None:
             return True
         epoch = self.world.truth.epochs[device.stay.transcript]
         others = (self.world.device_of(epoch.keys[leaf]) for leaf in epoch.expected)
-        return any(other is None or not other.is_in for other in others)
+        return any(other is None or not other.is_in or not self._is_of(epoch, other) for other in others)
+
+    def _is_of(self, epoch: "EpochTruth", device: "Device") -> bool:
+        """Whether a device has been in this epoch, or in one that led to it."""
+        before: EpochTruth | None = epoch
+        while before is not None:
+            if before.transcript in device.was_in:
+                return True
+            before = self.world.truth.epochs.get(before.parent) if before.parent else None
+        return False
