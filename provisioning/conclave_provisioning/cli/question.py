@@ -14,6 +14,9 @@ import click
 from conclave_provisioning.cli.errors import CommandError, ErrorKind
 from conclave_provisioning.cli.output import safe
 
+TICK_S = 0.2
+"""As long as a Ctrl-C may go unheard."""
+
 
 def confirm(question: str, *, lacking: str, refused: str, instead: str) -> None:
     """Go on only if a person says yes. Raises click.Abort, or CommandError.
@@ -41,15 +44,23 @@ def ask(question: str, *, hidden: bool = False) -> str:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Hear the first Ctrl-C: the event loop of a command would keep it until the question is answered."""
+    """Hear the first Ctrl-C: the event loop of a command would keep it until the question is answered.
+
+    Where it comes just before the line editor waits for a key, Python hears of it only by the next signal: so
+    an alarm ticks meanwhile.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    alarm = signal.signal(signal.SIGALRM, lambda number, frame: None)
+    timer = signal.setitimer(signal.ITIMER_REAL, TICK_S, TICK_S)
     try:
         yield
     except click.Abort:
         click.echo(err=True)
         raise
     finally:
-        signal.signal(signal.SIGINT, former)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, alarm)
+        signal.signal(signal.SIGINT, interrupt)
