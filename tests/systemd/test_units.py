@@ -83,6 +83,14 @@ def test_who_runs_as_root_says_why(unit: str) -> None:
     assert "# As root, because" in (SOURCE / "system" / unit).read_text()
 
 
+def test_raucs_own_unit_gets_walls() -> None:
+    """It may mount, and nothing else that root may; no network, no other capability."""
+    service = Unit(SOURCE / "conf/rauc.conf")["Service"]
+    assert service["CapabilityBoundingSet"] == "CAP_SYS_ADMIN"
+    assert (service["PrivateNetwork"], service["NoNewPrivileges"]) == ("yes", "yes")
+    assert (service["RestrictAddressFamilies"], service["ProtectSystem"]) == ("AF_UNIX", "strict")
+
+
 def test_the_daemon_has_no_capability() -> None:
     service = Unit(SOURCE / "system/conclaved.service")["Service"]
     assert (service["CapabilityBoundingSet"], service["AmbientCapabilities"]) == ("", "")
