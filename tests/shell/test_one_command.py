@@ -37,6 +37,7 @@ FILES = (
     "meeting audit --out {new}",
     "meeting audit --verify {file} --anchor {file}",
     "meeting audit --verify - --anchor {file}=example.com",
+    "update install {file}",
 )
 
 
