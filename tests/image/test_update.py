@@ -2,8 +2,13 @@
 
 import asyncio
 import os
+import random
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ from tests.image.build.bundle import Maker, development_maker, make_maker, maker
 from tests.image.build.image import TEST_LAYER, Image, Update, update
 from tests.image.conftest import Figures
 from tests.image.console import Done
+from tests.image.eventually import eventually
 from tests.image.machine import Machine
 from tests.image.test_slot_trial import GOOD_VERSIONS, boot_id, boot_loader_says, slot, started_again
 from tests.image.told import problems
@@ -167,3 +173,46 @@ async def test_a_version_that_is_not_well_is_given_up_and_told(device: Machine, 
     assert (await boot_loader_says(device))["BOOT_B_LEFT"] == "0"
     await device.admin.until_answers()
     assert f"the update to {failing.version} did not start well" in await problems(device.admin)
+
+
+async def test_power_cuts_in_an_update_leave_one_whole_version_and_a_device_that_takes_the_next(
+    device: Machine, newer: Update, figures: Figures
+) -> None:
+    figures["power cuts in an update"] = f"{CUTS}, at moments drawn with --seed {SEED}"
+    drawn = random.Random(f"{SEED} update")
+    before = (await device.root.run(RUNS)).strip()
+    # The bundle is at hand inside: what is tried is its installation.
+    with served(newer.bundle) as port:
+        await device.root.run(FETCH.format(port=port, name=newer.bundle.name), timeout_s=INSTALL_S)
+    for _ in range(CUTS):
+        await device.root.run(f"{LAY_DOWN} && systemctl start --no-block conclave-update.service")
+        await device.root.run(BEGUN, timeout_s=INSTALL_S)
+        await asyncio.sleep(drawn.uniform(0, TAKES_S))
+        await device.kill()
+        await device.start()
+        await device.until_ready()
+        await device.root.run(JUDGED, timeout_s=INSTALL_S)
+        assert (await device.root.run(RUNS)).strip() in (before, newer.version)
+        assert await device.root.run("systemctl list-units --failed --no-legend --plain") == ""
+        await eventually(partial(_nothing_left, device), "what was half done to go")
+    await device.root.run(f"{LAY_DOWN} && systemctl start conclave-update.service", timeout_s=INSTALL_S)
+
+
+@contextmanager
+def served(file: Path) -> Iterator[int]:
+    """A web server of the host's with the file's folder; its port, which a device reaches at 10.0.2.2."""
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(file.parent))
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+async def _nothing_left(machine: Machine) -> bool:
+    return await machine.root.run(LEFT) == ""
