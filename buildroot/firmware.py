@@ -51,12 +51,17 @@ class Progress:
     packages: int
     """How many will be built."""
     begun: set[str] = field(default_factory=set)
+    downloading: str | None = None
+    """The package whose sources are being had."""
     _last: str = ""
 
     def line(self, said: str, spent_s: float) -> str | None:
         """A line for people where a package begins another kind of work, or None."""
         found = _STEP.match(said)
-        if found is None or found[3] in ("Patching", "Downloading"):
+        if found is None:
+            return None
+        self.downloading = f"{found[1]} {found[2]}" if found[3] == "Downloading" else None
+        if found[3] in ("Patching", "Downloading"):
             return None
         self.begun.add(found[1])
         told = f"{found[1]} {found[2]}: {found[3].lower()}"
@@ -148,9 +153,13 @@ def build(board: str, buildroot: Path, out: Path, jobs: int) -> None:
             if told is not None:
                 print(told, flush=True)
         if process.wait() != 0:
-            raise FirmwareError(
-                "\n".join([*last, f"the build stopped; all that make said is in {out}/build.log"])
-            )
+            if progress.downloading is not None:
+                last.append(
+                    f"the sources of {progress.downloading} cannot be had, or are others: "
+                    "put them into BR2_DL_DIR (buildroot/README.md, Sources from a Debian mirror)"
+                )
+            last.append(f"the build stopped; all that make said is in {out}/build.log")
+            raise FirmwareError("\n".join(last))
     tell_parts(buildroot, out)
     for line in report(out, packages):
         print(line)

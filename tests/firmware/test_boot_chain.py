@@ -258,3 +258,39 @@ def test_a_library_that_lacks_stops_the_build(tmp_path: Path, program: Program) 
     assert done.returncode != 0
     assert "which the initrd needs" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_all_of_it_makes_a_disk_with_a_signed_slot_twice(tmp_path: Path, program: Program) -> None:
+    for name in ("genimage", "mkimage", "veritysetup", "cpio", "readelf", "openssl"):
+        program(name)
+    target, images = tmp_path / "target", tmp_path / "images"
+    for place in ("usr/bin/busybox", "usr/sbin/veritysetup"):
+        (target / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(program("sh"), target / place)
+    (target / "usr/lib").mkdir()
+    for path in re.findall(r"(/\S+\.so\S*) \(", run("ldd", program("sh"))):
+        shutil.copy(path, target / "usr/lib")
+    images.mkdir()
+    (images / "Image").write_bytes(b"kernel" * 1000)
+    (images / "rootfs.squashfs").write_bytes(os.urandom(200_000))
+    environment = {"HOST_DIR": "/usr", "TARGET_DIR": str(target), "CONFIG_DIR": str(tmp_path)}
+    run(
+        COMMON / "post-image.sh",
+        images,
+        "qemu-aarch64",
+        CONCLAVE_KEYS="",
+        BUILD_DIR=str(tmp_path),
+        **environment,
+    )
+    assert {line.split()[1] for line in (images / "sizes").read_text().splitlines()} == {
+        "rootfs.squashfs",
+        "root.verity",
+        "kernel.fit",
+        "Image",
+        "disk.img",
+    }
+    assert "Sign value" in run("mkimage", "-l", images / "kernel.fit")
+    with (images / "disk.img").open("rb") as disk:
+        # Slot B's kernel, at the sector that partitions.sfdisk leads to.
+        disk.seek((2048 + 2048 + 131072 + 524288) * 512)
+        assert disk.read(1000) == (images / "kernel.fit").read_bytes()[:1000]

@@ -72,15 +72,26 @@ def test_the_report_has_sizes_and_versions(firmware: ModuleType, tmp_path: Path)
     assert "  linux 6.12.104" in told
 
 
-def test_a_build_that_stops_shows_makes_last_words(tmp_path: Path) -> None:
-    # Stands for a checkout: configures, tells its packages, and fails.
-    (tmp_path / "br/package").mkdir(parents=True)
-    (tmp_path / "br/package/Config.in").touch()
-    (tmp_path / "br/Makefile").write_text(
-        "all:\n\t@echo '>>> zlib 1.3.2 Building'; echo 'no space left'; false\n"
+def stand_in(folder: Path, said: str) -> None:
+    """Stands for a checkout: configures, tells its packages, says something, and fails."""
+    (folder / "br/package").mkdir(parents=True)
+    (folder / "br/package/Config.in").touch()
+    (folder / "br/Makefile").write_text(
+        f"all:\n\t@printf '{said}'; false\n"
         "conclave_qemu_aarch64_virt_defconfig: ;\n"
         'show-info:\n\t@echo \'{"zlib": {"type": "target"}}\'\n'
     )
+
+
+def test_sources_that_cannot_be_had_are_told_where_to_put(tmp_path: Path) -> None:
+    stand_in(tmp_path, r">>> zlib 1.3.2 Downloading\nwget: unable to resolve\n")
+    done = started("qemu-aarch64", tmp_path / "br", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "the sources of zlib 1.3.2 cannot be had, or are others: put them into BR2_DL_DIR" in done.stderr
+
+
+def test_a_build_that_stops_shows_makes_last_words(tmp_path: Path) -> None:
+    stand_in(tmp_path, r">>> zlib 1.3.2 Building\nno space left\n")
     done = started("qemu-aarch64", tmp_path / "br", "--out", tmp_path / "out")
     assert done.returncode == 1
     assert "[  1/1]   0:00 zlib 1.3.2: building" in done.stdout
