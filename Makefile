@@ -7,7 +7,7 @@ PY := .venv/bin/python
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo room test test-drivers e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware firmware-check test-py314
+.PHONY: help demo room test test-drivers e2e simulate peers fuzz mutants lint conformance bench bench-mls man schema hal-doc lock clean test-hal-vm image-qemu test-image test-update soak-image setup-run setup-test setup-peers setup-vm setup-image setup-firmware firmware firmware-check test-py314
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -41,6 +41,9 @@ image-qemu: setup-image ## build the device's image and run it under QEMU; ARGS=
 
 test-image: setup-image ## build the device's image, boot it under QEMU and attack it; ARGS='-k name'
 	@$(PY) -m tests.image $(ARGS)
+
+test-update: setup-image ## update that device's firmware: installed, tried, given up, refused, cut off
+	@$(PY) -m tests.image --update $(ARGS)
 
 soak-image: setup-image ## cut the power of that device twenty times; ARGS='--seed N', ARGS='--cuts N'
 	@$(PY) -m tests.image --soak $(ARGS)

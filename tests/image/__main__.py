@@ -2,6 +2,7 @@
 
 make test-image                        all of it
 make test-image ARGS='-k meeting'      some of it; any option of pytest
+make test-update                       a new firmware: installed, tried, given up, refused, cut off
 make soak-image                        twenty power cuts, at moments drawn from a seed
 
 The first build takes some ten minutes, later ones only what has changed. What tells why a test failed is kept
@@ -28,6 +29,8 @@ TOOLS = {
 }
 """What runs here, and the Debian package that has it."""
 SOAK_CUTS = 20
+UPDATE = "tests/image/test_update.py"
+"""Takes as long as half of the rest, and has a target of its own."""
 
 
 def main(arguments: list[str]) -> int:
@@ -38,6 +41,7 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Any other option goes to pytest.",
     )
+    parser.add_argument("--update", action="store_true", help="only what updates the firmware")
     parser.add_argument("--soak", action="store_true", help=f"cut the power {SOAK_CUTS} times, and only that")
     parser.add_argument("--cuts", type=int, default=None, help="how often the power is cut")
     parser.add_argument("--seed", type=int, default=None, help="draws the moments of the cuts")
@@ -54,7 +58,12 @@ def main(arguments: list[str]) -> int:
     for name, value in (("CONCLAVE_POWER_CUTS", cuts), ("CONCLAVE_SEED", options.seed)):
         if value is not None:
             os.environ[name] = str(value)
-    chosen = ["tests/image/test_power_cut.py"] if options.soak else ["tests/image"]
+    if options.soak:
+        chosen = ["tests/image/test_power_cut.py"]
+    elif options.update:
+        chosen = [UPDATE]
+    else:
+        chosen = ["tests/image", f"--ignore={UPDATE}"]
     begun = time.monotonic()
     code = pytest.main(["-q", "-m", "image", *chosen, *others])
     print(f"image: tested in {time.monotonic() - begun:.0f} s", flush=True)
